@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ttlog_bpf.h - what the kernel program tells the recorder, and how it knows whom to tell of.
+ *
+ * The promise
+ *
+ *   Every fatal signal and every death of a registered process is reported once, with what only the
+ *   kernel knows at that moment; what could not be sent is counted.
+ *
+ * Who knows what
+ *
+ *   clients    a task storage map, keyed by pidfd from user space and by the group leader in the
+ *              kernel: no pid arithmetic, nothing to clean up, one failed lookup for everybody else.
+ *   controls   a hash of maps: client id -> the one-element mmapable array that lies over the
+ *              client's control page. The program sets its freeze word at the fatal signal.
+ *   execs      tgid -> client id, from the exit of a leader whose group lives on, so that an exec by
+ *              another thread (which takes the leader's place, without its storage) is known.
+ *   events     the ring buffer.  counters: what it could not take.
+ *
+ *   kernel: signal_generate --SIGNAL--> signal_deliver --DELIVER--> sched_process_exit --DEATH-->
+ *           sched_process_exec --EXEC-->                    (any of them may be missing)
+ *
+ * Both sides are built from one tree and never meet another version: no version numbers here. All
+ * integers are the machine's own.
+ */
+#ifndef TTLOG_BPF_H
+#define TTLOG_BPF_H
+
+#define TTLOG_BPF_COMM_BYTES 16
+
+/* Where the freeze word is in the control page; watch.c asserts that lib/ttlog.h agrees. */
+#define TTLOG_BPF_FREEZE_OFFSET 0
+#define TTLOG_BPF_CONTROL_BYTES 4096 /* BPF_F_MMAPABLE values are whole pages anyway */
+
+enum ttlog_bpf_kind {
+	TTLOG_BPF_SIGNAL = 1,  /* signal_generate: somebody sent a signal to a client */
+	TTLOG_BPF_DELIVER = 2, /* signal_deliver: a client takes a signal */
+	TTLOG_BPF_DEATH = 3,   /* sched_process_exit, group dead */
+	TTLOG_BPF_EXEC = 4,    /* sched_process_exec: the image is gone, the process lives on */
+};
+
+/* siginfo's special values, which only a raw tracepoint shows */
+#define TTLOG_BPF_INFO_NONE 1u	  /* SEND_SIG_NOINFO */
+#define TTLOG_BPF_INFO_KERNEL 2u  /* SEND_SIG_PRIV */
+#define TTLOG_BPF_GROUP 4u	  /* sent to the process, not to a thread */
+#define TTLOG_BPF_FATAL 8u	  /* its disposition ends the process, and it will be delivered */
+#define TTLOG_BPF_HANDLED 16u	  /* a handler will take it */
+#define TTLOG_BPF_FROZE 32u	  /* this event set the freeze word */
+#define TTLOG_BPF_REGISTERS 64u	  /* ip, sp are filled */
+#define TTLOG_BPF_HAS_SIGNAL 128u /* DEATH: `signal` and what belongs to it repeat the fatal SIGNAL */
+
+struct ttlog_bpf_actor {
+	__u32 pid; /* thread group id, in the first pid namespace */
+	__u32 tid;
+	__u32 uid;
+	__u32 gid;
+	__u64 cgroup_id;
+	char comm[TTLOG_BPF_COMM_BYTES];
+};
+
+/* One shape for all kinds: fields that a kind does not have are zero. */
+struct ttlog_bpf_event {
+	__u64 client_id;
+	__u64 time_ns; /* bpf_ktime_get_ns(): CLOCK_MONOTONIC */
+	__u32 kind;    /* enum ttlog_bpf_kind */
+	__u32 flags;   /* TTLOG_BPF_... */
+	__s32 signal;
+	__s32 code;   /* si_code */
+	__s32 error;  /* si_errno */
+	__s32 result; /* of signal_generate: 0 delivered, 1 ignored, 2 pending, ... */
+	__s32 exit_code; /* as in wait(2): status << 8 | core << 7 | signal */
+	__u32 si_pid;	 /* as siginfo says it, in the namespace of the target */
+	__u32 si_uid;
+	__u32 zero;
+	__u64 fault_address; /* SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP */
+	__u64 ip;
+	__u64 sp;
+	__u64 signal_time_ns;		/* DEATH with HAS_SIGNAL: when the signal came */
+	struct ttlog_bpf_actor target;	/* the thread that the signal is for, or that dies */
+	struct ttlog_bpf_actor sender;	/* SIGNAL, and DEATH with HAS_SIGNAL: who was running */
+};
+
+/* The value of the task storage. User space writes client_id; the rest is the program's. */
+struct ttlog_bpf_client {
+	__u64 client_id;
+	struct ttlog_bpf_event fatal; /* the SIGNAL that looked fatal last, kind 0 = none yet */
+};
+
+/* Keys of the counters array (__u64 each). */
+enum ttlog_bpf_counter {
+	TTLOG_BPF_LOST = 0,	 /* events that the ring buffer could not take */
+	TTLOG_BPF_SENT = 1,
+	TTLOG_BPF_COUNTERS = 2,
+};
+
+_Static_assert(sizeof(struct ttlog_bpf_actor) == 40, "no padding");
+_Static_assert(sizeof(struct ttlog_bpf_event) == 88 + 2 * 40 + 0, "no padding");
+
+#endif

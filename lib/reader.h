@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reader.h - events out of a region, which is hostile input and may be alive.
+ *
+ * Copies what it needs chunk by chunk while nobody is stopped (the copy is kept if the state word says
+ * that the chunk did not change hands meanwhile), then works on the copy alone. Every size and offset
+ * is checked; a liar gets its own events wrong and nothing else. Used by the recorder and the tests;
+ * not part of libttlog.
+ */
+#ifndef TTLOG_READER_H
+#define TTLOG_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/region.h"
+
+struct ttlog_reader;
+
+/* A field's value as it was recorded. */
+struct ttlog_reader_value {
+	enum ttlog_type type;
+	uint64_t bits;	  /* scalars: zero- or sign-extended to 64 bits; floats: their own bits */
+	const char *data; /* strings (NUL-terminated) and spans */
+	uint32_t size;	  /* bytes at data, without a NUL */
+};
+
+struct ttlog_reader_site {
+	uint32_t id;
+	uint8_t level;
+	uint8_t flags; /* TTLOG_SITE_... */
+	uint8_t field_count;
+	uint32_t line;
+	const char *target, *message, *file, *function;
+	const uint8_t *types;
+	const char *names[TTLOG_FIELDS_MAX]; /* "" with TTLOG_SITE_PRINTF */
+};
+
+struct ttlog_reader_event {
+	uint64_t ticks;
+	uint32_t site; /* always one that ttlog_reader_site() knows */
+	uint32_t flags; /* TTLOG_EVENT_... */
+	uint32_t lane;
+	uint32_t thread; /* index for ttlog_reader_thread() */
+	uint32_t value_count;
+	struct ttlog_reader_value value[TTLOG_FIELDS_MAX];
+};
+
+struct ttlog_reader_thread {
+	uint32_t tid;
+	char name[TTLOG_THREAD_NAME_BYTES]; /* NUL-terminated, as recorded: may hold any byte */
+	uint64_t events;
+	uint64_t first_ticks, last_ticks;
+};
+
+struct ttlog_reader_lane {
+	uint32_t chunks_used;
+	uint64_t events;
+	uint64_t overwritten, overwritten_first, overwritten_last; /* ticks; 0 = none */
+	uint64_t dropped, dropped_first, dropped_last;
+	uint64_t truncated;
+	uint64_t recycled_while_read; /* chunks that changed hands during the copy: a living region */
+};
+
+struct ttlog_reader_totals {
+	uint64_t events;
+	uint64_t overwritten;
+	uint64_t dropped;
+	uint64_t truncated;
+	uint64_t torn; /* places where a chunk made no sense: 0 unless somebody scribbled */
+	uint64_t dict_full;
+	uint64_t first_ticks, last_ticks;
+};
+
+/*
+ * Copies the region. base is a mapping of geometry->region_bytes that may change at any time and must
+ * not shrink (the seals see to it). 0 or -ENOMEM. Takes the time of a memcpy of what is used.
+ */
+int ttlog_reader_open(struct ttlog_reader **ret_reader, const void *base,
+		      const struct ttlog_geometry *geometry);
+void ttlog_reader_close(struct ttlog_reader *reader); /* NULL is fine */
+
+/*
+ * The next event in time order over all threads; per thread always in the order of recording. 1, or 0
+ * at the end. Pointers in the event live as long as the reader.
+ */
+int ttlog_reader_next(struct ttlog_reader *reader, struct ttlog_reader_event *ret_event);
+void ttlog_reader_rewind(struct ttlog_reader *reader);
+
+/* Known for every id from 1 up to site_limit - 1 that is a site; NULL for the others. */
+const struct ttlog_reader_site *ttlog_reader_site(const struct ttlog_reader *reader, uint32_t id);
+/* An interned string, or NULL. */
+const char *ttlog_reader_string(const struct ttlog_reader *reader, uint32_t id);
+uint32_t ttlog_reader_id_limit(const struct ttlog_reader *reader);
+
+uint32_t ttlog_reader_thread_count(const struct ttlog_reader *reader);
+const struct ttlog_reader_thread *ttlog_reader_thread(const struct ttlog_reader *reader,
+						      uint32_t index);
+uint32_t ttlog_reader_lane_count(const struct ttlog_reader *reader);
+const struct ttlog_reader_lane *ttlog_reader_lane(const struct ttlog_reader *reader, uint32_t lane);
+void ttlog_reader_totals(const struct ttlog_reader *reader, struct ttlog_reader_totals *ret_totals);
+
+const char *ttlog_lane_name(uint32_t lane); /* "main", "alert", ...; "lane-7" has no name: "other" */
+
+#endif

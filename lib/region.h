@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * region.h - making a region, and checking one that somebody else made.
+ *
+ * Used by the library (which may run in a signal handler: no allocation, no stdio, raw system calls
+ * only) and by the recorder. Refuses to know who uses the region or why.
+ */
+#ifndef TTLOG_REGION_H
+#define TTLOG_REGION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/ttlog_abi.h"
+
+/* The geometry of a region as its checker understood it: nothing below is read from the region again. */
+struct ttlog_geometry {
+	uint64_t region_bytes;
+	uint64_t control_offset;
+	uint64_t ledger_offset;
+	uint64_t dict_index_offset;
+	uint64_t dict_heap_offset;
+	uint32_t dict_index_count;
+	uint32_t dict_heap_bytes;
+	uint32_t lane_count;
+	uint32_t clock_source;
+	struct ttlog_clock_point clock;
+	char service[TTLOG_SERVICE_BYTES]; /* NUL-terminated, whatever the region says */
+	struct ttlog_lane_geometry lane[TTLOG_LANE_MAX];
+};
+
+/*
+ * The layout for a region of about that many bytes (rounded to pages, kept within
+ * TTLOG_REGION_BYTES_MIN..MAX; 0 is the default). Pure.
+ */
+void ttlog_region_plan(uint64_t bytes, struct ttlog_geometry *ret_geometry);
+
+/*
+ * A sealed memfd of the planned size, every page in memory (charged to the caller's cgroup), mapped
+ * shared and writable at *ret_base, with the header written. service is copied. The caller owns the
+ * descriptor (close-on-exec) and the mapping. 0 or a negative errno.
+ */
+int ttlog_region_make(const struct ttlog_geometry *geometry, const char *service,
+		      enum ttlog_clock_source source, int *ret_fd, void **ret_base);
+
+/*
+ * Checks size and seals of the descriptor, maps it shared and writable, checks the header, fills
+ * *ret_geometry. 0 or a negative errno: -EBADMSG (not a region, or damaged), -EPROTONOSUPPORT (a
+ * version that we don't speak), -EPERM (seals are missing).
+ */
+int ttlog_region_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_base);
+
+/* Checks a header in memory of that size; every offset and count that it names stays inside. */
+int ttlog_region_check(const struct ttlog_region_header *header, uint64_t bytes,
+		       struct ttlog_geometry *ret_geometry);
+
+void ttlog_region_unmap(void *base, const struct ttlog_geometry *geometry);
+
+#endif

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ttlog_abi.h - the region and the hello: what an application and a recorder agree on.
+ *
+ * The promise
+ *
+ *   An event whose call returned can be read from the region whatever happens to its process at the
+ *   next instruction, and whatever was lost before it has been counted.
+ *
+ * The actors
+ *
+ *   client     the application with libttlog. Writes the dictionary, the lanes and the ledger.
+ *   recorder   another process. Makes the region (or finds one), reads all of it, writes the control
+ *              page. It believes nothing in here that it can know from elsewhere: a region is
+ *              hostile input, and may change while it is read.
+ *   kernel     the eBPF program. Writes the freeze word of the control page, nothing else.
+ *
+ *   There is no pid in the header: the recorder has it from the socket and the pidfd, which can't lie.
+ *
+ * The drawing: one sealed memfd named "ttlog", offsets from its start, never a pointer
+ *
+ *   0          +-----------------------+
+ *              | header                | geometry, clock, service name; constant once magic is there
+ *   control    +-----------------------+
+ *              | control page          | level threshold, freeze word; the recorder may lay a BPF
+ *   ledger     +-----------------------+ map over it in the client's address space
+ *              | ledger                | hands and drop counts of the lanes; heads of the dictionary
+ *   dictionary +-----------------------+
+ *              | index, heap           | sites and interned strings, committed record by record
+ *   lane 0     +-----------------------+
+ *              | state words           | one 64-bit word a chunk, the only thing that threads race for
+ *              | accounts              | two a chunk: what was overwritten here so far
+ *              | chunks                | chunk header, events, one zero word
+ *   lane 1     +-----------------------+
+ *              | ...                   |
+ *   bytes      +-----------------------+
+ *
+ *   The page of the control page holds nothing else, and every array starts on a page.
+ *   All integers have the byte order of the machine: a region never leaves it.
+ *   All bytes zero is a region that is not set up yet; an all-zero lane is an empty lane.
+ *
+ * The states of a chunk (who may go where; lib/ring.c has the steps)
+ *
+ *   FREE ------taker-----> COND ---taker---> INIT ---taker---> OWNED ---owner---> RETIRED
+ *                            ^  \__taker, when frozen meanwhile: back to RETIRED__/   |
+ *                            |________________________taker___________________________|
+ *
+ *   state     who may write                                  what a reader takes
+ *   FREE      nobody                                         nothing
+ *   OWNED     the owner: events, and the data of a retire    the committed events
+ *   RETIRED   nobody                                         all events
+ *   COND      the taker: the account of the next generation  all events, they are still whole
+ *   INIT      the taker: everything                          nothing
+ *
+ *   A chunk whose owner vanished without retiring (no thread of that id exists) may be condemned by
+ *   any taker. A taker that died in COND or INIT leaves a chunk that is read as the table says.
+ *
+ * An event
+ *
+ *   header word, timestamp in clock ticks, packed values, padding to 8 bytes. The header word is
+ *   stored last, with release: it is the commit. The word behind an event is zero before the commit.
+ *   A walk from the first word that stops at the first zero sees every committed event and no other.
+ *
+ * Losses
+ *
+ *   overwritten   sum over a lane's chunks of account[generation & 1].count: exact in every state
+ *   dropped       the lane's ledger: no chunk could be had
+ *
+ * Versions
+ *
+ *   `version` goes up with every change of this file that a reader could notice, `compatible` is the
+ *   oldest reader version that may still read it. A reader refuses regions whose `compatible` is
+ *   above its own version. Bytes marked zero are zero until a version gives them a meaning.
+ */
+#ifndef TTLOG_ABI_H
+#define TTLOG_ABI_H
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/ttlog.h"
+
+#define TTLOG_ABI_VERSION 1
+#define TTLOG_ABI_COMPATIBLE 1
+#define TTLOG_REGION_MAGIC UINT64_C(0x314e475247474c54) /* "TLGGRGN1" */
+#define TTLOG_MEMFD_NAME "ttlog" /* shows as /memfd:ttlog (deleted) in /proc/PID/maps */
+
+/* What a client may ask for; the recorder rounds up to pages and may cap it. */
+#define TTLOG_REGION_BYTES_DEFAULT (UINT64_C(16) << 20)
+#define TTLOG_REGION_BYTES_MIN (UINT64_C(1) << 20)
+#define TTLOG_REGION_BYTES_MAX (UINT64_C(4) << 30)
+
+#define TTLOG_PAGE_BYTES TTLOG_CONTROL_BYTES /* the granularity of the drawing */
+#define TTLOG_SERVICE_BYTES 64		     /* with its NUL */
+#define TTLOG_THREAD_NAME_BYTES 16	     /* TASK_COMM_LEN */
+#define TTLOG_LANE_MAX 8
+
+/* ---- lanes ------------------------------------------------------------------------------------ */
+
+enum ttlog_lane_id {
+	TTLOG_LANE_MAIN = 0,	    /* everything that no other lane takes */
+	TTLOG_LANE_ALERT = 1,	    /* WARN and above, a slot an event: no debug noise evicts them */
+	TTLOG_LANE_ALERT_LARGE = 2, /* those that do not fit a slot of ALERT */
+	TTLOG_LANE_BOOT = 3,	    /* the first chunks of the process, never overwritten */
+	TTLOG_LANE_AFTERLIFE = 4,   /* what is recorded after the fatal signal */
+	TTLOG_LANE_NESTED = 5,	    /* events of handlers that interrupted an event, a slot an event */
+	TTLOG_LANE_COUNT = 6,
+};
+
+/* Each retired chunk keeps its events until the afterlife of a later epoch (AFTERLIFE), or for ever. */
+#define TTLOG_LANE_NEVER_RECYCLED 1u
+/* A chunk holds one event: taken, written and retired by one call. */
+#define TTLOG_LANE_SLOTS 2u
+
+struct ttlog_lane_geometry {
+	uint64_t states_offset;	  /* _Atomic uint64_t[chunk_count] */
+	uint64_t accounts_offset; /* struct ttlog_account[chunk_count][2] */
+	uint64_t chunks_offset;	  /* chunk_count x chunk_bytes */
+	uint32_t chunk_bytes;	  /* a multiple of 64; at least 128, at most 32 KiB */
+	uint32_t chunk_count;
+	uint32_t flags; /* TTLOG_LANE_... */
+	uint32_t zero;
+};
+
+/* ---- header ----------------------------------------------------------------------------------- */
+
+enum ttlog_clock_source {
+	TTLOG_CLOCK_MONOTONIC = 0, /* ticks are nanoseconds of CLOCK_MONOTONIC */
+	TTLOG_CLOCK_TSC = 1,	   /* invariant TSC */
+	TTLOG_CLOCK_CNTVCT = 2,	   /* arm64 virtual counter */
+};
+
+/* The three clocks, read together. Two points that are apart convert ticks to nanoseconds. */
+struct ttlog_clock_point {
+	uint64_t ticks;
+	uint64_t monotonic_ns; /* CLOCK_MONOTONIC */
+	uint64_t realtime_ns;  /* CLOCK_REALTIME */
+};
+
+struct ttlog_region_header {
+	_Atomic uint64_t magic; /* stored last, release: the rest of the header is there */
+	uint16_t version;
+	uint16_t compatible;
+	uint32_t header_bytes; /* sizeof(struct ttlog_region_header) of the maker */
+	uint64_t region_bytes;
+	uint64_t control_offset;
+	uint64_t ledger_offset;
+	uint64_t dict_index_offset; /* _Atomic uint64_t[dict_index_count] */
+	uint64_t dict_heap_offset;
+	uint32_t dict_index_count;
+	uint32_t dict_heap_bytes; /* a multiple of 8 */
+	uint32_t lane_count;
+	uint32_t clock_source; /* enum ttlog_clock_source */
+	struct ttlog_clock_point clock;
+	uint64_t zero[4];
+	char service[TTLOG_SERVICE_BYTES];
+	struct ttlog_lane_geometry lane[TTLOG_LANE_MAX];
+};
+
+/* ---- ledger ----------------------------------------------------------------------------------- */
+
+/* The hand and the counters are on cache lines of their own: the first moves with every take. */
+struct ttlog_lane_ledger {
+	_Alignas(64) _Atomic uint64_t hand; /* the next ticket: a take starts to look at ticket % count */
+	_Alignas(64) _Atomic uint64_t dropped; /* events for which no chunk could be had */
+	_Atomic uint64_t dropped_first;	       /* ticks; 0 = none */
+	_Atomic uint64_t dropped_last;	       /* ticks */
+	_Atomic uint64_t truncated;	       /* events recorded with shortened strings */
+};
+
+struct ttlog_ledger {
+	struct ttlog_lane_ledger lane[TTLOG_LANE_MAX];
+	_Alignas(64) _Atomic uint32_t dict_next_id;    /* ids given out, committed or not; starts at 1 */
+	_Atomic uint32_t dict_next_offset;	       /* bytes of heap given out; starts at 8 */
+	_Atomic uint64_t dict_full;		       /* records for which there was no room */
+};
+
+/* ---- dictionary ------------------------------------------------------------------------------- */
+
+/*
+ * index[id] is zero until the record is whole, then (hash << 32 | heap offset), stored with release.
+ * An id is given out before its record is written, so a writer that dies leaves a hole that is an
+ * empty entry and hides nothing behind it. Entries never change again. Id 0 and offset 0 are nobody's.
+ */
+#define TTLOG_DICT_OFFSET(entry) ((uint32_t)(entry))
+#define TTLOG_DICT_HASH(entry) ((uint32_t)((entry) >> 32))
+
+enum ttlog_dict_kind {
+	TTLOG_DICT_SITE = 1,
+	TTLOG_DICT_STRING = 2,
+};
+
+#define TTLOG_SITE_PRINTF 1u /* the message is a printf format, fields have no names */
+#define TTLOG_DICT_STRING_MAX 1023 /* bytes of a string in the dictionary, without its NUL */
+
+/*
+ * A site: this, then field_count type bytes (enum ttlog_type), then NUL-terminated strings: target,
+ * message, file, function, one name per field (none with TTLOG_SITE_PRINTF). Padded to 8 bytes.
+ * A string: this with level, field_count, line and flags zero, then the NUL-terminated string.
+ */
+struct ttlog_dict_record {
+	uint32_t bytes; /* with this header and the padding */
+	uint8_t kind;	/* enum ttlog_dict_kind */
+	uint8_t level;	/* enum ttlog_level */
+	uint8_t field_count;
+	uint8_t flags; /* TTLOG_SITE_... */
+	uint32_t line;
+	uint32_t zero;
+};
+
+/* ---- state words, accounts, chunks ------------------------------------------------------------ */
+
+enum ttlog_chunk_state {
+	TTLOG_CHUNK_FREE = 0,
+	TTLOG_CHUNK_OWNED = 1,
+	TTLOG_CHUNK_RETIRED = 2,
+	TTLOG_CHUNK_COND = 3,
+	TTLOG_CHUNK_INIT = 4,
+};
+
+/* generation : 38 | owner tid : 22 | state : 3. The kernel's largest tid is 2^22 - 1. */
+#define TTLOG_STATE_TID_MASK UINT64_C(0x3fffff)
+#define TTLOG_STATE(generation, tid, state)                                                            \
+	((uint64_t)(generation) << 25 | ((uint64_t)(tid) & TTLOG_STATE_TID_MASK) << 3 | (uint64_t)(state))
+#define TTLOG_STATE_OF(word) ((unsigned int)((word) & 7))
+#define TTLOG_STATE_TID(word) ((uint32_t)((word) >> 3 & TTLOG_STATE_TID_MASK))
+#define TTLOG_STATE_GENERATION(word) ((uint64_t)(word) >> 25)
+
+/*
+ * What was overwritten in this chunk, all generations before the one it belongs to. Of the two, the
+ * one that counts is [generation & 1] of the state word; the other is being prepared, or is history.
+ */
+struct ttlog_account {
+	_Atomic uint64_t count;
+	_Atomic uint64_t first; /* ticks of the oldest event overwritten here; 0 = none */
+	_Atomic uint64_t last;	/* ticks of the newest */
+};
+
+/*
+ * 64 bytes, then events, then one zero word that nobody ever writes anything else to.
+ * The data of the retire belongs to the generation that it names, and to no other.
+ */
+struct ttlog_chunk {
+	uint32_t tid;	/* of the owner, in its own pid namespace */
+	uint32_t epoch; /* freeze word when it was taken */
+	char thread_name[TTLOG_THREAD_NAME_BYTES];
+	uint64_t taken_ticks;
+	_Atomic uint64_t retired_generation;
+	_Atomic uint64_t retired_last;	 /* ticks of the newest event */
+	_Atomic uint64_t retired_ticket; /* the lane's hand when it was retired: its age */
+	_Atomic uint32_t retired_count;	 /* events */
+	uint32_t zero;
+};
+
+#define TTLOG_CHUNK_FIRST ((uint32_t)sizeof(struct ttlog_chunk)) /* where the first event starts */
+/* The greatest event that fits a chunk of that size. */
+#define TTLOG_CHUNK_ROOM(chunk_bytes) ((chunk_bytes) - TTLOG_CHUNK_FIRST - 8)
+
+/* ---- events ----------------------------------------------------------------------------------- */
+
+/*
+ * site id : 32 | zero : 8 | flags : 8 | bytes : 16. Bytes are those of the whole event, a multiple
+ * of 8, at least 16. Values follow the timestamp in the order of the site's fields, unaligned:
+ * integers, float, double and pointers in their own size (pointers 8), bool and char as one byte,
+ * strings with their NUL, byte spans as a 16-bit length and the bytes, interned strings as 32-bit id.
+ */
+#define TTLOG_EVENT_BYTES(word) ((uint32_t)((word) & 0xffff))
+#define TTLOG_EVENT_FLAGS(word) ((uint32_t)((word) >> 16 & 0xff))
+#define TTLOG_EVENT_SITE(word) ((uint32_t)((word) >> 32))
+#define TTLOG_EVENT_TRUNCATED 1u /* a string or span was cut, or a value is missing */
+#define TTLOG_EVENT_MIN 16u
+
+/* ---- the hello -------------------------------------------------------------------------------- */
+
+/*
+ * SOCK_SEQPACKET, one message each way, then notices of the client. Every message starts with the
+ * same head; `bytes` is the length of the whole message, and a longer one than expected is read up to
+ * what is known. The recorder learns the process from the socket, never from a message.
+ *
+ *   client                                 recorder
+ *   HELLO what it would like   -------->   checks, makes and prefaults the region, arms the death watch
+ *                              <--------   WELCOME status; SCM_RIGHTS: region [, control map]
+ *   (maps both, records)
+ *   SNAPSHOT reason            -------->   copies the living region, writes a dump
+ *   GOODBYE                    -------->   the client will record no more
+ *
+ * status is 0 or a negative errno; without a region the client records into memory of its own. The
+ * second descriptor, where there is one, is a BPF array of one element of TTLOG_CONTROL_BYTES that the
+ * client maps over its control page. A client waits TTLOG_HELLO_TIMEOUT_MS at the most, all in all.
+ * A recorder that is slow or gone costs nothing after that; the socket carries nothing per event.
+ */
+#define TTLOG_SOCKET_DEFAULT "/run/ttlog/recorder.sock"
+#define TTLOG_HELLO_TIMEOUT_MS 50
+#define TTLOG_MESSAGE_MAGIC UINT32_C(0x4d4c5454) /* "TTLM" */
+#define TTLOG_REASON_BYTES 64			 /* with its NUL */
+
+enum ttlog_message_kind {
+	TTLOG_MESSAGE_HELLO = 1,
+	TTLOG_MESSAGE_WELCOME = 2,
+	TTLOG_MESSAGE_SNAPSHOT = 3,
+	TTLOG_MESSAGE_GOODBYE = 4,
+};
+
+struct ttlog_message_head {
+	uint32_t magic;
+	uint16_t version; /* TTLOG_ABI_VERSION of the sender */
+	uint16_t kind;
+	uint32_t bytes;
+	uint32_t zero;
+};
+
+struct ttlog_hello {
+	struct ttlog_message_head head;
+	uint64_t region_bytes;	   /* wanted; 0 = the recorder's default */
+	uint32_t level;		   /* threshold to start with, enum ttlog_level */
+	uint32_t flush_interval_s; /* a snapshot every so often; 0 = never */
+	uint32_t clock_source;	   /* enum ttlog_clock_source: what the ticks will be */
+	uint32_t zero;
+	char service[TTLOG_SERVICE_BYTES];
+};
+
+struct ttlog_welcome {
+	struct ttlog_message_head head;
+	int32_t status;
+	uint32_t flags; /* TTLOG_WELCOME_... */
+};
+
+#define TTLOG_WELCOME_CONTROL_MAP 1u /* the second descriptor is there */
+
+struct ttlog_snapshot_request {
+	struct ttlog_message_head head;
+	char reason[TTLOG_REASON_BYTES];
+};
+
+/* ---- what the above says, checked ------------------------------------------------------------- */
+
+static_assert(sizeof(struct ttlog_control) == TTLOG_CONTROL_BYTES, "the control page is a page");
+static_assert(sizeof(struct ttlog_chunk) == 64, "a chunk header is one cache line");
+static_assert(sizeof(struct ttlog_account) == 24, "no padding");
+static_assert(sizeof(struct ttlog_lane_ledger) == 128, "two cache lines");
+static_assert(sizeof(struct ttlog_ledger) <= TTLOG_PAGE_BYTES, "the ledger fits its page");
+static_assert(sizeof(struct ttlog_lane_geometry) == 40, "no padding");
+static_assert(offsetof(struct ttlog_region_header, lane) == 192, "no padding");
+static_assert(sizeof(struct ttlog_region_header) <= TTLOG_PAGE_BYTES, "the header fits its page");
+static_assert(sizeof(struct ttlog_dict_record) == 16, "no padding");
+static_assert(sizeof(struct ttlog_message_head) == 16, "no padding");
+static_assert(sizeof(struct ttlog_hello) == 16 + 24 + TTLOG_SERVICE_BYTES, "no padding");
+static_assert(sizeof(struct ttlog_welcome) == 24, "no padding");
+static_assert(TTLOG_STATE_GENERATION(TTLOG_STATE(5, 77, 3)) == 5, "state words come apart again");
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dump_format.h - the dump: what the recorder writes and a viewer reads, years later, elsewhere.
+ *
+ * The promise
+ *
+ *   The file opens without us: standard LZ4 frames around a CBOR sequence (RFC 8742). `lz4 -dc FILE`
+ *   and any CBOR reader show everything. A file cut anywhere gives all batches before the cut. The
+ *   file is as hostile as any other: a reader bounds every length, depth and count.
+ *
+ * The drawing, from the first byte
+ *
+ *   skippable LZ4 frame (magic 0x184D2A50)    "TTLOGDMP", u16 version, u16 compatible (both little
+ *                                             endian), u32 zero, then the summary: one CBOR map
+ *   LZ4 frame                                 the metadata: one CBOR map
+ *   LZ4 frame                                 the dictionary: one CBOR map
+ *   LZ4 frame ...                             a batch of events: one CBOR map each, in time order
+ *   skippable LZ4 frame (magic 0x184D2A5F)    "TTLOGIDX", u16 version, u16 compatible, u32 zero, then
+ *                                             the index: one CBOR map
+ *
+ *   LZ4 frames have independent blocks of 256 KiB, a checksum on each block and one on the content,
+ *   and the content size, so that each frame can be read, checked and salvaged by itself. Skippable
+ *   frames are ignored by every LZ4 reader. All maps have definite lengths and text keys; a reader
+ *   skips the keys that it does not know.
+ *
+ * summary   {"service", "pid", "created_at", "reason", "how", "events"}: values as in the metadata
+ *
+ * metadata  (keys that do not apply are missing; *_ns are nanoseconds since 1970 unless they say
+ *           otherwise; all integers)
+ *   "ttlog": 1                     the format's version, again
+ *   "service", "hostname": text
+ *   "pid": int                     in the recorder's pid namespace
+ *   "created_at": text             RFC 3339, UTC, 6 digits; "created_ns": the same as a number
+ *   "reason": text                 as in the file's name: "sigsegv", "exit-0", "snapshot-checkpoint"
+ *   "events", "overwritten", "dropped", "truncated", "torn": int
+ *   "death_ns": int                the fatal signal, or group dead if there was none; missing in the
+ *                                  dump of a living process. Times "relative to the death" count from it
+ *   "cause": map
+ *       "how": text                "exit", "fault", "abort", "signal", "oom", "exec", "unknown",
+ *                                  "alive" (a snapshot), and more in later versions
+ *       "confidence": text         "high", "medium", "low"
+ *       "sentence": text           the same for people: "killed by SIGKILL from bash (pid 12, uid 0)"
+ *       "signal": int, "signal_name": text, "code": int, "code_name": text, "core_dumped": bool
+ *       "exit_code": int           the exit status, 0 to 255
+ *       "fault_address", "ip", "sp": int
+ *       "sender": map              {"pid", "tid", "uid", "gid": int, "comm": text, "cgroup_id": int}
+ *       "thread": map              the same, for the thread that faulted or called abort
+ *       "evidence": array          what the kernel said, oldest first: maps with the names of the
+ *                                  fields of struct ttlog_bpf_event
+ *       "evidence_forgotten", "evidence_lost": int
+ *   "process": map                 {"comm", "exe", "cmdline", "cgroup": text, "uid", "gid", "ppid",
+ *                                  "start_ns": int}; read when the process registered
+ *   "threads": array               maps {"tid": int, "name": text, "events": int, "first_ns",
+ *                                  "last_ns": int}; an event names a thread by its index here
+ *   "lanes": array                 maps {"name": text, "events", "overwritten", "dropped",
+ *                                  "truncated", "recycled": int, "overwritten_first_ns",
+ *                                  "overwritten_last_ns", "dropped_first_ns", "dropped_last_ns": int};
+ *                                  an event names a lane by its index here
+ *   "clock": map                   {"source": "tsc" | "cntvct" | "monotonic", "points": [[ticks,
+ *                                  monotonic ns, realtime ns], ...]}
+ *   "recorder": map                {"version", "rung": text, "region_bytes", "dict_full": int}
+ *
+ * dictionary
+ *   "sites": map                   id -> {"level", "target", "message", "file", "function": text,
+ *                                  "line": int, "printf": bool, "fields": [[name, type], ...]}
+ *   "strings": map                 id -> text, interned strings
+ *   types: "bool" "char" "i8" "u8" "i16" "u16" "i32" "u32" "i64" "u64" "f32" "f64" "str" "bytes" "ptr"
+ *   "istr"; levels: "TRACE" "DEBUG" "INFO" "WARN" "ERROR" "FATAL"
+ *
+ * batch
+ *   "seq": int                     number of its first event; the first of a dump is 0
+ *   "events": array of arrays      [time_ns, thread index, lane index, flags, site id, value ...]
+ *   A value is: bool as bool; char, pointers and interned strings (their id) as unsigned integers,
+ *   integers as integers, f32 as half/single float, f64 as double, str as text when it is UTF-8 and as
+ *   a byte string when it is not, bytes as a byte string. flags: 1 = a string was cut.
+ *   time_ns never goes back within a dump.
+ *
+ * index     {"batches": [[file offset of the frame, seq, events, first time_ns, last time_ns], ...],
+ *           "events": int}; a reader may do without it
+ *
+ * Names     ttlog-<pid>-<YYYYMMDDHHMMSS>-<reason>.bin, UTC, "-2", "-3" ... before .bin when it is taken
+ *
+ * Versions  `version` goes up with a change that a reader can notice, `compatible` is the oldest reader
+ *           that may still read it. Golden dumps of every released version are in tests/golden.
+ */
+#ifndef DUMP_FORMAT_H
+#define DUMP_FORMAT_H
+
+#define DUMP_VERSION 1
+#define DUMP_COMPATIBLE 1
+
+#define DUMP_SKIPPABLE_HEAD 0x184D2A50u
+#define DUMP_SKIPPABLE_INDEX 0x184D2A5Fu
+#define DUMP_MAGIC_HEAD "TTLOGDMP" /* 8 bytes, no NUL */
+#define DUMP_MAGIC_INDEX "TTLOGIDX"
+#define DUMP_MAGIC_BYTES 8
+#define DUMP_PREFIX_BYTES 16 /* magic, version, compatible, zero */
+
+/* A writer starts a new batch when either is reached. */
+#define DUMP_BATCH_EVENTS 4096
+#define DUMP_BATCH_BYTES (256u << 10)
+
+/* A reader refuses more. */
+#define DUMP_FRAME_BYTES_MAX (64u << 20) /* of content */
+#define DUMP_DEPTH_MAX 16
+#define DUMP_TEXT_BYTES_MAX (1u << 20)
+#define DUMP_FIELDS_MAX 64
+#define DUMP_EVENT_FIXED 5 /* array elements before the values */
+
+#define DUMP_EVENT_TRUNCATED 1u
+
+_Static_assert(DUMP_BATCH_BYTES * 4 < DUMP_FRAME_BYTES_MAX, "what is written can be read");
+
+#endif

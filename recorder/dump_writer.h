@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dump_writer.h - a region's events and what is known of the process, into a dump file.
+ *
+ * Writes to a descriptor that the caller owns; knows nothing of names, folders or quotas (store.c).
+ * Allocates its buffers once; memory does not grow with the dump.
+ */
+#ifndef RECORDER_DUMP_WRITER_H
+#define RECORDER_DUMP_WRITER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/clock.h"
+#include "lib/reader.h"
+#include "recorder/verdict.h"
+
+/* What the recorder knows beside the region. NULL strings and zero numbers are left out. */
+struct dump_facts {
+	const char *service, *hostname, *reason;
+	uint32_t pid;
+	uint64_t created_ns; /* CLOCK_REALTIME */
+	struct verdict verdict;
+	const struct evidence *evidence; /* NULL: none */
+	struct {
+		const char *comm, *exe, *cmdline, *cgroup;
+		uint32_t uid, gid, ppid;
+		uint64_t start_ns; /* CLOCK_REALTIME */
+	} process;
+	struct ttlog_clock_line clock;
+	const char *recorder_version, *rung;
+	uint64_t region_bytes;
+};
+
+/* Writes the whole dump from the file's position on. 0 or a negative errno. No fsync. */
+int dump_write(int fd, struct ttlog_reader *reader, const struct dump_facts *facts);
+
+/* The verdict as one sentence without a full stop: "killed by SIGKILL from bash (pid 12, uid 0)". */
+void dump_sentence(const struct verdict *verdict, char *buffer, size_t bytes);
+
+#endif

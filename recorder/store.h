@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store.h - dump files in a folder: named, atomic, private, never overwritten.
+ */
+#ifndef RECORDER_STORE_H
+#define RECORDER_STORE_H
+
+#include <limits.h>
+#include <stdint.h>
+
+struct store {
+	int dir_fd;
+	char path[PATH_MAX];
+};
+
+struct store_file {
+	int fd; /* write the dump here */
+	char temporary[64];
+};
+
+/*
+ * Opens the folder (made 0700 if it is missing, with its parents), removes what a killed recorder left
+ * half-written there. 0 or a negative errno.
+ */
+int store_open(struct store *ret_store, const char *path);
+void store_close(struct store *store);
+
+/* A new hidden file, 0600. 0 or a negative errno. */
+int store_create(struct store *store, struct store_file *ret_file);
+/*
+ * fsync, gives it its name (ttlog-<pid>-<time>-<reason>.bin; reason may be anything: what is not
+ * [a-z0-9_.-] becomes '_'), fsync of the folder. Never replaces a file. ret_name gets the full path.
+ * After an error nothing is visible and nothing is left. Closes the file in any case.
+ */
+int store_commit(struct store *store, struct store_file *file, uint32_t pid, uint64_t created_ns,
+		 const char *reason, char ret_name[PATH_MAX]);
+void store_abandon(struct store *store, struct store_file *file);
+
+#endif

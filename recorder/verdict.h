@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verdict.h - why a process died, worked out from what the kernel said.
+ *
+ * A pure function of the evidence: no system calls, nothing global, so that a table of evidence is a
+ * test. It says what it does not know.
+ */
+#ifndef RECORDER_VERDICT_H
+#define RECORDER_VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/types.h>
+
+#include "bpf/ttlog_bpf.h"
+
+#define VERDICT_EVIDENCE_MAX 32 /* events of one client that are kept, the newest */
+
+/* What is known of a client's end. Zero-initialise; verdict_note() adds. */
+struct evidence {
+	struct ttlog_bpf_event event[VERDICT_EVIDENCE_MAX]; /* oldest first */
+	unsigned int count;
+	uint64_t forgotten;   /* events that made room for newer ones */
+	uint64_t lost;	      /* of all clients, lost by the kernel meanwhile */
+	bool have_wait_status; /* from waitid() of our own child, or a pidfd */
+	int wait_status;
+	bool hang_up; /* the pidfd or the socket said it, not the kernel program */
+};
+
+enum verdict_how {
+	VERDICT_UNKNOWN = 0,
+	VERDICT_EXIT,  /* exit status in exit_code */
+	VERDICT_FAULT, /* SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP raised by the hardware */
+	VERDICT_ABORT, /* SIGABRT that the process raised itself */
+	VERDICT_SIGNAL,
+	VERDICT_EXEC, /* the image was replaced */
+	VERDICT_ALIVE, /* a snapshot: nobody died */
+};
+
+enum verdict_confidence { VERDICT_LOW = 0, VERDICT_MEDIUM, VERDICT_HIGH };
+
+struct verdict {
+	enum verdict_how how;
+	enum verdict_confidence confidence;
+	bool have_exit_code, have_signal, have_fault_address, have_sender, core_dumped;
+	int exit_code; /* 0-255 */
+	int signal;
+	int code; /* si_code of the signal */
+	uint64_t fault_address;
+	uint64_t ip, sp; /* 0 = unknown */
+	struct ttlog_bpf_actor sender;
+	struct ttlog_bpf_actor thread; /* the one that faulted or called abort; tid 0 = unknown */
+	uint64_t signal_ns; /* CLOCK_MONOTONIC of the fatal signal; 0 = none */
+	uint64_t death_ns;  /* CLOCK_MONOTONIC of group dead; 0 = unknown */
+};
+
+void verdict_note(struct evidence *evidence, const struct ttlog_bpf_event *event);
+void verdict_reach(const struct evidence *evidence, uint32_t own_pid, struct verdict *ret_verdict);
+
+const char *verdict_how_name(enum verdict_how how);		/* "fault", as in cause.how */
+const char *verdict_confidence_name(enum verdict_confidence c); /* "high" */
+const char *verdict_signal_name(int signal, char *buffer, size_t bytes); /* "SIGSEGV", "SIG42" */
+const char *verdict_code_name(int signal, int code);		/* "SEGV_MAPERR", NULL if unknown */
+/* The word for a file's name: "sigsegv", "abort", "exit-3", "exec", "unknown". */
+void verdict_reason(const struct verdict *verdict, char *buffer, size_t bytes);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch.h - the eBPF program, loaded and attached, as a source of events about clients.
+ *
+ * Owns the skeleton, the maps and the ring buffer. Knows clients by id only; what an event means is
+ * for verdict.c, what to do about it for clients.c.
+ */
+#ifndef RECORDER_WATCH_H
+#define RECORDER_WATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/types.h>
+
+#include "bpf/ttlog_bpf.h"
+
+struct watch;
+
+/* Called by watch_dispatch() for each event, in the order of the ring buffer. */
+typedef void (*watch_fn)(void *context, const struct ttlog_bpf_event *event);
+
+/*
+ * Loads and attaches. 0 or a negative errno: -EPERM (needs CAP_BPF and CAP_PERFMON), -ENOENT (no BTF),
+ * -ENOSYS (built with BPF=0), ...; why_not then says in one line what is missing. libbpf prints
+ * nothing unless `verbose`.
+ */
+int watch_open(struct watch **ret_watch, watch_fn fn, void *context, int verbose, char *why_not,
+	       size_t why_not_bytes);
+void watch_close(struct watch *watch); /* NULL is fine */
+
+/* Readable when watch_dispatch() has work. */
+int watch_fd(const struct watch *watch);
+/* Hands out what is there. The count of events, or a negative errno. */
+int watch_dispatch(struct watch *watch);
+
+/*
+ * From now on events of that process come with client_id. ret_control_fd is the one-element array for
+ * the client's control page, filled with the first bytes of `control` (freeze word and level); the
+ * caller closes it. A process registered twice changes its id. 0 or a negative errno: -ESRCH (dead).
+ */
+int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *control,
+	      size_t control_bytes, int *ret_control_fd);
+/* The client is dead or done with: its control map may go. pidfd may be of a dead process. */
+void watch_remove(struct watch *watch, int pidfd, uint64_t client_id);
+
+/* Events that the kernel could not send, so far. */
+uint64_t watch_lost(const struct watch *watch);
+
+#endif
