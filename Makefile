@@ -94,6 +94,30 @@ $(B)/bpf/ttlog.bpf.o: bpf/ttlog.bpf.c
 $(B)/bpf/ttlog.skel.h: $(B)/bpf/ttlog.bpf.o
 	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name ttlog_bpf > $@.tmp && mv $@.tmp $@
 
+# ---- tests: one program a file, linked against what it needs of the parts ----
+
+$(B)/parts.a: $(SHARED_OBJ) $(REC_OBJ) $(VIEW_OBJ)
+	$(call say,AR,$@) rm -f $@ && $(AR) rcs $@ $^
+
+TEST_LIBS := $(call pkg,--libs,criterion)
+
+$(B)/tests/test_%: $(B)/tests/test_%.o $(B)/parts.a $(B)/libttlog.a
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(REC_LIBS)
+
+$(B)/tests/race_%: $(B)/tests/race_%.o $(B)/parts.a $(B)/libttlog.a
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
+
+$(B)/tests/crash_%: $(B)/tests/crash_%.o $(B)/parts.a $(B)/libttlog.a
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
+
+# A fuzz target and its replay: tests/fuzz_main.c runs LLVMFuzzerTestOneInput over files and folders.
+$(B)/tests/fuzz_%: $(B)/tests/fuzz_%.o $(B)/tests/fuzz_main.o $(B)/parts.a $(B)/libttlog.a
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
+
+$(B)/examples/%: $(B)/lib/examples/%.o $(B)/libttlog.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
+
 clean:
 	rm -rf build build-*
 
