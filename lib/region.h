@@ -37,7 +37,8 @@ void ttlog_region_plan(uint64_t bytes, struct ttlog_geometry *ret_geometry);
 
 /*
  * A sealed memfd of the planned size, every page in memory (charged to the caller's cgroup), mapped
- * shared and writable at *ret_base, with the header written. service is copied. The caller owns the
+ * shared and writable at *ret_base, with the header and the start values of the ledger (first id 1,
+ * first offset 8) written; all else is zero. service is copied, NULL is "". The caller owns the
  * descriptor (close-on-exec) and the mapping. 0 or a negative errno.
  */
 int ttlog_region_make(const struct ttlog_geometry *geometry, const char *service,
@@ -49,6 +50,12 @@ int ttlog_region_make(const struct ttlog_geometry *geometry, const char *service
  * version that we don't speak), -EPERM (seals are missing).
  */
 int ttlog_region_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_base);
+
+/*
+ * Puts every page of a mapping into the page table of this process, so that no event pays for a fault.
+ * For the client: in a region with holes it would allocate. 0 or a negative errno; changes no byte.
+ */
+int ttlog_region_populate(void *base, const struct ttlog_geometry *geometry);
 
 /* Checks a header in memory of that size; every offset and count that it names stays inside. */
 int ttlog_region_check(const struct ttlog_region_header *header, uint64_t bytes,
