@@ -114,6 +114,20 @@ $(B)/tests/crash_%: $(B)/tests/crash_%.o $(B)/parts.a $(B)/libttlog.a
 $(B)/tests/fuzz_%: $(B)/tests/fuzz_%.o $(B)/tests/fuzz_main.o $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
 
+# Examples are built as a user would build them: <ttlog.h> from a folder of its own, no hidden visibility.
+$(B)/lib/examples/%.o: lib/examples/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<) $(CC) $(ALL_CFLAGS) -Ilib $(DEPFLAGS) -c -o $@ $<
+
+$(B)/lib/examples/%.o: lib/examples/%.cpp
+	@mkdir -p $(@D)
+	$(call say,CXX,$<) $(CXX) -std=c++17 -Ilib -Wall -Wextra -Wpedantic $(SANFLAGS) $(CFLAGS) $(DEPFLAGS) \
+		-c -o $@ $<
+
+$(B)/examples/hello_cpp: $(B)/lib/examples/hello_cpp.o $(B)/libttlog.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CXX) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
+
 $(B)/examples/%: $(B)/lib/examples/%.o $(B)/libttlog.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
