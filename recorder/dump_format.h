@@ -13,7 +13,7 @@
  *   skippable LZ4 frame (magic 0x184D2A50)    "TTLOGDMP", u16 version, u16 compatible (both little
  *                                             endian), u32 zero, then the summary: one CBOR map
  *   LZ4 frame                                 the metadata: one CBOR map
- *   LZ4 frame                                 the dictionary: one CBOR map
+ *   LZ4 frame ...                             the dictionary: one CBOR map, more when it is large
  *   LZ4 frame ...                             a batch of events: one CBOR map each, in time order
  *   skippable LZ4 frame (magic 0x184D2A5F)    "TTLOGIDX", u16 version, u16 compatible, u32 zero, then
  *                                             the index: one CBOR map
@@ -46,12 +46,14 @@
  *       "sender": map              {"pid", "tid", "uid", "gid": int, "comm": text, "cgroup_id": int}
  *       "thread": map              the same, for the thread that faulted or called abort
  *       "evidence": array          what the kernel said, oldest first: maps with the names of the
- *                                  fields of struct ttlog_bpf_event
+ *                                  fields of struct ttlog_bpf_event; their times are CLOCK_MONOTONIC
  *       "evidence_forgotten", "evidence_lost": int
  *   "process": map                 {"comm", "exe", "cmdline", "cgroup": text, "uid", "gid", "ppid",
  *                                  "start_ns": int}; read when the process registered
  *   "threads": array               maps {"tid": int, "name": text, "events": int, "first_ns",
- *                                  "last_ns": int}; an event names a thread by its index here
+ *                                  "last_ns": int}; an event names a thread by its index here. At most
+ *                                  DUMP_THREADS_MAX; an index beyond is a thread of no known name
+ *   "threads_unlisted": int        how many those are
  *   "lanes": array                 maps {"name": text, "events", "overwritten", "dropped",
  *                                  "truncated", "recycled": int, "overwritten_first_ns",
  *                                  "overwritten_last_ns", "dropped_first_ns", "dropped_last_ns": int};
@@ -60,7 +62,7 @@
  *                                  monotonic ns, realtime ns], ...]}
  *   "recorder": map                {"version", "rung": text, "region_bytes", "dict_full": int}
  *
- * dictionary
+ * dictionary  (each of its frames has both)
  *   "sites": map                   id -> {"level", "target", "message", "file", "function": text,
  *                                  "line": int, "printf": bool, "fields": [[name, type], ...]}
  *   "strings": map                 id -> text, interned strings
@@ -105,6 +107,9 @@
 #define DUMP_DEPTH_MAX 16
 #define DUMP_TEXT_BYTES_MAX (1u << 20)
 #define DUMP_FIELDS_MAX 64
+#define DUMP_THREADS_MAX 65536
+#define DUMP_LANES_MAX 64
+#define DUMP_IDS_MAX (1u << 20) /* of sites and strings */
 #define DUMP_EVENT_FIXED 5 /* array elements before the values */
 
 #define DUMP_EVENT_TRUNCATED 1u

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The verdict as one sentence. It says what is known, names what is not, and guesses nothing: somebody
+ * reads it at three in the morning and acts on it.
+ */
+#include "recorder/dump_writer.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct line {
+	char *text;
+	size_t bytes, length;
+};
+
+static __attribute__((format(printf, 2, 3))) void say(struct line *line, const char *format, ...)
+{
+	va_list arguments;
+	int wanted;
+
+	va_start(arguments, format);
+	wanted = vsnprintf(line->text + line->length, line->bytes - line->length, format, arguments);
+	va_end(arguments);
+	if (wanted < 0)
+		return;
+	line->length += (size_t)wanted;
+	if (line->length >= line->bytes)
+		line->length = line->bytes - 1;
+}
+
+/* A process names itself: what is not printable ASCII becomes a question mark. */
+static void say_comm(struct line *line, const char *comm)
+{
+	size_t length = strnlen(comm, TTLOG_BPF_COMM_BYTES);
+
+	for (size_t i = 0; i < length; i++)
+		say(line, "%c", comm[i] >= ' ' && comm[i] <= '~' ? comm[i] : '?');
+}
+
+static void say_signal(struct line *line, const struct verdict *verdict)
+{
+	const char *code = verdict_code_name(verdict->signal, verdict->code);
+	char name[32];
+
+	say(line, "%s", verdict_signal_name(verdict->signal, name, sizeof(name)));
+	if (verdict->how == VERDICT_FAULT && code)
+		say(line, " (%s)", code);
+}
+
+static void say_thread(struct line *line, const struct verdict *verdict)
+{
+	if (!verdict->thread.tid)
+		return;
+	say(line, " in thread ");
+	say_comm(line, verdict->thread.comm);
+	say(line, " (tid %u)", verdict->thread.tid);
+}
+
+static const char *fault_word(int signal)
+{
+	switch (signal) {
+	case SIGSEGV:
+		return "segmentation fault";
+	case SIGBUS:
+		return "bus error";
+	case SIGFPE:
+		return "arithmetic error";
+	case SIGILL:
+		return "illegal instruction";
+	case SIGTRAP:
+		return "trap";
+	default:
+		return "fault";
+	}
+}
+
+static void say_sender(struct line *line, const struct verdict *verdict)
+{
+	const struct ttlog_bpf_actor *sender = &verdict->sender;
+
+	if (!verdict->have_sender) {
+		say(line, ", sent by nobody that is known");
+	} else if (verdict->thread.pid && sender->pid == verdict->thread.pid) {
+		say(line, " that it sent to itself");
+		say_thread(line, verdict);
+	} else {
+		say(line, " from ");
+		say_comm(line, sender->comm);
+		say(line, " (pid %u, uid %u)", sender->pid, sender->uid);
+	}
+}
+
+static void say_death(struct line *line, const struct verdict *verdict)
+{
+	switch (verdict->how) {
+	case VERDICT_ALIVE:
+		say(line, "alive: a snapshot");
+		return;
+	case VERDICT_EXIT:
+		if (!verdict->have_exit_code)
+			say(line, "exited with a status that is not known");
+		else if (verdict->exit_code == 0)
+			say(line, "exited cleanly (status 0)");
+		else
+			say(line, "exited with status %d", verdict->exit_code);
+		return;
+	case VERDICT_FAULT:
+		say(line, "%s: ", fault_word(verdict->signal));
+		say_signal(line, verdict);
+		if (verdict->have_fault_address)
+			say(line, " at address 0x%llx", (unsigned long long)verdict->fault_address);
+		say_thread(line, verdict);
+		return;
+	case VERDICT_ABORT:
+		say(line, "aborted: SIGABRT raised by itself");
+		say_thread(line, verdict);
+		return;
+	case VERDICT_SIGNAL:
+		say(line, "%s by ", verdict->signal == SIGKILL ? "killed" : "terminated");
+		say_signal(line, verdict);
+		say_sender(line, verdict);
+		return;
+	case VERDICT_EXEC:
+		say(line, "replaced by another program (exec)");
+		return;
+	case VERDICT_UNKNOWN:
+		break;
+	}
+	say(line, "how it died is not known");
+	if (verdict->have_signal) {
+		say(line, ", but ");
+		say_signal(line, verdict);
+		say(line, " was seen");
+	}
+}
+
+void dump_sentence(const struct verdict *verdict, char *buffer, size_t bytes)
+{
+	struct line line = {.text = buffer, .bytes = bytes};
+
+	if (!bytes)
+		return;
+	buffer[0] = '\0';
+	say_death(&line, verdict);
+	if (verdict->core_dumped)
+		say(&line, ", core dumped");
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The dump file, frame after frame. Each frame is encoded into one buffer, compressed into another
+ * and written with one write(); a recorder that is killed in between leaves whole frames.
+ */
+#include "recorder/dump_writer.h"
+
+#include <errno.h>
+#include <lz4frame.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "recorder/dump_format.h"
+#include "recorder/dump_meta.h"
+#include "recorder/encode.h"
+
+/* In front of the items of a map, whose head is known only when they are all there. */
+#define HEAD_ROOM 64
+
+struct mark {
+	uint64_t offset, seq, events;
+	int64_t first_ns, last_ns;
+};
+
+struct writer {
+	int fd;
+	struct ttlog_reader *reader;
+	const struct dump_facts *facts;
+	struct encode body, side;
+	unsigned char *packed;
+	size_t packed_capacity;
+	uint64_t offset; /* from the start of the dump */
+	struct mark *marks;
+	size_t mark_count, mark_capacity;
+	struct mark batch; /* the one that is being filled */
+	int64_t last_ns;
+};
+
+static int write_all(struct writer *writer, const void *data, size_t bytes)
+{
+	const unsigned char *from = data;
+	ssize_t done;
+
+	while (bytes) {
+		done = write(writer->fd, from, bytes);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		if (done == 0)
+			return -EIO;
+		from += done;
+		bytes -= (size_t)done;
+		writer->offset += (uint64_t)done;
+	}
+	return 0;
+}
+
+static int packed_reserve(struct writer *writer, size_t bytes)
+{
+	unsigned char *packed;
+
+	if (bytes <= writer->packed_capacity)
+		return 0;
+	packed = realloc(writer->packed, bytes);
+	if (!packed)
+		return -ENOMEM;
+	writer->packed = packed;
+	writer->packed_capacity = bytes;
+	return 0;
+}
+
+static int write_frame(struct writer *writer, const void *data, size_t bytes)
+{
+	const LZ4F_preferences_t preferences = {
+		.frameInfo = {
+			.blockSizeID = LZ4F_max256KB,
+			.blockMode = LZ4F_blockIndependent,
+			.contentChecksumFlag = LZ4F_contentChecksumEnabled,
+			.blockChecksumFlag = LZ4F_blockChecksumEnabled,
+			.contentSize = bytes,
+		},
+	};
+	size_t packed;
+	int error;
+
+	error = packed_reserve(writer, LZ4F_compressFrameBound(bytes, &preferences));
+	if (error)
+		return error;
+	packed = LZ4F_compressFrame(writer->packed, writer->packed_capacity, data, bytes,
+				    &preferences);
+	if (LZ4F_isError(packed))
+		return -ENOMEM;
+	return write_all(writer, writer->packed, packed);
+}
+
+static void put_le(unsigned char *to, uint32_t value, unsigned int bytes)
+{
+	for (unsigned int i = 0; i < bytes; i++)
+		to[i] = (unsigned char)(value >> 8 * i);
+}
+
+/* A frame that every LZ4 reader skips, around what is in the body behind HEAD_ROOM. */
+static int write_skippable(struct writer *writer, uint32_t lz4_magic, const char *magic)
+{
+	unsigned char *start = writer->body.data + HEAD_ROOM - 8 - DUMP_PREFIX_BYTES;
+	size_t bytes = writer->body.bytes - HEAD_ROOM + DUMP_PREFIX_BYTES;
+
+	if (writer->body.error)
+		return writer->body.error;
+	put_le(start, lz4_magic, 4);
+	put_le(start + 4, (uint32_t)bytes, 4);
+	memcpy(start + 8, magic, DUMP_MAGIC_BYTES);
+	put_le(start + 16, DUMP_VERSION, 2);
+	put_le(start + 18, DUMP_COMPATIBLE, 2);
+	put_le(start + 20, 0, 4);
+	return write_all(writer, start, bytes + 8);
+}
+
+/* Writes head, then the items in the body behind HEAD_ROOM, as one frame. */
+static int write_headed(struct writer *writer, const struct encode *head)
+{
+	unsigned char *start = writer->body.data + HEAD_ROOM - head->bytes;
+
+	if (writer->body.error)
+		return writer->body.error;
+	memcpy(start, head->data, head->bytes);
+	return write_frame(writer, start, writer->body.bytes - HEAD_ROOM + head->bytes);
+}
+
+/* ---- head and metadata ------------------------------------------------------------------------ */
+
+static int write_head(struct writer *writer)
+{
+	struct ttlog_reader_totals totals;
+
+	ttlog_reader_totals(writer->reader, &totals);
+	writer->body.bytes = HEAD_ROOM;
+	dump_meta_summary(&writer->body, writer->facts, totals.events);
+	return write_skippable(writer, DUMP_SKIPPABLE_HEAD, DUMP_MAGIC_HEAD);
+}
+
+static int write_meta(struct writer *writer)
+{
+	writer->body.bytes = 0;
+	dump_meta_encode(&writer->body, writer->reader, writer->facts);
+	if (writer->body.error)
+		return writer->body.error;
+	return write_frame(writer, writer->body.data, writer->body.bytes);
+}
+
+/* ---- dictionary ------------------------------------------------------------------------------- */
+
+static void pair_text(struct encode *encode, const char *key, const char *text)
+{
+	encode_string(encode, key, strlen(key));
+	encode_string(encode, text, strlen(text));
+}
+
+static void encode_site(struct encode *encode, const struct ttlog_reader_site *site)
+{
+	static const char *const levels[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
+	static const char *const types[TTLOG_TYPE_COUNT] = {
+		"",    "bool", "char", "i8",  "u8",  "i16", "u16",   "i32", "u32",
+		"i64", "u64",  "f32",  "f64", "str", "bytes", "ptr", "istr"};
+
+	encode_uint(encode, site->id);
+	encode_map(encode, 8);
+	pair_text(encode, "level", levels[site->level <= TTLOG_FATAL ? site->level : TTLOG_FATAL]);
+	pair_text(encode, "target", site->target);
+	pair_text(encode, "message", site->message);
+	pair_text(encode, "file", site->file);
+	pair_text(encode, "function", site->function);
+	encode_string(encode, "line", 4);
+	encode_uint(encode, site->line);
+	encode_string(encode, "printf", 6);
+	encode_bool(encode, site->flags & TTLOG_SITE_PRINTF);
+	encode_string(encode, "fields", 6);
+	encode_array(encode, site->field_count);
+	for (unsigned int i = 0; i < site->field_count; i++) {
+		unsigned int type = site->types[i] < TTLOG_TYPE_COUNT ? site->types[i] : 0;
+
+		encode_array(encode, 2);
+		encode_string(encode, site->names[i], strlen(site->names[i]));
+		encode_string(encode, types[type], strlen(types[type]));
+	}
+}
+
+/* Sites are in the body behind HEAD_ROOM, strings in the side buffer. */
+static int dictionary_flush(struct writer *writer, size_t sites, size_t strings)
+{
+	unsigned char room[HEAD_ROOM];
+	struct encode head = {.data = room, .capacity = sizeof(room), .limit = sizeof(room)};
+	unsigned char *to;
+	int error;
+
+	encode_map(&head, 2);
+	encode_string(&head, "sites", 5);
+	encode_map(&head, sites);
+	encode_string(&writer->body, "strings", 7);
+	encode_map(&writer->body, strings);
+	to = encode_room(&writer->body, writer->side.bytes);
+	if (!to || writer->side.error)
+		return to ? writer->side.error : writer->body.error;
+	memcpy(to, writer->side.data, writer->side.bytes);
+	writer->body.bytes += writer->side.bytes;
+	error = write_headed(writer, &head);
+	writer->body.bytes = HEAD_ROOM;
+	writer->side.bytes = 0;
+	return error;
+}
+
+static int write_dictionary(struct writer *writer)
+{
+	uint32_t limit = ttlog_reader_id_limit(writer->reader);
+	size_t sites = 0, strings = 0;
+	int error;
+
+	writer->body.bytes = HEAD_ROOM;
+	for (uint32_t id = 1; id < limit; id++) {
+		const struct ttlog_reader_site *site = ttlog_reader_site(writer->reader, id);
+		const char *string = site ? NULL : ttlog_reader_string(writer->reader, id);
+
+		if (site) {
+			sites++;
+			encode_site(&writer->body, site);
+		} else if (string) {
+			strings++;
+			encode_uint(&writer->side, id);
+			encode_string(&writer->side, string, strlen(string));
+		}
+		if (writer->body.bytes + writer->side.bytes >= DUMP_BATCH_BYTES) {
+			error = dictionary_flush(writer, sites, strings);
+			if (error)
+				return error;
+			sites = strings = 0;
+		}
+	}
+	return dictionary_flush(writer, sites, strings);
+}
+
+/* ---- events ----------------------------------------------------------------------------------- */
+
+static void encode_value(struct encode *encode, const struct ttlog_reader_value *value)
+{
+	switch (value->type) {
+	case TTLOG_TYPE_BOOL:
+		encode_bool(encode, value->bits);
+		break;
+	case TTLOG_TYPE_I8:
+	case TTLOG_TYPE_I16:
+	case TTLOG_TYPE_I32:
+	case TTLOG_TYPE_I64:
+		encode_int(encode, (int64_t)value->bits);
+		break;
+	case TTLOG_TYPE_F32:
+		encode_f32(encode, (uint32_t)value->bits);
+		break;
+	case TTLOG_TYPE_F64:
+		encode_f64(encode, value->bits);
+		break;
+	case TTLOG_TYPE_STRING:
+		encode_string(encode, value->data, value->size);
+		break;
+	case TTLOG_TYPE_BYTES:
+		encode_bytes(encode, value->data, value->size);
+		break;
+	default:
+		encode_uint(encode, value->bits);
+		break;
+	}
+}
+
+static int mark_add(struct writer *writer)
+{
+	size_t capacity = writer->mark_capacity ? writer->mark_capacity * 2 : 64;
+	struct mark *marks;
+
+	if (writer->mark_count == writer->mark_capacity) {
+		marks = reallocarray(writer->marks, capacity, sizeof(*marks));
+		if (!marks)
+			return -ENOMEM;
+		writer->marks = marks;
+		writer->mark_capacity = capacity;
+	}
+	writer->marks[writer->mark_count++] = writer->batch;
+	return 0;
+}
+
+static int batch_flush(struct writer *writer)
+{
+	unsigned char room[HEAD_ROOM];
+	struct encode head = {.data = room, .capacity = sizeof(room), .limit = sizeof(room)};
+	int error;
+
+	if (!writer->batch.events)
+		return 0;
+	encode_map(&head, 2);
+	encode_string(&head, "seq", 3);
+	encode_uint(&head, writer->batch.seq);
+	encode_string(&head, "events", 6);
+	encode_array(&head, writer->batch.events);
+	writer->batch.offset = writer->offset;
+	error = write_headed(writer, &head);
+	if (!error)
+		error = mark_add(writer);
+	writer->batch.seq += writer->batch.events;
+	writer->batch.events = 0;
+	writer->body.bytes = HEAD_ROOM;
+	return error;
+}
+
+static void batch_add(struct writer *writer, const struct ttlog_reader_event *event)
+{
+	struct encode *body = &writer->body;
+	int64_t ns = ttlog_clock_realtime_ns(&writer->facts->clock, event->ticks);
+
+	if (ns < writer->last_ns)
+		ns = writer->last_ns;
+	writer->last_ns = writer->batch.last_ns = ns;
+	if (!writer->batch.events++)
+		writer->batch.first_ns = ns;
+	encode_array(body, DUMP_EVENT_FIXED + event->value_count);
+	encode_int(body, ns);
+	encode_uint(body, event->thread);
+	encode_uint(body, event->lane);
+	encode_uint(body, event->flags & TTLOG_EVENT_TRUNCATED ? DUMP_EVENT_TRUNCATED : 0);
+	encode_uint(body, event->site);
+	for (uint32_t i = 0; i < event->value_count; i++)
+		encode_value(body, &event->value[i]);
+}
+
+static int write_events(struct writer *writer)
+{
+	struct ttlog_reader_event event;
+	int error;
+
+	writer->body.bytes = HEAD_ROOM;
+	ttlog_reader_rewind(writer->reader);
+	while (ttlog_reader_next(writer->reader, &event) > 0) {
+		batch_add(writer, &event);
+		if (writer->batch.events < DUMP_BATCH_EVENTS && writer->body.bytes < DUMP_BATCH_BYTES)
+			continue;
+		error = batch_flush(writer);
+		if (error)
+			return error;
+	}
+	return batch_flush(writer);
+}
+
+static int write_index(struct writer *writer)
+{
+	struct encode *body = &writer->body;
+
+	body->bytes = HEAD_ROOM;
+	encode_map(body, 2);
+	encode_string(body, "batches", 7);
+	encode_array(body, writer->mark_count);
+	for (size_t i = 0; i < writer->mark_count; i++) {
+		encode_array(body, 5);
+		encode_uint(body, writer->marks[i].offset);
+		encode_uint(body, writer->marks[i].seq);
+		encode_uint(body, writer->marks[i].events);
+		encode_int(body, writer->marks[i].first_ns);
+		encode_int(body, writer->marks[i].last_ns);
+	}
+	encode_string(body, "events", 6);
+	encode_uint(body, writer->batch.seq);
+	return write_skippable(writer, DUMP_SKIPPABLE_INDEX, DUMP_MAGIC_INDEX);
+}
+
+int dump_write(int fd, struct ttlog_reader *reader, const struct dump_facts *facts)
+{
+	static int (*const parts[])(struct writer *) = {
+		write_head, write_meta, write_dictionary, write_events, write_index,
+	};
+	struct writer writer = {.fd = fd, .reader = reader, .facts = facts};
+	int error;
+
+	error = encode_init(&writer.body, 2 * DUMP_BATCH_BYTES, DUMP_FRAME_BYTES_MAX);
+	if (error)
+		return error;
+	error = encode_init(&writer.side, 4096, DUMP_FRAME_BYTES_MAX);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts) && !error; i++)
+		error = parts[i](&writer);
+	encode_fini(&writer.body);
+	encode_fini(&writer.side);
+	free(writer.packed);
+	free(writer.marks);
+	return error;
+}
