@@ -15,7 +15,7 @@
  *              client's control page. The program sets its freeze word at the fatal signal.
  *   execs      tgid -> client id, from the exit of a leader whose group lives on, so that an exec by
  *              another thread (which takes the leader's place, without its storage) is known.
- *   events     the ring buffer.  counters: what it could not take.
+ *   events     the ring buffer. In .bss, mapped by the recorder: what was sent and what could not be.
  *
  *   kernel: signal_generate --SIGNAL--> signal_deliver --DELIVER--> sched_process_exit --DEATH-->
  *           sched_process_exec --EXEC-->                    (any of them may be missing)
@@ -28,9 +28,18 @@
 
 #define TTLOG_BPF_COMM_BYTES 16
 
-/* Where the freeze word is in the control page; watch.c asserts that lib/ttlog.h agrees. */
+/*
+ * Where the freeze word is in the control page; watch.c asserts that lib/ttlog.h agrees. The page's
+ * size differs between machines, and the program, which is compiled for none, need not know it.
+ */
 #define TTLOG_BPF_FREEZE_OFFSET 0
-#define TTLOG_BPF_CONTROL_BYTES 4096 /* BPF_F_MMAPABLE values are whole pages anyway */
+
+/*
+ * Handled and blocked signals are told at most once in that time for each client and signal, and not
+ * at all while the ring buffer is half full: a timer at 1 kHz must not push out a death.
+ */
+#define TTLOG_BPF_CALM_NS 1000000000ull
+#define TTLOG_BPF_SIGNALS 65 /* 1 to 64, as numbered by x86-64, arm64 and riscv */
 
 enum ttlog_bpf_kind {
 	TTLOG_BPF_SIGNAL = 1,  /* signal_generate: somebody sent a signal to a client */
@@ -44,7 +53,7 @@ enum ttlog_bpf_kind {
 #define TTLOG_BPF_INFO_KERNEL 2u  /* SEND_SIG_PRIV */
 #define TTLOG_BPF_GROUP 4u	  /* sent to the process, not to a thread */
 #define TTLOG_BPF_FATAL 8u	  /* its disposition ends the process, and it will be delivered */
-#define TTLOG_BPF_HANDLED 16u	  /* a handler will take it */
+#define TTLOG_BPF_HANDLED 16u	  /* a handler will take it. Neither: blocked or traced, who knows */
 #define TTLOG_BPF_FROZE 32u	  /* this event set the freeze word */
 #define TTLOG_BPF_REGISTERS 64u	  /* ip, sp are filled */
 #define TTLOG_BPF_HAS_SIGNAL 128u /* DEATH: `signal` and what belongs to it repeat the fatal SIGNAL */
@@ -69,8 +78,8 @@ struct ttlog_bpf_event {
 	__s32 error;  /* si_errno */
 	__s32 result; /* of signal_generate: 0 delivered, 1 ignored, 2 pending, ... */
 	__s32 exit_code; /* as in wait(2): status << 8 | core << 7 | signal */
-	__u32 si_pid;	 /* as siginfo says it, in the namespace of the target */
-	__u32 si_uid;
+	__u32 info_pid;	 /* si_pid, in the namespace of the target. (si_pid itself is a macro) */
+	__u32 info_uid;
 	__u32 zero;
 	__u64 fault_address; /* SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP */
 	__u64 ip;
@@ -80,17 +89,23 @@ struct ttlog_bpf_event {
 	struct ttlog_bpf_actor sender;	/* SIGNAL, and DEATH with HAS_SIGNAL: who was running */
 };
 
-/* The value of the task storage. User space writes client_id; the rest is the program's. */
+/*
+ * The value of the task storage. User space writes client_id and zeros; the rest is the program's.
+ * All but `dead` is only touched under the siglock of the client, or when its last thread exits.
+ */
 struct ttlog_bpf_client {
 	__u64 client_id;
-	struct ttlog_bpf_event fatal; /* the SIGNAL that looked fatal last, kind 0 = none yet */
+	__u32 dead; /* DEATH was sent; two threads that exit at once race for it */
+	__u32 zero;
+	struct ttlog_bpf_event fatal;	/* what ends it, kind 0 = nothing yet */
+	struct ttlog_bpf_event pending; /* the last signal that was neither FATAL nor HANDLED */
+	__u64 calm_ns[TTLOG_BPF_SIGNALS]; /* when it was last told of, see TTLOG_BPF_CALM_NS */
 };
 
-/* Keys of the counters array (__u64 each). */
-enum ttlog_bpf_counter {
-	TTLOG_BPF_LOST = 0,	 /* events that the ring buffer could not take */
-	TTLOG_BPF_SENT = 1,
-	TTLOG_BPF_COUNTERS = 2,
+struct ttlog_bpf_counters {
+	__u64 sent;
+	__u64 lost; /* the ring buffer had no room */
+	__u64 shed; /* handled and blocked signals that were left out to keep room */
 };
 
 _Static_assert(sizeof(struct ttlog_bpf_actor) == 40, "no padding");

@@ -88,8 +88,8 @@ static void evidence_event(struct encode *encode, const struct ttlog_bpf_event *
 	encode_pair_int(encode, &map, "error", event->error);
 	encode_pair_int(encode, &map, "result", event->result);
 	encode_pair_int(encode, &map, "exit_code", event->exit_code);
-	encode_pair_uint(encode, &map, "si_pid", event->si_pid);
-	encode_pair_uint(encode, &map, "si_uid", event->si_uid);
+	encode_pair_uint(encode, &map, "info_pid", event->info_pid);
+	encode_pair_uint(encode, &map, "info_uid", event->info_uid);
 	encode_pair_known(encode, &map, "fault_address", event->fault_address);
 	encode_pair_known(encode, &map, "ip", event->ip);
 	encode_pair_known(encode, &map, "sp", event->sp);

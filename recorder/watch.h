@@ -36,14 +36,20 @@ int watch_dispatch(struct watch *watch);
 /*
  * From now on events of that process come with client_id. ret_control_fd is the one-element array for
  * the client's control page, filled with the first bytes of `control` (freeze word and level); the
- * caller closes it. A process registered twice changes its id. 0 or a negative errno: -ESRCH (dead).
+ * caller closes it. A process registered twice changes its id; the old id still has to be removed.
+ * 0 or a negative errno: -ESRCH (dead).
  */
 int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *control,
 	      size_t control_bytes, int *ret_control_fd);
 /* The client is dead or done with: its control map may go. pidfd may be of a dead process. */
 void watch_remove(struct watch *watch, int pidfd, uint64_t client_id);
 
-/* Events that the kernel could not send, so far. */
+/*
+ * Events that the kernel could not send, so far: no room, or (for anybody, client or not) a tracepoint
+ * that came while its program was running on that CPU.
+ */
 uint64_t watch_lost(const struct watch *watch);
+/* Handled and blocked signals that were left out on purpose, see TTLOG_BPF_CALM_NS. */
+uint64_t watch_shed(const struct watch *watch);
 
 #endif

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: MIT
+/*
+ * watch.c - loads the eBPF program, tells it who the clients are, hands its events out.
+ *
+ * Owns everything that is BPF in the recorder. All differences between kernels are found in the
+ * kernel's BTF, here. Without TTLOG_HAVE_BPF (make BPF=0) it says so and knows no libbpf.
+ */
+#include "recorder/watch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifdef TTLOG_HAVE_BPF
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <poll.h>
+#include <sys/mman.h>
+
+#include "bpf/ttlog.skel.h"
+#include "lib/ttlog.h"
+
+_Static_assert(offsetof(struct ttlog_control, freeze) == TTLOG_BPF_FREEZE_OFFSET,
+	       "the kernel program sets the word that clients look at");
+
+struct watch {
+	struct ttlog_bpf *skeleton;
+	struct ring_buffer *ring;
+	watch_fn fn;
+	void *context;
+};
+
+/* libbpf has one print function for the process, and so this is no member of anything. */
+static int verbosity;
+
+static int print(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	if (!verbosity || level == LIBBPF_DEBUG)
+		return 0;
+	return vfprintf(stderr, format, arguments);
+}
+
+/* ---- opening ---------------------------------------------------------------------------------- */
+
+/* How many arguments the tracepoint has in this kernel; negative: it has no such tracepoint. */
+static int tracepoint_arguments(const struct btf *btf, const char *name)
+{
+	const struct btf_type *type;
+	char full[64];
+	int id;
+
+	snprintf(full, sizeof(full), "btf_trace_%s", name);
+	id = btf__find_by_name_kind(btf, full, BTF_KIND_TYPEDEF);
+	if (id < 0)
+		return -ENOENT;
+	type = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type);
+	if (!type || !btf_is_ptr(type))
+		return -ENOENT;
+	type = btf__type_by_id(btf, type->type);
+	if (!type || !btf_is_func_proto(type))
+		return -ENOENT;
+	return btf_vlen(type) - 1; /* the first is the tracepoint's own */
+}
+
+static int choose_programs(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_bytes)
+{
+	static const char *const needed[] = {"signal_generate", "signal_deliver", "sched_process_exec",
+					     "sched_process_exit"};
+	struct btf *btf = btf__load_vmlinux_btf();
+	int arguments = 0;
+
+	if (!btf) {
+		snprintf(why_not, why_not_bytes, "kernel has no BTF (/sys/kernel/btf/vmlinux): %s",
+			 strerror(errno));
+		return -ENOENT;
+	}
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]) && arguments >= 0; i++) {
+		arguments = tracepoint_arguments(btf, needed[i]);
+		if (arguments < 0)
+			snprintf(why_not, why_not_bytes, "kernel has no tracepoint %s", needed[i]);
+	}
+	btf__free(btf);
+	if (arguments < 0)
+		return -ENOENT;
+	bpf_program__set_autoload(skeleton->progs.ttlog_exit_group_dead, arguments >= 2);
+	bpf_program__set_autoload(skeleton->progs.ttlog_exit_live, arguments < 2);
+	return 0;
+}
+
+/* One client's control page: zeros, and what the caller has for its first bytes. */
+static int control_create(const void *bytes, size_t count)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+	void *page;
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ttlog_control", sizeof(__u32),
+				sizeof(struct ttlog_control), 1, &options);
+
+	if (fd < 0 || count == 0)
+		return fd;
+	page = mmap(NULL, sizeof(struct ttlog_control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (page == MAP_FAILED) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	memcpy(page, bytes, count < sizeof(struct ttlog_control) ? count
+								   : sizeof(struct ttlog_control));
+	munmap(page, sizeof(struct ttlog_control));
+	return fd;
+}
+
+static int load(struct ttlog_bpf *skeleton)
+{
+	/* All that the kernel keeps of it is its shape. */
+	int pattern = control_create(NULL, 0);
+	int err;
+
+	if (pattern < 0)
+		return pattern;
+	err = bpf_map__set_inner_map_fd(skeleton->maps.controls, pattern);
+	if (!err)
+		err = ttlog_bpf__load(skeleton);
+	close(pattern);
+	if (!err)
+		err = ttlog_bpf__attach(skeleton);
+	return err;
+}
+
+static int on_event(void *context, void *data, size_t bytes)
+{
+	struct watch *watch = context;
+
+	if (bytes >= sizeof(struct ttlog_bpf_event))
+		watch->fn(watch->context, data);
+	return 0;
+}
+
+static int start(struct watch *watch, char *why_not, size_t why_not_bytes)
+{
+	int err;
+
+	watch->skeleton = ttlog_bpf__open();
+	if (!watch->skeleton) {
+		snprintf(why_not, why_not_bytes, "the BPF object can't be opened: %s", strerror(errno));
+		return -errno;
+	}
+	err = choose_programs(watch->skeleton, why_not, why_not_bytes);
+	if (err)
+		return err;
+	err = load(watch->skeleton);
+	if (err == -EPERM || err == -EACCES) {
+		snprintf(why_not, why_not_bytes, "needs CAP_BPF and CAP_PERFMON");
+		return -EPERM;
+	}
+	if (err) {
+		snprintf(why_not, why_not_bytes, "the kernel refuses the BPF program: %s", strerror(-err));
+		return err;
+	}
+	watch->ring = ring_buffer__new(bpf_map__fd(watch->skeleton->maps.events), on_event, watch, NULL);
+	if (!watch->ring) {
+		snprintf(why_not, why_not_bytes, "no ring buffer: %s", strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+int watch_open(struct watch **ret_watch, watch_fn fn, void *context, int verbose, char *why_not,
+	       size_t why_not_bytes)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+	int err;
+
+	if (why_not_bytes)
+		why_not[0] = '\0';
+	if (!watch) {
+		snprintf(why_not, why_not_bytes, "out of memory");
+		return -ENOMEM;
+	}
+	watch->fn = fn;
+	watch->context = context;
+	verbosity = verbose;
+	libbpf_set_print(print);
+	err = start(watch, why_not, why_not_bytes);
+	if (err) {
+		watch_close(watch);
+		return err;
+	}
+	*ret_watch = watch;
+	return 0;
+}
+
+void watch_close(struct watch *watch)
+{
+	if (!watch)
+		return;
+	ring_buffer__free(watch->ring);
+	ttlog_bpf__destroy(watch->skeleton);
+	free(watch);
+}
+
+/* ---- events ----------------------------------------------------------------------------------- */
+
+int watch_fd(const struct watch *watch)
+{
+	return ring_buffer__epoll_fd(watch->ring);
+}
+
+int watch_dispatch(struct watch *watch)
+{
+	return ring_buffer__consume(watch->ring);
+}
+
+/* Runs of a program that the kernel skipped because another run was under way on that CPU. */
+static uint64_t missed_runs(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = {0};
+	__u32 bytes = sizeof(info);
+	int fd = bpf_program__fd(program);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &bytes))
+		return 0;
+	return info.recursion_misses;
+}
+
+uint64_t watch_lost(const struct watch *watch)
+{
+	uint64_t lost = __atomic_load_n(&watch->skeleton->bss->counters.lost, __ATOMIC_RELAXED);
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, watch->skeleton->obj)
+		lost += missed_runs(program);
+	return lost;
+}
+
+uint64_t watch_shed(const struct watch *watch)
+{
+	return __atomic_load_n(&watch->skeleton->bss->counters.shed, __ATOMIC_RELAXED);
+}
+
+/* ---- clients ---------------------------------------------------------------------------------- */
+
+/* A pidfd is readable when its whole group is dead. */
+static int is_dead(int pidfd)
+{
+	struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
+
+	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLIN | POLLHUP));
+}
+
+int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *control,
+	      size_t control_bytes, int *ret_control_fd)
+{
+	struct ttlog_bpf_client client = {.client_id = client_id};
+	int controls = bpf_map__fd(watch->skeleton->maps.controls);
+	int fd = control_create(control, control_bytes);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	/* The control page first: who is known can be frozen. */
+	err = bpf_map_update_elem(controls, &client_id, &fd, BPF_ANY);
+	if (err)
+		goto out_close;
+	err = bpf_map_update_elem(bpf_map__fd(watch->skeleton->maps.clients), &pidfd, &client, BPF_ANY);
+	if (err == -ENOENT)
+		err = -ESRCH; /* reaped */
+	/* Who was dead before it was known sends nothing. Between the two, the pidfd tells. */
+	if (!err && is_dead(pidfd))
+		err = -ESRCH;
+	if (err)
+		goto out_remove;
+	*ret_control_fd = fd;
+	return 0;
+
+out_remove:
+	watch_remove(watch, pidfd, client_id);
+out_close:
+	close(fd);
+	return err;
+}
+
+void watch_remove(struct watch *watch, int pidfd, uint64_t client_id)
+{
+	int clients = bpf_map__fd(watch->skeleton->maps.clients);
+	struct ttlog_bpf_client client;
+
+	/* It may have been registered again meanwhile, under another id. */
+	if (!bpf_map_lookup_elem(clients, &pidfd, &client) && client.client_id == client_id)
+		bpf_map_delete_elem(clients, &pidfd);
+	bpf_map_delete_elem(bpf_map__fd(watch->skeleton->maps.controls), &client_id);
+}
+
+#else
+
+int watch_open(struct watch **ret_watch, watch_fn fn, void *context, int verbose, char *why_not,
+	       size_t why_not_bytes)
+{
+	(void)ret_watch, (void)fn, (void)context, (void)verbose;
+	snprintf(why_not, why_not_bytes, "built without BPF (make BPF=0)");
+	return -ENOSYS;
+}
+
+/* There is never a watch to call these with. */
+void watch_close(struct watch *watch)
+{
+	(void)watch;
+}
+
+int watch_fd(const struct watch *watch)
+{
+	(void)watch;
+	return -ENOSYS;
+}
+
+int watch_dispatch(struct watch *watch)
+{
+	(void)watch;
+	return -ENOSYS;
+}
+
+int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *control,
+	      size_t control_bytes, int *ret_control_fd)
+{
+	(void)watch, (void)pidfd, (void)client_id, (void)control, (void)control_bytes;
+	(void)ret_control_fd;
+	return -ENOSYS;
+}
+
+void watch_remove(struct watch *watch, int pidfd, uint64_t client_id)
+{
+	(void)watch, (void)pidfd, (void)client_id;
+}
+
+uint64_t watch_lost(const struct watch *watch)
+{
+	(void)watch;
+	return 0;
+}
+
+uint64_t watch_shed(const struct watch *watch)
+{
+	(void)watch;
+	return 0;
+}
+
+#endif
