@@ -283,6 +283,9 @@ struct ttlog_chunk {
  *   HELLO what it would like   -------->   checks, makes and prefaults the region, arms the death watch
  *                              <--------   WELCOME status; SCM_RIGHTS: region [, control map]
  *   (maps both, records)
+ *   REGION; SCM_RIGHTS: region -------->   only if no WELCOME came in time: "I made one myself, hold
+ *                                          it". The recorder checks it as it checks anything, and
+ *                                          drops the one that it made (its WELCOME is never read)
  *   SNAPSHOT reason            -------->   copies the living region, writes a dump
  *   GOODBYE                    -------->   the client will record no more
  *
@@ -301,6 +304,7 @@ enum ttlog_message_kind {
 	TTLOG_MESSAGE_WELCOME = 2,
 	TTLOG_MESSAGE_SNAPSHOT = 3,
 	TTLOG_MESSAGE_GOODBYE = 4,
+	TTLOG_MESSAGE_REGION = 5,
 };
 
 struct ttlog_message_head {

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* attach.c - see attach.h; the messages are in ttlog_abi.h, "the hello". Owns the socket. */
+#include "lib/attach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+
+static struct ttlog_attach_fd socket_fd = {.fd = -1};
+
+/* syscall() sets errno, which belongs to the program: ttlog_record_() and the API save it. */
+static long call(long result)
+{
+	return result < 0 ? -errno : result;
+}
+
+void ttlog_attach_fd_keep(struct ttlog_attach_fd *keep, int fd)
+{
+	struct stat status;
+
+	keep->fd = fd;
+	if (fd >= 0 && fstat(fd, &status) == 0) {
+		keep->device = status.st_dev;
+		keep->inode = status.st_ino;
+	}
+}
+
+int ttlog_attach_fd_get(const struct ttlog_attach_fd *keep)
+{
+	struct stat status;
+
+	if (keep->fd < 0 || fstat(keep->fd, &status) != 0)
+		return -1;
+	return status.st_dev == keep->device && status.st_ino == keep->inode ? keep->fd : -1;
+}
+
+void ttlog_attach_fd_close(struct ttlog_attach_fd *keep)
+{
+	int fd = ttlog_attach_fd_get(keep);
+
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+	keep->fd = -1;
+}
+
+static void fill_head(struct ttlog_message_head *head, enum ttlog_message_kind kind, size_t bytes)
+{
+	head->magic = TTLOG_MESSAGE_MAGIC;
+	head->version = TTLOG_ABI_VERSION;
+	head->kind = (uint16_t)kind;
+	head->bytes = (uint32_t)bytes;
+	head->zero = 0;
+}
+
+/* One message, with a descriptor unless fd is -1. Never waits, never raises SIGPIPE. */
+static int send_message(int fd, const void *message, size_t bytes, int passed_fd)
+{
+	struct iovec iov = {(void *)(uintptr_t)message, bytes};
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {{0}};
+	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (passed_fd >= 0) {
+		struct cmsghdr *cmsg;
+
+		header.msg_control = control.bytes;
+		header.msg_controllen = sizeof(control.bytes);
+		cmsg = CMSG_FIRSTHDR(&header);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &passed_fd, sizeof(int));
+	}
+	return (int)call(syscall(SYS_sendmsg, fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = (int)call(syscall(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	int error;
+
+	if (fd < 0)
+		return fd;
+	memcpy(address.sun_path, path, strnlen(path, sizeof(address.sun_path) - 1));
+	/* Not blocking: a recorder whose backlog is full is as good as none. */
+	error = (int)call(syscall(SYS_connect, fd, &address, sizeof(address)));
+	if (error) {
+		syscall(SYS_close, fd);
+		return error;
+	}
+	return fd;
+}
+
+/* Takes the descriptors out of a message: two at most, what is more is closed. */
+static void take_fds(struct msghdr *header, int fds[2])
+{
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(header); cmsg; cmsg = CMSG_NXTHDR(header, cmsg)) {
+		size_t count;
+
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
+			if (fds[0] < 0)
+				fds[0] = fd;
+			else if (fds[1] < 0)
+				fds[1] = fd;
+			else
+				syscall(SYS_close, fd);
+		}
+	}
+}
+
+static int read_welcome(int fd, int fds[2])
+{
+	struct ttlog_welcome welcome = {0};
+	struct iovec iov = {&welcome, sizeof(welcome)};
+	union {
+		char bytes[CMSG_SPACE(4 * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+				.msg_controllen = sizeof(control.bytes)};
+	long length = call(syscall(SYS_recvmsg, fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+
+	if (length < 0)
+		return (int)length;
+	take_fds(&header, fds);
+	if ((size_t)length < sizeof(welcome) || welcome.head.magic != TTLOG_MESSAGE_MAGIC ||
+	    welcome.head.kind != TTLOG_MESSAGE_WELCOME)
+		return length == 0 ? -ECONNRESET : -EBADMSG;
+	if (welcome.status < 0)
+		return welcome.status;
+	if (fds[0] < 0 || ((welcome.flags & TTLOG_WELCOME_CONTROL_MAP) && fds[1] < 0))
+		return -EBADMSG;
+	return 0;
+}
+
+static int wait_readable(int fd, int timeout_ms)
+{
+	struct pollfd poll_fd = {fd, POLLIN, 0};
+	struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+	/* Signals are blocked while a process starts, so nothing interrupts it. */
+	long ready = call(syscall(SYS_ppoll, &poll_fd, 1, &timeout, NULL, 0));
+
+	if (ready < 0)
+		return (int)ready;
+	return ready ? 0 : -ETIMEDOUT;
+}
+
+static int say_hello(int fd, const struct ttlog_settings *settings, enum ttlog_clock_source source)
+{
+	struct ttlog_hello hello = {
+		.region_bytes = settings->region_bytes,
+		.level = settings->level,
+		.flush_interval_s = settings->flush_interval_s,
+		.clock_source = source,
+	};
+
+	fill_head(&hello.head, TTLOG_MESSAGE_HELLO, sizeof(hello));
+	memcpy(hello.service, settings->service, sizeof(hello.service));
+	return send_message(fd, &hello, sizeof(hello), -1);
+}
+
+int ttlog_attach(const struct ttlog_settings *settings, enum ttlog_clock_source source,
+		 int *ret_region_fd, int *ret_control_fd)
+{
+	int fds[2] = {-1, -1};
+	int fd, error;
+
+	if (!settings->socket[0])
+		return -ENOTCONN;
+	fd = connect_to(settings->socket);
+	if (fd < 0)
+		return fd;
+	error = say_hello(fd, settings, source);
+	if (error >= 0)
+		error = wait_readable(fd, TTLOG_HELLO_TIMEOUT_MS);
+	if (!error)
+		error = read_welcome(fd, fds);
+	if (error && error != -ETIMEDOUT) {
+		if (fds[0] >= 0)
+			syscall(SYS_close, fds[0]);
+		if (fds[1] >= 0)
+			syscall(SYS_close, fds[1]);
+		syscall(SYS_close, fd);
+		return error;
+	}
+	ttlog_attach_fd_keep(&socket_fd, fd);
+	*ret_region_fd = fds[0];
+	*ret_control_fd = fds[1];
+	return error;
+}
+
+int ttlog_attach_offer(int region_fd)
+{
+	struct ttlog_message_head head;
+	int fd = ttlog_attach_fd_get(&socket_fd);
+	int sent;
+
+	if (fd < 0)
+		return -ENOTCONN;
+	fill_head(&head, TTLOG_MESSAGE_REGION, sizeof(head));
+	sent = send_message(fd, &head, sizeof(head), region_fd);
+	return sent < 0 ? sent : 0;
+}
+
+int ttlog_attach_snapshot(const char *reason)
+{
+	struct ttlog_snapshot_request request = {0};
+	int fd = ttlog_attach_fd_get(&socket_fd);
+	int sent;
+
+	if (fd < 0)
+		return -ENOTCONN;
+	fill_head(&request.head, TTLOG_MESSAGE_SNAPSHOT, sizeof(request));
+	memcpy(request.reason, reason, strnlen(reason, sizeof(request.reason) - 1));
+	sent = send_message(fd, &request, sizeof(request), -1);
+	if (sent == -EPIPE || sent == -ECONNRESET)
+		return -ENOTCONN;
+	return sent < 0 ? sent : 0;
+}
+
+void ttlog_attach_goodbye(void)
+{
+	struct ttlog_message_head head;
+	int fd = ttlog_attach_fd_get(&socket_fd);
+
+	if (fd < 0)
+		return;
+	fill_head(&head, TTLOG_MESSAGE_GOODBYE, sizeof(head));
+	send_message(fd, &head, sizeof(head), -1);
+}
+
+void ttlog_attach_forget(void)
+{
+	ttlog_attach_fd_close(&socket_fd);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attach.h - the client's end of the socket to the recorder.
+ *
+ * Raw system calls only: the wrappers of libc are cancellation points. Nothing here waits longer than
+ * TTLOG_HELLO_TIMEOUT_MS in all.
+ */
+#ifndef TTLOG_ATTACH_H
+#define TTLOG_ATTACH_H
+
+#include <stdint.h>
+
+#include "lib/settings.h"
+
+/*
+ * Asks for a region. 0: *ret_region_fd is one, *ret_control_fd the control map or -1; the caller
+ * closes both. A negative errno: no recorder, it refused, or it took too long (-ETIMEDOUT: it is still
+ * connected, and takes a region by ttlog_attach_offer()).
+ */
+int ttlog_attach(const struct ttlog_settings *settings, enum ttlog_clock_source source,
+		 int *ret_region_fd, int *ret_control_fd);
+
+/* Hands a region of our own to a recorder that is connected. 0 or a negative errno. */
+int ttlog_attach_offer(int region_fd);
+
+/* 0 or a negative errno: -ENOTCONN, -EAGAIN. */
+int ttlog_attach_snapshot(const char *reason);
+void ttlog_attach_goodbye(void);
+
+/* In a forked child: the socket is the parent's. */
+void ttlog_attach_forget(void);
+
+/*
+ * A descriptor that the program may have closed, or closed and opened as something else: remembered
+ * with the inode that it should be.
+ */
+struct ttlog_attach_fd {
+	int fd; /* -1 = none */
+	uint64_t device, inode;
+};
+
+void ttlog_attach_fd_keep(struct ttlog_attach_fd *keep, int fd);
+/* The descriptor if it is still ours, else -1. */
+int ttlog_attach_fd_get(const struct ttlog_attach_fd *keep);
+void ttlog_attach_fd_close(struct ttlog_attach_fd *keep);
+
+#endif

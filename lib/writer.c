@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* writer.c - see writer.h. Owns the segments and the thread-exit hook. */
+#include "lib/writer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/process.h"
+#include "lib/ring.h"
+
+#define SEGMENT_BYTES 65536
+#define SEGMENT_WRITERS ((SEGMENT_BYTES - 64) / sizeof(struct ttlog_thread))
+
+struct ttlog_writer_segment {
+	_Alignas(64) _Atomic(struct ttlog_writer_segment *) next;
+	_Alignas(64) struct ttlog_thread writer[SEGMENT_WRITERS];
+};
+
+_Static_assert(sizeof(struct ttlog_writer_segment) <= SEGMENT_BYTES, "a segment is a segment");
+
+/*
+ * What a thread without a writer has. Always busy, so the fast path never takes it and never writes to
+ * it; tid 0, so the slow path sees what it is.
+ */
+static const struct ttlog_thread no_writer = {.hot = {.busy = 1}};
+
+__thread struct ttlog_writer *ttlog_writer_ __attribute__((visibility("default"))) =
+	(struct ttlog_writer *)(uintptr_t)&no_writer.hot;
+
+static pthread_key_t exit_key;
+static bool have_exit_key;
+
+/*
+ * Runs when the thread exits, maybe several times: a later destructor that records gets a new writer,
+ * and this runs again, up to PTHREAD_DESTRUCTOR_ITERATIONS times. What is taken after that is found by
+ * the search for vanished owners (trap 23 of the protocol).
+ */
+static void on_thread_exit(void *argument)
+{
+	struct ttlog_thread *thread = argument;
+
+	ttlog_writer_ = (struct ttlog_writer *)(uintptr_t)&no_writer.hot;
+	/* In a forked child this may be the parent's writer, wiped. */
+	if (!atomic_load_explicit(&thread->tid, memory_order_relaxed))
+		return;
+	ttlog_ring_leave(thread);
+	memset(&thread->hot, 0, sizeof(thread->hot));
+	atomic_store_explicit(&thread->tid, 0, memory_order_release);
+}
+
+/*
+ * A key that early has a slot inside libc's thread descriptor, so setting it allocates nothing and is
+ * safe in a signal handler.
+ */
+__attribute__((constructor)) static void make_exit_key(void)
+{
+	have_exit_key = pthread_key_create(&exit_key, on_thread_exit) == 0;
+}
+
+static struct ttlog_writer_segment *add_segment(_Atomic(struct ttlog_writer_segment *) *link)
+{
+	struct ttlog_writer_segment *none = NULL;
+	void *memory = mmap(NULL, SEGMENT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			    0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	madvise(memory, SEGMENT_BYTES, MADV_WIPEONFORK);
+	if (!atomic_compare_exchange_strong_explicit(link, &none, memory, memory_order_acq_rel,
+						     memory_order_acquire)) {
+		munmap(memory, SEGMENT_BYTES);
+		return none;
+	}
+	return memory;
+}
+
+static struct ttlog_thread *claim(struct ttlog_writer_segment *segment, uint32_t tid)
+{
+	for (size_t i = 0; i < SEGMENT_WRITERS; i++) {
+		struct ttlog_thread *thread = &segment->writer[i];
+		uint32_t nobody = 0;
+
+		if (!atomic_load_explicit(&thread->tid, memory_order_relaxed) &&
+		    atomic_compare_exchange_strong_explicit(&thread->tid, &nobody, tid,
+							    memory_order_acquire,
+							    memory_order_relaxed))
+			return thread;
+	}
+	return NULL;
+}
+
+struct ttlog_thread *ttlog_thread_new(void)
+{
+	_Atomic(struct ttlog_writer_segment *) *link = &ttlog_life()->segments;
+	uint32_t tid = (uint32_t)syscall(SYS_gettid);
+	struct ttlog_thread *thread = NULL;
+
+	while (!thread) {
+		struct ttlog_writer_segment *segment = atomic_load_explicit(link, memory_order_acquire);
+
+		if (!segment)
+			segment = add_segment(link);
+		if (!segment)
+			return NULL;
+		thread = claim(segment, tid);
+		link = &segment->next;
+	}
+	memset(&thread->hot, 0, sizeof(thread->hot));
+	thread->lane = thread->chunk_index = 0;
+	thread->generation = 0;
+	memset(thread->name, 0, sizeof(thread->name));
+	syscall(SYS_prctl, PR_GET_NAME, thread->name, 0, 0, 0);
+	/* A handler may come here between the claim and the next line: it makes a writer of its own,
+	 * whose chunk is then only found by its thread's death. */
+	ttlog_writer_ = &thread->hot;
+	if (have_exit_key)
+		pthread_setspecific(exit_key, thread);
+	return thread;
+}
