@@ -126,6 +126,7 @@ static int find_region(struct ttlog_place *place, int *ret_fd, int *ret_control_
 	error = ttlog_region_make(&place->geometry, settings_.service, source, ret_fd, &base);
 	if (error)
 		return error;
+	place->geometry.clock_source = source;
 	place->base = base;
 	place->connected = attached == -ETIMEDOUT && ttlog_attach_offer(*ret_fd) == 0;
 	return 0;

@@ -431,7 +431,7 @@ TTLOG_INLINE_ unsigned char *ttlog_begin_(const struct ttlog_site *site, struct 
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	position = *(volatile uint64_t *)&writer->position;
 	offset = (uint32_t)position;
-	if (__builtin_expect(writer->limit - offset < size, 0)) {
+	if (__builtin_expect(offset + size > writer->limit, 0)) {
 		*(volatile uintptr_t *)&writer->busy = 0;
 		return NULL;
 	}
@@ -606,7 +606,7 @@ template <class T> TTLOG_INLINE_ struct ttlog_value value_of(const T &argument)
 
 	static_assert(type != 0, "ttlog: a value of this type can't be recorded");
 	if constexpr (type == TTLOG_TYPE_BOOL)
-		return ttlog_value_bool(argument);
+		return ttlog_value_bool(static_cast<bool>(argument));
 	else if constexpr (type == TTLOG_TYPE_F32)
 		return ttlog_value_f32(argument);
 	else if constexpr (type == TTLOG_TYPE_F64)
@@ -699,7 +699,11 @@ TTLOG_INLINE_ void record(struct ttlog_site *site, const T &...arguments)
 		struct ttlog_bytes: ttlog_value_bytes, struct ttlog_interned: ttlog_value_interned, \
 		default: ttlog_value_pointer)(value)
 
-#define TTLOG_ARG_TAKE_(i, key, value) const struct ttlog_value ttlog_value_##i##_ = TTLOG_VALUE_OF_(value);
+/* 5 is a pointer: what is neither that nor in the list above (a bit-field, __int128) has no type here. */
+#define TTLOG_ARG_TAKE_(i, key, value) \
+	_Static_assert(TTLOG_TYPE_OF_(value) != TTLOG_TYPE_POINTER || __builtin_classify_type(value) == 5, \
+		       "ttlog: a value of this type can't be recorded"); \
+	const struct ttlog_value ttlog_value_##i##_ = TTLOG_VALUE_OF_(value);
 #define TTLOG_ARG_SIZE_(i, key, value) + ttlog_value_##i##_.size
 #define TTLOG_ARG_PUT_(i, key, value) \
 	ttlog_to_ = ttlog_put_(ttlog_to_, TTLOG_TYPE_OF_(value), ttlog_value_##i##_);
@@ -746,7 +750,11 @@ TTLOG_INLINE_ void record(struct ttlog_site *site, const T &...arguments)
 			ttlog_check_format_(message, __VA_ARGS__); \
 	} while (0)
 
-#define TTLOG_LOG_0(level, message) TTLOG_BODY_(level, 0, 0, message, TTLOG_FOR_0_, 0)
+#define TTLOG_LOG_0(level, message) \
+	do { \
+		TTLOG_STATIC_ASSERT_(sizeof(#message) > 1, "ttlog: the message is missing"); \
+		TTLOG_BODY_(level, 0, 0, message, TTLOG_FOR_0_, 0); \
+	} while (0)
 #define TTLOG_LOG_1(level, message, ...) \
 	TTLOG_BODY_(level, 0, 1, message, TTLOG_FOR_1_, __VA_ARGS__)
 #define TTLOG_LOG_2(level, message, ...) \
