@@ -7,8 +7,11 @@
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make clean
 #
+#   make deps       installs what the build and the tests need: Debian and Ubuntu by apt, elsewhere it
+#                   names the packages and stops
+#
 #   CC=clang, CFLAGS=..., V=1 (show commands), BPF=0 (without the kernel side), SAN=address,undefined or
-#   SAN=thread (into build-$(SAN)/)
+#   SAN=thread (into build-$(SAN)/), WERROR=1
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -27,7 +30,8 @@ export PKG_CONFIG_PATH
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 BPFTOOL ?= $(firstword $(shell command -v bpftool 2>/dev/null) $(wildcard /usr/sbin/bpftool))
 
-WARN := -Wall -Wextra -Wpointer-arith -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla
+WERROR ?= 0
+WARN := $(if $(filter 1,$(WERROR)),-Werror) -Wall -Wextra -Wpointer-arith -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(B) $(WARN) $(SANFLAGS) $(CFLAGS)
 # Objects of the library that other programs use too; its own are hidden but for ttlog.map's symbols.
@@ -37,16 +41,27 @@ DEPFLAGS = -MMD -MP -MF $@.d -MT $@
 REC_LIBS := $(call pkg,--libs,liblz4 libcbor) $(if $(filter 1,$(BPF)),$(call pkg,--libs,libbpf)) -lpthread
 VIEW_LIBS := $(call pkg,--libs,liblz4 libcbor)
 
-LIB_SRC := $(filter-out lib/reader.c,$(wildcard lib/*.c))
+LIB_SRC := $(filter-out lib/reader%.c,$(wildcard lib/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
 # What the recorder takes from lib/: the contract's own code, not the library.
-SHARED_OBJ := $(B)/lib/region.o $(B)/lib/clock.o $(B)/lib/reader.o
+SHARED_OBJ := $(B)/lib/region.o $(B)/lib/clock.o $(patsubst %.c,$(B)/%.o,$(wildcard lib/reader*.c))
 REC_SRC := $(filter-out recorder/main.c,$(wildcard recorder/*.c))
 REC_OBJ := $(REC_SRC:%.c=$(B)/%.o)
 VIEW_SRC := $(filter-out viewer/main.c,$(wildcard viewer/*.c))
 VIEW_OBJ := $(VIEW_SRC:%.c=$(B)/%.o)
 
 PROGRAMS := $(B)/ttlog-recorder $(B)/ttlog-view
+
+# Said once, before anything is built: what is missing, and who can install it.
+MISSING := $(strip $(foreach p,liblz4 libcbor $(if $(filter 1,$(BPF)),libbpf), \
+	$(if $(shell pkg-config --exists $(p) 2>/dev/null && echo yes),,$(p))) \
+	$(if $(filter 1,$(BPF)),$(if $(BPFTOOL),,bpftool) $(if $(shell command -v $(CLANG)),,$(CLANG))))
+
+ifneq ($(MISSING),)
+ifneq ($(filter-out deps clean check demo bench,$(or $(MAKECMDGOALS),all)),)
+$(error missing: $(MISSING). `make deps` installs what the build needs (BPF=0 needs no libbpf, clang, bpftool))
+endif
+endif
 
 all: $(B)/libttlog.a $(B)/libttlog.so $(B)/ttlog.pc $(PROGRAMS)
 
@@ -132,10 +147,74 @@ $(B)/examples/%: $(B)/lib/examples/%.o $(B)/libttlog.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
 
+TEST_NAMES = $(patsubst tests/%.c,%,$(wildcard tests/$(1)_*.c))
+TESTS_UNIT := $(call TEST_NAMES,test)
+TESTS_CRASH := $(call TEST_NAMES,crash)
+TESTS_RACE := $(call TEST_NAMES,race)
+TESTS_FUZZ := $(filter-out fuzz_main,$(call TEST_NAMES,fuzz))
+TESTS_SHELL := $(patsubst tests/%.sh,%,$(filter-out tests/run.sh,$(wildcard tests/*.sh)))
+EXAMPLES := kvserver kvload kvproof hello hello_cpp
+
+tests-unit: $(TESTS_UNIT:%=$(B)/tests/%) $(TESTS_FUZZ:%=$(B)/tests/%)
+tests-race: $(TESTS_RACE:%=$(B)/tests/%)
+tests-all: all examples tests-unit tests-race $(TESTS_CRASH:%=$(B)/tests/%)
+examples: $(EXAMPLES:%=$(B)/examples/%)
+
+# Everything, also as clang sees it and under the sanitizers; tests/run.sh counts.
+check: deps
+	$(Q)$(MAKE) --no-print-directory WERROR=1 B=build tests-all
+	$(Q)$(MAKE) --no-print-directory WERROR=1 B=build-clang CC=clang all
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined B=build-asan all tests-unit
+	$(Q)$(MAKE) --no-print-directory SAN=thread B=build-tsan tests-race
+	$(Q)tests/run.sh build:"$(TESTS_UNIT) $(TESTS_FUZZ) $(TESTS_RACE) $(TESTS_CRASH) $(TESTS_SHELL)" \
+		build-asan:"$(TESTS_UNIT) $(TESTS_FUZZ)" build-tsan:"$(TESTS_RACE)"
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all examples
+	$(Q)lib/examples/demo.sh $(B)
+
+# ---- what it takes: packages by their Debian names ----
+
+PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev pkg-config
+PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc
+# Ubuntu has bpftool inside its kernel tools.
+ifneq ($(shell grep -s '^ID=ubuntu' /etc/os-release),)
+PACKAGES := $(subst bpftool,linux-tools-common linux-tools-generic,$(PACKAGES))
+endif
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+deps:
+	$(Q)missing=; for p in $(PACKAGES) $(PACKAGES_TEST); do \
+		[ "$$(dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then \
+		echo "This is no Debian and no Ubuntu. Please install what these packages hold, then run make all:"; \
+		echo "  $(PACKAGES) $(PACKAGES_TEST)"; exit 1; \
+	fi; \
+	echo "Installing with apt:$$missing"; \
+	$(SUDO) apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin \
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3 \
+		$(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 lib/ttlog.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(B)/libttlog.a $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(B)/libttlog.so.0 $(DESTDIR)$(LIBDIR)/
+	ln -sf libttlog.so.0 $(DESTDIR)$(LIBDIR)/libttlog.so
+	install -m 644 $(B)/ttlog.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 viewer/ttlog-view.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 lib/ttlog.3 $(DESTDIR)$(PREFIX)/share/man/man3/
+	install -m 644 recorder/ttlog-recorder.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+
 clean:
 	rm -rf build build-*
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all clean
+.PHONY: all clean check demo deps install examples tests-unit tests-race tests-all
+.SECONDARY:
 .DELETE_ON_ERROR:

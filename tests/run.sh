@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# run.sh - runs tests, one line each, and counts.
+#
+#   tests/run.sh build:"test_ring crash_deaths" build-asan:"test_ring" ...
+#
+# A name is a program in FOLDER/tests, or a script tests/NAME.sh, which gets FOLDER as its argument.
+# Exit status 77 is "skipped here"; a Criterion program counts each of its tests. The output of what
+# failed is shown, and what was skipped says why. Ends with "N passed, N failed, N skipped".
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+passed=0 failed=0 skipped=0
+limit_s=${TTLOG_TEST_LIMIT:-180}
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+
+export ASAN_OPTIONS=detect_leaks=1:handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:allocator_may_return_null=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:die_after_fork=0
+
+run_one()
+{
+	local folder=$1 name=$2 start status count
+	local -a command
+
+	if [ -f "tests/$name.sh" ]; then
+		command=("tests/$name.sh" "$folder")
+	elif [[ $name = fuzz_* ]]; then
+		command=("$folder/tests/$name" "tests/corpus/${name#fuzz_}")
+	else
+		command=("$folder/tests/$name")
+	fi
+	start=$EPOCHREALTIME
+	timeout --kill-after=10 "$limit_s" "${command[@]}" >"$log" 2>&1 </dev/null
+	status=$?
+	printf -v took '%.1f s' "$(echo "$EPOCHREALTIME - $start" | tr , . | awk '{print $1 - $3}')"
+	count_result "$folder/$name" "$status" "$took"
+}
+
+count_result()
+{
+	local what=$1 status=$2 took=$3 line tested crashed
+	local ok=1 bad=0 skip=0
+
+	line=$(grep -a -o 'Tested: [0-9]* | Passing: [0-9]* | Failing: [0-9]* | Crashing: [0-9]*' "$log" | tail -n 1)
+	if [ -n "$line" ]; then
+		read -r tested ok bad crashed <<<"$(tr -cs '0-9\n' ' ' <<<"$line")"
+		skip=$(grep -a -c '^\[SKIP' "$log")
+		bad=$((bad + crashed))
+		ok=$((tested - bad))
+		[ "$status" = 0 ] || [ "$bad" -gt 0 ] || bad=1
+	elif [ "$status" = 77 ]; then
+		ok=0 skip=1
+	elif [ "$status" != 0 ]; then
+		ok=0 bad=1
+	fi
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	if [ "$bad" -gt 0 ]; then
+		printf 'FAIL  %s (status %s, %s)\n' "$what" "$status" "$took"
+		tail -n 80 "$log" | sed 's/^/      /'
+	elif [ "$skip" -gt 0 ]; then
+		printf 'skip  %s (%s)\n' "$what" "$took"
+		grep -a -i 'skip' "$log" | head -n 5 | sed 's/^/      /'
+	else
+		printf 'ok    %s (%d, %s)\n' "$what" "$ok" "$took"
+	fi
+}
+
+for group in "$@"; do
+	for name in ${group#*:}; do
+		run_one "${group%%:*}" "$name"
+	done
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
