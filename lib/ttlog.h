@@ -115,12 +115,15 @@ struct ttlog_bytes {
 	size_t size;
 };
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* a function beside a struct of its name */
 static inline struct ttlog_bytes ttlog_bytes(const void *data, size_t size)
 {
 	struct ttlog_bytes bytes = {data, size};
 
 	return bytes;
 }
+#pragma GCC diagnostic pop
 
 /* A string that is in the dictionary: four bytes an event. Zero is the empty string. */
 struct ttlog_interned {
