@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hello.c - the smallest program with a flight recorder: cc hello.c -lttlog && ttlog-recorder run -- ./a.out */
+/* hello.c - the first steps: cc hello.c -lttlog && ttlog-recorder run -- ./a.out */
 #include <ttlog.h>
 
 #include <stdio.h>
