@@ -361,10 +361,14 @@ int BPF_PROG(ttlog_signal_generate, int signal, struct kernel_siginfo *info, str
 	if (event.sender.tid == event.target.tid)
 		fill_registers(&event, task);
 
-	if (event.flags & TTLOG_BPF_FATAL)
+	if (event.flags & TTLOG_BPF_FATAL) {
+		/* A SIGKILL that comes while the core is dumped does not change the cause. */
+		if (client->fatal.kind && client->fatal.signal != signal)
+			client->pending = client->fatal;
 		client->fatal = event;
-	else if (!(event.flags & TTLOG_BPF_HANDLED))
+	} else if (!(event.flags & TTLOG_BPF_HANDLED)) {
 		client->pending = event;
+	}
 	if ((event.flags & TTLOG_BPF_FATAL) || worth_telling(client, signal, event.time_ns))
 		send(&event);
 	return 0;
@@ -383,6 +387,44 @@ static __always_inline int true_signal(struct task_struct *task, int signal)
 	return task->signal->group_exit_code & 0x7f;
 }
 
+/*
+ * Is there anything to tell of a thread that takes its client's fatal signal? Of those that dump core
+ * only: one that was sent from elsewhere came without registers, and of two threads that fault
+ * together the first to come here is the one that dies of it.
+ */
+static __always_inline bool is_news(const struct ttlog_bpf_client *client, struct task_struct *task,
+				    int taken, int signal)
+{
+	if (!client->fatal.kind || client->fatal.signal != signal)
+		return true;
+	if (taken == SIGKILL || !(BIT(signal) & DUMPS_CORE) || client->fatal.kind != TTLOG_BPF_SIGNAL)
+		return false;
+	return !(client->fatal.flags & TTLOG_BPF_REGISTERS) || client->fatal.target.tid != (__u32)task->pid;
+}
+
+/* Keeps what is known best of the fatal signal for the DEATH to come. */
+static __always_inline void settle(struct ttlog_bpf_client *client, struct ttlog_bpf_event *taken)
+{
+	if (client->fatal.kind && client->fatal.signal == taken->signal) {
+		if (taken->code > 0) {
+			/* A fault: who takes it is who did it. */
+			taken->sender = taken->target;
+			client->fatal = *taken;
+			return;
+		}
+	} else if (client->pending.kind && client->pending.signal == taken->signal) {
+		client->fatal = client->pending; /* knows the sender; becomes fatal only now */
+		client->fatal.time_ns = taken->time_ns;
+	} else {
+		client->fatal = *taken;
+		return;
+	}
+	client->fatal.kind = TTLOG_BPF_DELIVER;
+	client->fatal.ip = taken->ip;
+	client->fatal.sp = taken->sp;
+	client->fatal.flags |= taken->flags & (TTLOG_BPF_REGISTERS | TTLOG_BPF_FATAL);
+}
+
 SEC("tp_btf/signal_deliver")
 int BPF_PROG(ttlog_signal_deliver, int taken, struct kernel_siginfo *info, struct k_sigaction *action)
 {
@@ -399,10 +441,7 @@ int BPF_PROG(ttlog_signal_deliver, int taken, struct kernel_siginfo *info, struc
 	if (taken != SIGKILL && ((__u64)BPF_CORE_READ(action, sa.sa_handler) != SIG_DFL ||
 				 (task->signal->flags & SIGNAL_UNKILLABLE)))
 		return 0;
-	/* Known already; but what somebody else sent came without the registers of who takes it. */
-	if (client->fatal.kind && client->fatal.signal == signal &&
-	    (taken == SIGKILL || !(BIT(signal) & DUMPS_CORE) ||
-	     (client->fatal.flags & TTLOG_BPF_REGISTERS)))
+	if (!is_news(client, task, taken, signal))
 		return 0;
 
 	begin(&event, client, TTLOG_BPF_DELIVER);
@@ -414,15 +453,7 @@ int BPF_PROG(ttlog_signal_deliver, int taken, struct kernel_siginfo *info, struc
 		fill_siginfo(&event, raw_argument(ctx, 1));
 		fill_registers(&event, task);
 	}
-	if (client->fatal.kind && client->fatal.signal == signal) {
-		client->fatal.ip = event.ip;
-		client->fatal.sp = event.sp;
-		client->fatal.flags |= event.flags & TTLOG_BPF_REGISTERS;
-	} else if (client->pending.kind && client->pending.signal == signal) {
-		client->fatal = client->pending; /* it knows the sender */
-	} else {
-		client->fatal = event;
-	}
+	settle(client, &event);
 	send(&event);
 	return 0;
 }

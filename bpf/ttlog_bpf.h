@@ -84,9 +84,9 @@ struct ttlog_bpf_event {
 	__u64 fault_address; /* SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP */
 	__u64 ip;
 	__u64 sp;
-	__u64 signal_time_ns;		/* DEATH with HAS_SIGNAL: when the signal came */
+	__u64 signal_time_ns;		/* DEATH with HAS_SIGNAL: when it became fatal */
 	struct ttlog_bpf_actor target;	/* the thread that the signal is for, or that dies */
-	struct ttlog_bpf_actor sender;	/* SIGNAL, and DEATH with HAS_SIGNAL: who was running */
+	struct ttlog_bpf_actor sender;	/* SIGNAL, DEATH with HAS_SIGNAL: who was running; 0 = unknown */
 };
 
 /*
@@ -98,7 +98,7 @@ struct ttlog_bpf_client {
 	__u32 dead; /* DEATH was sent; two threads that exit at once race for it */
 	__u32 zero;
 	struct ttlog_bpf_event fatal;	/* what ends it, kind 0 = nothing yet */
-	struct ttlog_bpf_event pending; /* the last signal that was neither FATAL nor HANDLED */
+	struct ttlog_bpf_event pending; /* the last that was neither FATAL nor HANDLED, or the former fatal */
 	__u64 calm_ns[TTLOG_BPF_SIGNALS]; /* when it was last told of, see TTLOG_BPF_CALM_NS */
 };
 

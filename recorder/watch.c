@@ -23,6 +23,7 @@
 
 #include "bpf/ttlog.skel.h"
 #include "lib/ttlog.h"
+#include "recorder/controls.h"
 
 _Static_assert(offsetof(struct ttlog_control, freeze) == TTLOG_BPF_FREEZE_OFFSET,
 	       "the kernel program sets the word that clients look at");
@@ -30,6 +31,7 @@ _Static_assert(offsetof(struct ttlog_control, freeze) == TTLOG_BPF_FREEZE_OFFSET
 struct watch {
 	struct ttlog_bpf *skeleton;
 	struct ring_buffer *ring;
+	struct controls *controls;
 	watch_fn fn;
 	void *context;
 };
@@ -166,7 +168,10 @@ static int start(struct watch *watch, char *why_not, size_t why_not_bytes)
 		snprintf(why_not, why_not_bytes, "no ring buffer: %s", strerror(errno));
 		return -errno;
 	}
-	return 0;
+	err = controls_open(&watch->controls, bpf_map__fd(watch->skeleton->maps.controls));
+	if (err)
+		snprintf(why_not, why_not_bytes, "no thread: %s", strerror(-err));
+	return err;
 }
 
 int watch_open(struct watch **ret_watch, watch_fn fn, void *context, int verbose, char *why_not,
@@ -198,6 +203,7 @@ void watch_close(struct watch *watch)
 {
 	if (!watch)
 		return;
+	controls_close(watch->controls);
 	ring_buffer__free(watch->ring);
 	ttlog_bpf__destroy(watch->skeleton);
 	free(watch);
@@ -256,14 +262,12 @@ int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *co
 	      size_t control_bytes, int *ret_control_fd)
 {
 	struct ttlog_bpf_client client = {.client_id = client_id};
-	int controls = bpf_map__fd(watch->skeleton->maps.controls);
 	int fd = control_create(control, control_bytes);
 	int err;
 
 	if (fd < 0)
 		return fd;
-	/* The control page first: who is known can be frozen. */
-	err = bpf_map_update_elem(controls, &client_id, &fd, BPF_ANY);
+	err = controls_put(watch->controls, client_id, fd);
 	if (err)
 		goto out_close;
 	err = bpf_map_update_elem(bpf_map__fd(watch->skeleton->maps.clients), &pidfd, &client, BPF_ANY);
@@ -292,7 +296,13 @@ void watch_remove(struct watch *watch, int pidfd, uint64_t client_id)
 	/* It may have been registered again meanwhile, under another id. */
 	if (!bpf_map_lookup_elem(clients, &pidfd, &client) && client.client_id == client_id)
 		bpf_map_delete_elem(clients, &pidfd);
-	bpf_map_delete_elem(bpf_map__fd(watch->skeleton->maps.controls), &client_id);
+	/* Without memory for the request it stays, as one entry of thousands. */
+	(void)controls_drop(watch->controls, client_id);
+}
+
+void watch_settle(struct watch *watch)
+{
+	controls_settle(watch->controls);
 }
 
 #else
@@ -334,6 +344,11 @@ int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *co
 void watch_remove(struct watch *watch, int pidfd, uint64_t client_id)
 {
 	(void)watch, (void)pidfd, (void)client_id;
+}
+
+void watch_settle(struct watch *watch)
+{
+	(void)watch;
 }
 
 uint64_t watch_lost(const struct watch *watch)

@@ -38,11 +38,16 @@ int watch_dispatch(struct watch *watch);
  * the client's control page, filled with the first bytes of `control` (freeze word and level); the
  * caller closes it. A process registered twice changes its id; the old id still has to be removed.
  * 0 or a negative errno: -ESRCH (dead).
+ *
+ * Events come from now on; the kernel program knows the control page a few milliseconds later, see
+ * controls.h. A FATAL event without FROZE: whoever gets it sets the word (`| 1`) by itself.
  */
 int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *control,
 	      size_t control_bytes, int *ret_control_fd);
 /* The client is dead or done with: its control map may go. pidfd may be of a dead process. */
 void watch_remove(struct watch *watch, int pidfd, uint64_t client_id);
+/* Returns when the kernel program knows all control pages that were given so far. May take 30 ms. */
+void watch_settle(struct watch *watch);
 
 /*
  * Events that the kernel could not send, so far: no room, or (for anybody, client or not) a tracepoint
