@@ -316,7 +316,8 @@ static bool sizes_are_right(const struct ttlog_region_header *header, uint64_t b
 	return header->region_bytes == bytes && bytes >= TTLOG_REGION_BYTES_MIN &&
 	       bytes <= TTLOG_REGION_BYTES_MAX && bytes % TTLOG_PAGE_BYTES == 0 &&
 	       header->header_bytes >= sizeof(*header) && header->header_bytes <= TTLOG_PAGE_BYTES &&
-	       header->dict_index_count > 0 && header->dict_heap_bytes > 0 &&
+	       header->dict_index_count > 0 && header->dict_index_count <= TTLOG_DICT_INDEX_MAX &&
+	       header->dict_heap_bytes > 0 && header->dict_heap_bytes <= TTLOG_DICT_HEAP_BYTES_MAX &&
 	       header->dict_heap_bytes % 8 == 0 && header->lane_count >= TTLOG_LANE_COUNT &&
 	       header->lane_count <= TTLOG_LANE_MAX && header->clock_source <= TTLOG_CLOCK_CNTVCT;
 }

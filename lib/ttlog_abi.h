@@ -193,6 +193,8 @@ enum ttlog_dict_kind {
 };
 
 #define TTLOG_SITE_PRINTF 1u /* the message is a printf format, fields have no names */
+#define TTLOG_DICT_INDEX_MAX (1u << 18)  /* entries; a larger dictionary is no dictionary */
+#define TTLOG_DICT_HEAP_BYTES_MAX (32u << 20)
 #define TTLOG_DICT_STRING_MAX 1023 /* bytes of a string in the dictionary, without its NUL */
 
 /*

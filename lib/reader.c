@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reader.c - a copied region, checked and put in order of time.
+ *
+ * A run is the chunks that one thread filled one after the other in one lane, or all slots of a lane.
+ * Within a run the order of recording holds whatever the timestamps say: an event counts as no older
+ * than those before it. The runs are merged by a heap.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/reader_parts.h"
+
+static bool is_slots(const struct ttlog_reader *reader, uint32_t lane)
+{
+	return reader->geometry.lane[lane].flags & TTLOG_LANE_SLOTS;
+}
+
+/* ---- the check ------------------------------------------------------------------------------ */
+
+static void span_add(uint64_t *first, uint64_t *last, bool is_empty, uint64_t oldest, uint64_t newest)
+{
+	if (is_empty || oldest < *first)
+		*first = oldest;
+	if (is_empty || newest > *last)
+		*last = newest;
+}
+
+/* Counts the chunk's events and cuts it off at the first that makes no sense. */
+static void chunk_check(struct ttlog_reader *reader, struct reader_chunk *chunk)
+{
+	uint32_t offset = 0;
+
+	chunk->event_count = 0;
+	while (offset < chunk->bytes) {
+		const unsigned char *event = chunk->events + offset;
+		uint32_t size = ttlog_reader_event(&reader->dict, event, chunk->bytes - offset, NULL);
+		uint64_t ticks;
+
+		if (size == 0) {
+			reader->totals.torn++;
+			break;
+		}
+		ticks = reader_event_ticks(event);
+		span_add(&chunk->oldest_ticks, &chunk->newest_ticks, chunk->event_count == 0, ticks, ticks);
+		chunk->event_count++;
+		offset += size;
+	}
+	chunk->bytes = offset;
+}
+
+/* Checks all chunks and forgets those of which nothing is left. */
+static void chunks_check(struct ttlog_reader *reader)
+{
+	struct ttlog_reader_totals *totals = &reader->totals;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < reader->chunk_count; i++) {
+		struct reader_chunk *chunk = &reader->chunk[i];
+
+		chunk_check(reader, chunk);
+		if (chunk->event_count == 0)
+			continue;
+		chunk->first_ticks = reader_event_ticks(chunk->events);
+		span_add(&totals->first_ticks, &totals->last_ticks, totals->events == 0,
+			 chunk->oldest_ticks, chunk->newest_ticks);
+		totals->events += chunk->event_count;
+		reader->lane[chunk->lane].events += chunk->event_count;
+		reader->chunk[kept++] = *chunk;
+	}
+	reader->chunk_count = kept;
+}
+
+static void totals_take(struct ttlog_reader *reader)
+{
+	for (uint32_t i = 0; i < reader->geometry.lane_count; i++) {
+		reader_count(&reader->totals.overwritten, reader->lane[i].overwritten);
+		reader_count(&reader->totals.dropped, reader->lane[i].dropped);
+		reader_count(&reader->totals.truncated, reader->lane[i].truncated);
+	}
+}
+
+static int compare(uint64_t left, uint64_t right)
+{
+	return (left > right) - (left < right);
+}
+
+/* ---- threads -------------------------------------------------------------------------------- */
+
+static int thread_compare(const void *left, const void *right)
+{
+	const struct reader_chunk *a = left, *b = right;
+	int order = compare(a->tid, b->tid);
+
+	return order ? order : compare(a->taken_ticks, b->taken_ticks);
+}
+
+/* Where the next chunk in the order of thread_compare() belongs to. */
+static struct ttlog_reader_thread *thread_of(struct ttlog_reader *reader,
+					     const struct reader_chunk *chunk, bool is_same_tid)
+{
+	struct ttlog_reader_thread *thread = &reader->thread[reader->thread_count];
+
+	if (is_same_tid || reader->thread_count == READER_THREADS_MAX)
+		return thread - 1;
+	memset(thread, 0, sizeof(*thread));
+	/* The last one is for all that come too many: nobody's. */
+	if (++reader->thread_count < READER_THREADS_MAX)
+		thread->tid = chunk->tid;
+	return thread;
+}
+
+/* Finds out whose each chunk is. A thread's newest name wins. */
+static int threads_make(struct ttlog_reader *reader)
+{
+	uint32_t max = reader->chunk_count;
+
+	if (max > READER_THREADS_MAX)
+		max = READER_THREADS_MAX;
+	reader->thread = malloc((max + 1) * sizeof(*reader->thread));
+	if (!reader->thread)
+		return -ENOMEM;
+	qsort(reader->chunk, reader->chunk_count, sizeof(*reader->chunk), thread_compare);
+	for (uint32_t i = 0; i < reader->chunk_count; i++) {
+		struct reader_chunk *chunk = &reader->chunk[i];
+		bool is_same_tid = i > 0 && chunk[-1].tid == chunk->tid;
+		struct ttlog_reader_thread *thread = thread_of(reader, chunk, is_same_tid);
+
+		span_add(&thread->first_ticks, &thread->last_ticks, thread->events == 0,
+			 chunk->oldest_ticks, chunk->newest_ticks);
+		thread->events += chunk->event_count;
+		if (thread->tid == chunk->tid)
+			memcpy(thread->name, chunk->thread_name, sizeof(thread->name));
+		chunk->thread = (uint32_t)(thread - reader->thread);
+		chunk->run = is_slots(reader, chunk->lane) ? 0 : chunk->thread;
+	}
+	return 0;
+}
+
+/* ---- the order ------------------------------------------------------------------------------ */
+
+/* Of events at the same tick, a thread's come in the order in which it goes through the lanes. */
+static uint32_t lane_rank(uint32_t lane)
+{
+	return lane == TTLOG_LANE_BOOT ? 0 : lane == TTLOG_LANE_MAIN ? 1 : lane + 1;
+}
+
+static int chunk_compare(const void *left, const void *right)
+{
+	const struct reader_chunk *a = left, *b = right;
+	int order = compare(lane_rank(a->lane), lane_rank(b->lane));
+
+	if (order == 0)
+		order = compare(a->run, b->run);
+	if (order == 0)
+		order = compare(a->first_ticks, b->first_ticks);
+	if (order == 0)
+		order = compare(a->taken_ticks, b->taken_ticks);
+	return order ? order : compare((uintptr_t)a->events, (uintptr_t)b->events);
+}
+
+static bool is_same_run(const struct reader_chunk *a, const struct reader_chunk *b)
+{
+	return a->lane == b->lane && a->run == b->run;
+}
+
+static int runs_make(struct ttlog_reader *reader)
+{
+	uint32_t count = 0;
+
+	qsort(reader->chunk, reader->chunk_count, sizeof(*reader->chunk), chunk_compare);
+	for (uint32_t i = 0; i < reader->chunk_count; i++)
+		count += i == 0 || !is_same_run(&reader->chunk[i - 1], &reader->chunk[i]);
+	reader->run = malloc((count + 1) * sizeof(*reader->run));
+	reader->heap = malloc((count + 1) * sizeof(*reader->heap));
+	if (!reader->run || !reader->heap)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < reader->chunk_count; i++) {
+		if (i == 0 || !is_same_run(&reader->chunk[i - 1], &reader->chunk[i]))
+			reader->run[reader->run_count++].chunk_first = i;
+		reader->run[reader->run_count - 1].chunk_end = i + 1;
+	}
+	return 0;
+}
+
+static bool is_before(const struct reader_heap_node *a, const struct reader_heap_node *b)
+{
+	return a->key < b->key || (a->key == b->key && a->run < b->run);
+}
+
+static void heap_sift(struct ttlog_reader *reader, uint32_t at)
+{
+	struct reader_heap_node *heap = reader->heap, node = heap[at];
+	uint32_t child;
+
+	while ((child = 2 * at + 1) < reader->heap_count) {
+		if (child + 1 < reader->heap_count && is_before(&heap[child + 1], &heap[child]))
+			child++;
+		if (!is_before(&heap[child], &node))
+			break;
+		heap[at] = heap[child];
+		at = child;
+	}
+	heap[at] = node;
+}
+
+void ttlog_reader_rewind(struct ttlog_reader *reader)
+{
+	for (uint32_t i = 0; i < reader->run_count; i++) {
+		struct reader_run *run = &reader->run[i];
+
+		run->chunk = run->chunk_first;
+		run->offset = 0;
+		reader->heap[i].key = reader->chunk[run->chunk].first_ticks;
+		reader->heap[i].run = i;
+	}
+	reader->heap_count = reader->run_count;
+	for (uint32_t i = reader->heap_count / 2; i-- > 0;)
+		heap_sift(reader, i);
+}
+
+/* Moves the first run past the event that was just handed out. */
+static void heap_advance(struct ttlog_reader *reader, uint32_t size)
+{
+	struct reader_heap_node *node = &reader->heap[0];
+	struct reader_run *run = &reader->run[node->run];
+	uint64_t ticks;
+
+	run->offset += size;
+	if (run->offset == reader->chunk[run->chunk].bytes) {
+		run->chunk++;
+		run->offset = 0;
+	}
+	if (run->chunk == run->chunk_end) {
+		*node = reader->heap[--reader->heap_count];
+	} else {
+		ticks = reader_event_ticks(reader->chunk[run->chunk].events + run->offset);
+		if (ticks > node->key)
+			node->key = ticks;
+	}
+	if (reader->heap_count > 0)
+		heap_sift(reader, 0);
+}
+
+/* ---- what others call ----------------------------------------------------------------------- */
+
+int ttlog_reader_open(struct ttlog_reader **ret_reader, const void *base,
+		      const struct ttlog_geometry *geometry)
+{
+	struct ttlog_reader *reader = calloc(1, sizeof(*reader));
+	int error;
+
+	if (!reader)
+		return -ENOMEM;
+	reader->geometry = *geometry;
+	error = ttlog_reader_copy(reader, base);
+	if (error)
+		goto out;
+	error = ttlog_reader_dict_copy(&reader->dict, base, &reader->geometry);
+	if (error)
+		goto out;
+	chunks_check(reader);
+	totals_take(reader);
+	error = threads_make(reader);
+	if (error)
+		goto out;
+	error = runs_make(reader);
+	if (error)
+		goto out;
+	ttlog_reader_rewind(reader);
+	*ret_reader = reader;
+	return 0;
+out:
+	ttlog_reader_close(reader);
+	return error;
+}
+
+void ttlog_reader_close(struct ttlog_reader *reader)
+{
+	if (!reader)
+		return;
+	ttlog_reader_dict_free(&reader->dict);
+	free(reader->arena);
+	free(reader->chunk);
+	free(reader->thread);
+	free(reader->run);
+	free(reader->heap);
+	free(reader);
+}
+
+int ttlog_reader_next(struct ttlog_reader *reader, struct ttlog_reader_event *ret_event)
+{
+	const struct reader_chunk *chunk;
+	const struct reader_run *run;
+	uint32_t size;
+
+	if (reader->heap_count == 0)
+		return 0;
+	run = &reader->run[reader->heap[0].run];
+	chunk = &reader->chunk[run->chunk];
+	size = ttlog_reader_event(&reader->dict, chunk->events + run->offset, chunk->bytes - run->offset,
+				  ret_event);
+	assert(size != 0); /* chunk_check() saw to it */
+	ret_event->lane = chunk->lane;
+	ret_event->thread = chunk->thread;
+	heap_advance(reader, size);
+	return 1;
+}
+
+const struct ttlog_reader_site *ttlog_reader_site(const struct ttlog_reader *reader, uint32_t id)
+{
+	const struct reader_site *site = ttlog_reader_dict_site(&reader->dict, id);
+
+	return site ? &site->seen : NULL;
+}
+
+const char *ttlog_reader_string(const struct ttlog_reader *reader, uint32_t id)
+{
+	return id < reader->dict.id_limit ? reader->dict.entry[id].string : NULL;
+}
+
+uint32_t ttlog_reader_id_limit(const struct ttlog_reader *reader)
+{
+	return reader->dict.id_limit;
+}
+
+uint32_t ttlog_reader_thread_count(const struct ttlog_reader *reader)
+{
+	return reader->thread_count;
+}
+
+const struct ttlog_reader_thread *ttlog_reader_thread(const struct ttlog_reader *reader,
+						      uint32_t index)
+{
+	return index < reader->thread_count ? &reader->thread[index] : NULL;
+}
+
+uint32_t ttlog_reader_lane_count(const struct ttlog_reader *reader)
+{
+	return reader->geometry.lane_count;
+}
+
+const struct ttlog_reader_lane *ttlog_reader_lane(const struct ttlog_reader *reader, uint32_t lane)
+{
+	return lane < reader->geometry.lane_count ? &reader->lane[lane] : NULL;
+}
+
+void ttlog_reader_totals(const struct ttlog_reader *reader, struct ttlog_reader_totals *ret_totals)
+{
+	*ret_totals = reader->totals;
+}
+
+const char *ttlog_lane_name(uint32_t lane)
+{
+	static const char *const name[TTLOG_LANE_COUNT] = {
+		[TTLOG_LANE_MAIN] = "main",
+		[TTLOG_LANE_ALERT] = "alert",
+		[TTLOG_LANE_ALERT_LARGE] = "alert_large",
+		[TTLOG_LANE_BOOT] = "boot",
+		[TTLOG_LANE_AFTERLIFE] = "afterlife",
+		[TTLOG_LANE_NESTED] = "nested",
+	};
+
+	return lane < TTLOG_LANE_COUNT ? name[lane] : "other";
+}

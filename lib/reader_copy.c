@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reader_copy.c - the committed events of a region that may be alive, into private memory.
+ *
+ * No thread's events have a gap, though chunks are copied one after the other while it writes:
+ *
+ *   1. all chunks are looked at, for the newest take T;
+ *   2. all state words are read;
+ *   3. a chunk is copied if its tenure is that of 2 and it was taken at T at the latest.
+ *
+ * A thread that took a chunk at T or before had retired its earlier ones by then: 2 sees them, and they
+ * are copied whole or counted as recycled. Later takes are newer than this reader. In a region whose
+ * writers are dead nothing is newer than T.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/reader_parts.h"
+
+/* A lane of the region. */
+struct source {
+	const struct ttlog_lane_geometry *geometry;
+	const _Atomic uint64_t *states;
+	const struct ttlog_account (*accounts)[2];
+	const unsigned char *chunks;
+	uint64_t *scanned; /* a state word a chunk */
+};
+
+static struct source source_of(const struct ttlog_reader *reader, const unsigned char *base,
+			       uint32_t lane)
+{
+	const struct ttlog_lane_geometry *geometry = &reader->geometry.lane[lane];
+	struct source source = {
+		.geometry = geometry,
+		.states = (const void *)(base + geometry->states_offset),
+		.accounts = (const void *)(base + geometry->accounts_offset),
+		.chunks = base + geometry->chunks_offset,
+	};
+
+	return source;
+}
+
+static bool has_events(uint64_t state)
+{
+	return TTLOG_STATE_OF(state) == TTLOG_CHUNK_OWNED ||
+	       TTLOG_STATE_OF(state) == TTLOG_CHUNK_RETIRED ||
+	       TTLOG_STATE_OF(state) == TTLOG_CHUNK_COND;
+}
+
+struct lost {
+	uint64_t count, first, last; /* ticks, 0 = none */
+};
+
+/* Is what was copied since `before` was loaded still of that tenure? */
+static bool is_same_tenure(uint64_t before, uint64_t after)
+{
+	return TTLOG_STATE_GENERATION(before) == TTLOG_STATE_GENERATION(after) &&
+	       TTLOG_STATE_OF(after) != TTLOG_CHUNK_INIT;
+}
+
+/* ---- chunks --------------------------------------------------------------------------------- */
+
+/*
+ * Bytes of the events that are committed now, by their headers: an event is whole when its header is
+ * there. Damage ends the walk. It reads the living chunk, so all it says is how much to copy.
+ */
+static uint32_t walk(const unsigned char *chunk, uint32_t chunk_bytes, bool *ret_torn)
+{
+	uint32_t offset = TTLOG_CHUNK_FIRST, end = chunk_bytes - 8;
+
+	while (offset < end) {
+		const _Atomic uint64_t *header = (const void *)(chunk + offset);
+		/* Pairs with the release of the commit. */
+		uint64_t word = atomic_load_explicit(header, memory_order_acquire);
+		uint32_t size = TTLOG_EVENT_BYTES(word);
+
+		if (word == 0)
+			break;
+		if (size < TTLOG_EVENT_MIN || size % 8 != 0 || size > end - offset) {
+			*ret_torn = true;
+			break;
+		}
+		offset += size;
+	}
+	return offset - TTLOG_CHUNK_FIRST;
+}
+
+/* What was overwritten in a chunk before that generation. */
+static struct lost account_load(const struct source *source, uint32_t index, uint64_t generation)
+{
+	const struct ttlog_account *account = &source->accounts[index][generation & 1];
+	struct lost lost = {
+		.count = atomic_load_explicit(&account->count, memory_order_relaxed),
+		.first = atomic_load_explicit(&account->first, memory_order_relaxed),
+		.last = atomic_load_explicit(&account->last, memory_order_relaxed),
+	};
+
+	return lost;
+}
+
+static void lost_add(struct ttlog_reader_lane *lane, const struct lost *lost)
+{
+	if (lost->count == 0)
+		return;
+	reader_count(&lane->overwritten, lost->count);
+	if (lost->first != 0 && (lane->overwritten_first == 0 || lost->first < lane->overwritten_first))
+		lane->overwritten_first = lost->first;
+	if (lost->last > lane->overwritten_last)
+		lane->overwritten_last = lost->last;
+}
+
+/* The account of a chunk of which no events are taken: that of its generation by now. */
+static void account_take(struct ttlog_reader_lane *lane, const struct source *source, uint32_t index)
+{
+	const int tries = 3;
+	uint64_t before = atomic_load_explicit(&source->states[index], memory_order_acquire);
+	struct lost lost = {0};
+
+	for (int i = 0; i < tries; i++) {
+		uint64_t after;
+
+		lost = account_load(source, index, TTLOG_STATE_GENERATION(before));
+		atomic_thread_fence(memory_order_acquire);
+		after = atomic_load_explicit(&source->states[index], memory_order_acquire);
+		if (TTLOG_STATE_GENERATION(before) == TTLOG_STATE_GENERATION(after))
+			break;
+		before = after;
+	}
+	lost_add(lane, &lost);
+}
+
+/*
+ * Copies a chunk and its account if it is still what the scan saw. False: it changed hands. The account
+ * of a generation stays as it is as long as the generation does.
+ */
+static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct source *source,
+		       uint32_t index, unsigned char *to)
+{
+	const unsigned char *chunk = source->chunks + (uint64_t)index * source->geometry->chunk_bytes;
+	struct reader_chunk *copy = &reader->chunk[reader->chunk_count];
+	struct ttlog_chunk head;
+	bool is_torn = false;
+	struct lost lost;
+	/* Pairs with the release of OWNED: the first header of this tenure is there. */
+	uint64_t before = atomic_load_explicit(&source->states[index], memory_order_acquire), after;
+
+	if (!has_events(before) || !is_same_tenure(source->scanned[index], before))
+		return false;
+	lost = account_load(source, index, TTLOG_STATE_GENERATION(before));
+	copy->bytes = walk(chunk, source->geometry->chunk_bytes, &is_torn);
+	reader_copy_bytes(&head, chunk, sizeof(head));
+	reader_copy_bytes(to, chunk + TTLOG_CHUNK_FIRST, copy->bytes);
+	/* If anything of the next tenure was copied, INIT is seen below; pairs with the fence after INIT. */
+	atomic_thread_fence(memory_order_acquire);
+	after = atomic_load_explicit(&source->states[index], memory_order_relaxed);
+	if (!is_same_tenure(before, after))
+		return false;
+	lost_add(&reader->lane[lane], &lost);
+	reader->totals.torn += is_torn;
+	copy->events = to;
+	copy->lane = lane;
+	copy->tid = head.tid;
+	copy->taken_ticks = head.taken_ticks;
+	memcpy(copy->thread_name, head.thread_name, sizeof(copy->thread_name) - 1);
+	copy->thread_name[sizeof(copy->thread_name) - 1] = '\0';
+	return true;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+static void ledger_take(struct ttlog_reader *reader, const unsigned char *base)
+{
+	const struct ttlog_ledger *ledger = (const void *)(base + reader->geometry.ledger_offset);
+
+	for (uint32_t i = 0; i < reader->geometry.lane_count; i++) {
+		const struct ttlog_lane_ledger *from = &ledger->lane[i];
+		struct ttlog_reader_lane *to = &reader->lane[i];
+
+		to->dropped = atomic_load_explicit(&from->dropped, memory_order_relaxed);
+		to->dropped_first = atomic_load_explicit(&from->dropped_first, memory_order_relaxed);
+		to->dropped_last = atomic_load_explicit(&from->dropped_last, memory_order_relaxed);
+		to->truncated = atomic_load_explicit(&from->truncated, memory_order_relaxed);
+	}
+	reader->totals.dict_full = atomic_load_explicit(&ledger->dict_full, memory_order_relaxed);
+}
+
+/* The state words, and room for what they promise: *ret_bytes of events, the chunks' descriptions. */
+static int scan(struct ttlog_reader *reader, struct source *sources, uint64_t *words,
+		uint64_t *ret_bytes)
+{
+	uint64_t chunk_count = 0, bytes = 0;
+
+	for (uint32_t lane = 0; lane < reader->geometry.lane_count; lane++) {
+		struct source *source = &sources[lane];
+
+		source->scanned = words;
+		words += source->geometry->chunk_count;
+		for (uint32_t i = 0; i < source->geometry->chunk_count; i++) {
+			uint64_t state = atomic_load_explicit(&source->states[i], memory_order_acquire);
+
+			source->scanned[i] = state;
+			reader->lane[lane].chunks_used += TTLOG_STATE_OF(state) != TTLOG_CHUNK_FREE;
+			reader->totals.torn += TTLOG_STATE_OF(state) > TTLOG_CHUNK_INIT;
+			if (!has_events(state))
+				continue;
+			chunk_count++;
+			bytes += TTLOG_CHUNK_ROOM(source->geometry->chunk_bytes);
+		}
+	}
+	reader->chunk = malloc((chunk_count + 1) * sizeof(*reader->chunk));
+	*ret_bytes = bytes;
+	return reader->chunk ? 0 : -ENOMEM;
+}
+
+/* The newest of all takes so far. Of a chunk that is changing hands it may be the old or the new. */
+static uint64_t newest_take(const struct ttlog_reader *reader, const struct source *sources)
+{
+	uint64_t newest = 0;
+
+	for (uint32_t lane = 0; lane < reader->geometry.lane_count; lane++) {
+		const struct source *source = &sources[lane];
+
+		for (uint32_t i = 0; i < source->geometry->chunk_count; i++) {
+			const struct ttlog_chunk *chunk = (const void *)(
+				source->chunks + (uint64_t)i * source->geometry->chunk_bytes);
+			uint64_t taken;
+
+			if (!has_events(atomic_load_explicit(&source->states[i], memory_order_acquire)))
+				continue;
+			taken = __atomic_load_n(&chunk->taken_ticks, __ATOMIC_RELAXED);
+			if (taken > newest)
+				newest = taken;
+		}
+	}
+	return newest;
+}
+
+/* Events of chunks that were taken after `newest` are left out: they are newer than this reader. */
+static void chunks_copy(struct ttlog_reader *reader, const struct source *sources, uint64_t newest)
+{
+	unsigned char *to = reader->arena;
+
+	for (uint32_t lane = 0; lane < reader->geometry.lane_count; lane++) {
+		const struct source *source = &sources[lane];
+
+		for (uint32_t i = 0; i < source->geometry->chunk_count; i++) {
+			struct reader_chunk *copy = &reader->chunk[reader->chunk_count];
+			bool is_wanted = has_events(source->scanned[i]);
+
+			if (!is_wanted || !chunk_copy(reader, lane, source, i, to)) {
+				reader->lane[lane].recycled_while_read += is_wanted;
+				account_take(&reader->lane[lane], source, i);
+			} else if (copy->bytes > 0 && copy->taken_ticks <= newest) {
+				to += copy->bytes;
+				reader->chunk_count++;
+			}
+		}
+	}
+}
+
+int ttlog_reader_copy(struct ttlog_reader *reader, const unsigned char *base)
+{
+	uint64_t *words, word_count = 0, bytes, newest;
+	struct source sources[TTLOG_LANE_MAX];
+	int error = -ENOMEM;
+
+	for (uint32_t lane = 0; lane < reader->geometry.lane_count; lane++) {
+		sources[lane] = source_of(reader, base, lane);
+		word_count += reader->geometry.lane[lane].chunk_count;
+	}
+	words = malloc((word_count + 1) * sizeof(*words));
+	if (!words)
+		return -ENOMEM;
+	newest = newest_take(reader, sources);
+	if (scan(reader, sources, words, &bytes) != 0)
+		goto out;
+	/* Pages of it that no event reaches are never touched. */
+	reader->arena = malloc(bytes + 1);
+	if (!reader->arena)
+		goto out;
+	chunks_copy(reader, sources, newest);
+	ledger_take(reader, base);
+	error = 0;
+out:
+	free(words);
+	return error;
+}

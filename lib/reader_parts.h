@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reader_parts.h - what the files of the reader share; nobody else includes it.
+ *
+ *   reader_copy.c    the only file that touches the living region's chunks, states and ledger
+ *   reader_dict.c    copies the dictionary and takes what makes sense of it
+ *   reader_event.c   one event of a copied chunk: its checks and its values
+ *   reader.c         opens, orders, hands out
+ */
+#ifndef TTLOG_READER_PARTS_H
+#define TTLOG_READER_PARTS_H
+
+#include "lib/reader.h"
+
+/* A region that claims more threads has the rest of them in one that is nobody's. */
+#define READER_THREADS_MAX 65536u
+
+struct reader_site {
+	struct ttlog_reader_site seen;
+	uint32_t payload_bytes; /* of all values, if that is fixed */
+	bool is_fixed;
+};
+
+/* What an id stands for: a site, a string, or nothing. */
+struct reader_entry {
+	const struct reader_site *site;
+	const char *string;
+};
+
+struct reader_dict {
+	unsigned char *heap;
+	uint32_t heap_bytes;
+	uint32_t id_limit;
+	struct reader_entry *entry; /* id_limit of them */
+	struct reader_site *site;
+};
+
+/* A chunk's committed events, copied. The check cuts bytes down to what makes sense, and counts. */
+struct reader_chunk {
+	const unsigned char *events;
+	uint64_t first_ticks; /* of the first event; those of the oldest and newest may differ */
+	uint64_t oldest_ticks, newest_ticks;
+	uint64_t taken_ticks;
+	uint32_t bytes;
+	uint32_t event_count;
+	uint32_t lane;
+	uint32_t tid;
+	uint32_t thread;
+	uint32_t run; /* chunks of a lane with the same number are read one after the other */
+	char thread_name[TTLOG_THREAD_NAME_BYTES];
+};
+
+/* The events of consecutive chunks, which are handed out in just that order. */
+struct reader_run {
+	uint32_t chunk_first, chunk_end; /* indices */
+	uint32_t chunk;
+	uint32_t offset; /* of the next event in that chunk */
+};
+
+struct reader_heap_node {
+	uint64_t key; /* greatest ticks of the run so far, the next event included */
+	uint32_t run;
+};
+
+struct ttlog_reader {
+	struct ttlog_geometry geometry;
+	struct reader_dict dict;
+	unsigned char *arena; /* the copied events */
+	struct reader_chunk *chunk;
+	uint32_t chunk_count;
+	struct ttlog_reader_thread *thread;
+	uint32_t thread_count;
+	struct reader_run *run;
+	uint32_t run_count;
+	struct reader_heap_node *heap;
+	uint32_t heap_count;
+	struct ttlog_reader_lane lane[TTLOG_LANE_MAX];
+	struct ttlog_reader_totals totals;
+};
+
+static inline uint64_t reader_word(const unsigned char *at)
+{
+	uint64_t word;
+
+	__builtin_memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+static inline uint64_t reader_event_ticks(const unsigned char *event)
+{
+	return reader_word(event + 8);
+}
+
+/* Liars can't make a counter go round. */
+static inline void reader_count(uint64_t *counter, uint64_t more)
+{
+	if (__builtin_add_overflow(*counter, more, counter))
+		*counter = UINT64_MAX;
+}
+
+/* Bytes that others may be writing; TSan, which can't know that they are checked, sees atomics. */
+static inline void reader_copy_bytes(void *to, const void *from, size_t size)
+{
+#ifdef TTLOG_TSAN_
+	for (size_t i = 0; i < size; i++)
+		((unsigned char *)to)[i] =
+			__atomic_load_n((const unsigned char *)from + i, __ATOMIC_RELAXED);
+#else
+	__builtin_memcpy(to, from, size);
+#endif
+}
+
+/* Chunks, accounts and ledger out of the region. 0 or -ENOMEM. */
+int ttlog_reader_copy(struct ttlog_reader *reader, const unsigned char *base);
+
+/* Bytes of a value of that type, 0 for strings and spans. type is less than TTLOG_TYPE_COUNT. */
+uint32_t ttlog_reader_scalar_bytes(enum ttlog_type type);
+
+/* After ttlog_reader_copy(): then every site of a copied event is in the dictionary. 0 or -ENOMEM. */
+int ttlog_reader_dict_copy(struct reader_dict *dict, const unsigned char *base,
+			   const struct ttlog_geometry *geometry);
+void ttlog_reader_dict_free(struct reader_dict *dict);
+const struct reader_site *ttlog_reader_dict_site(const struct reader_dict *dict, uint32_t id);
+
+/*
+ * The event at `at`, of which at most `room` bytes are there; fills all but lane and thread. Its size,
+ * or 0: it makes no sense. ret_event may be NULL: then it is only checked.
+ */
+uint32_t ttlog_reader_event(const struct reader_dict *dict, const unsigned char *at, uint32_t room,
+			    struct ttlog_reader_event *ret_event);
+
+#endif
