@@ -106,6 +106,8 @@ static int find_region(struct ttlog_place *place, int *ret_fd, int *ret_control_
 		error = ttlog_region_map(*ret_fd, &place->geometry, &base);
 		if (!error && place->geometry.clock_source == (uint32_t)source &&
 		    (!old || ttlog_dict_fits(old, &place->geometry))) {
+			/* The pages are there; our own page tables are not yet. Faults later are no harm. */
+			ttlog_region_populate(base, &place->geometry);
 			place->base = base;
 			place->connected = true;
 			return 0;
