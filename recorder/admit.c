@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * admit.c - from a hello to a region in the client's hands.
+ *
+ * A worker reads /proc and makes the region: prefaulting 16 MiB takes milliseconds, and a hundred
+ * services may start at once. The death watch is armed before the WELCOME leaves, so that no event is
+ * recorded unwatched.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "recorder/client.h"
+#include "recorder/log.h"
+#include "recorder/watch.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
+
+struct making {
+	struct workers_job job;
+	struct client *client;
+	pid_t pid;
+	struct ttlog_geometry plan;
+	enum ttlog_clock_source clock_source;
+	char service[TTLOG_SERVICE_BYTES];
+	/* results */
+	int err;
+	int region_fd;
+	struct subject *subject;
+};
+
+/* ---- who is it -------------------------------------------------------------------------------- */
+
+static bool is_over(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+	return poll(&poll_fd, 1, 0) > 0 && poll_fd.revents;
+}
+
+static bool is_hung_up(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd};
+
+	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLHUP | POLLERR));
+}
+
+/*
+ * The kernel pins the peer for SO_PEERPIDFD. Without it the pid may have gone to somebody else between
+ * the connect and now: only as long as the socket is connected can its process be alive.
+ */
+static int open_peer(int socket_fd, pid_t pid)
+{
+	int pidfd = -1;
+	socklen_t bytes = sizeof(pidfd);
+
+	if (!getsockopt(socket_fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &bytes))
+		return pidfd;
+	if (errno != ENOPROTOOPT)
+		return -errno;
+	pidfd = pidfd_open(pid, 0);
+	if (pidfd < 0)
+		return -errno;
+	if (is_hung_up(socket_fd)) {
+		close(pidfd);
+		return -ESRCH;
+	}
+	return pidfd;
+}
+
+static int identify(struct client *client)
+{
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+
+	if (getsockopt(client->socket_fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes))
+		return -errno;
+	if (peer.pid <= 0) /* of a pid namespace that we can't see into */
+		return -ESRCH;
+	client->pid = peer.pid;
+	client->uid = peer.uid;
+	client->gid = peer.gid;
+	client->pidfd = open_peer(client->socket_fd, peer.pid);
+	return client->pidfd < 0 ? client->pidfd : 0;
+}
+
+/* ---- the worker's part ------------------------------------------------------------------------ */
+
+static int make(struct making *making)
+{
+	struct subject *subject = making->subject;
+	int err = identity_read(making->pid, &subject->identity);
+
+	if (err)
+		return err;
+	err = ttlog_region_make(&making->plan, making->service, making->clock_source,
+				&making->region_fd, &subject->base);
+	if (err)
+		return err;
+	/* Nobody else has it yet: the last time that its header can be believed. */
+	return ttlog_region_check(subject->base, making->plan.region_bytes, &subject->geometry);
+}
+
+static void make_in_worker(struct workers_job *job)
+{
+	struct making *making = (struct making *)job;
+
+	making->err = make(making);
+}
+
+static void making_free(struct making *making)
+{
+	if (making->region_fd >= 0)
+		close(making->region_fd);
+	subject_release(making->subject);
+	free(making);
+}
+
+/* ---- the answer ------------------------------------------------------------------------------- */
+
+static int send_welcome(struct client *client, int status, const int fd[2])
+{
+	const unsigned int fd_count = fd[0] < 0 ? 0 : fd[1] < 0 ? 1 : 2;
+	struct ttlog_welcome welcome =
+		message_welcome(status, fd_count == 2 ? TTLOG_WELCOME_CONTROL_MAP : 0);
+	struct iovec iov = {.iov_base = &welcome, .iov_len = sizeof(welcome)};
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+	} control = {0};
+	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd_count) {
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(fd_count * sizeof(int));
+		memcpy(CMSG_DATA(&control.head), fd, fd_count * sizeof(int));
+		header.msg_control = &control;
+		header.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+	}
+	return sendmsg(client->socket_fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+void admit_refuse(struct client *client, int status)
+{
+	const int none[2] = {-1, -1};
+
+	log_detail("a client is refused (pid %d): %s", (int)client->pid, strerror(-status));
+	if (client->socket_fd >= 0)
+		send_welcome(client, status, none);
+	client_free(client);
+}
+
+/* The control page of the region, for a client without a map over it, and what the map starts with. */
+static struct ttlog_control *control_page(const struct subject *subject)
+{
+	return (struct ttlog_control *)((char *)subject->base + subject->geometry.control_offset);
+}
+
+/*
+ * Arms the kernel program. What it can't watch is watched by its pidfd alone. The control map's
+ * descriptor, or -1.
+ */
+static int arm(struct client *client)
+{
+	struct clients *clients = client->clients;
+	const struct ttlog_control *control = control_page(client->subject);
+	void *map;
+	int control_fd = -1;
+	int err;
+
+	if (!clients->watch)
+		return -1;
+	client->lost_before = watch_lost(clients->watch);
+	err = watch_add(clients->watch, client->pidfd, client->id, control,
+			offsetof(struct ttlog_control, zero), &control_fd);
+	if (err) {
+		log_say("%s (pid %d) is watched without eBPF: %s", client->hello.service,
+			(int)client->pid, strerror(-err));
+		return -1;
+	}
+	client->watched = true;
+	map = mmap(NULL, TTLOG_CONTROL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, control_fd, 0);
+	if (map == MAP_FAILED) {
+		close(control_fd);
+		return -1;
+	}
+	client->control = map;
+	return control_fd;
+}
+
+static void flush_due(void *context)
+{
+	struct client *client = context;
+
+	deaths_snapshot(client, "periodic");
+	loop_timer_set(client->clients->config.loop, &client->flush_timer,
+		       client->hello.flush_interval_s * UINT64_C(1000), flush_due, client);
+}
+
+/* The region is made and the process is alive: hands it over. 0 or a negative errno. */
+static int hand_over(struct client *client, struct making *making)
+{
+	struct clients *clients = client->clients;
+	int fd[2] = {making->region_fd, -1};
+	int err;
+
+	client->subject = making->subject;
+	making->subject = NULL;
+	atomic_store_explicit((_Atomic uint32_t *)&control_page(client->subject)->level,
+			      client->hello.level, memory_order_relaxed);
+	fd[1] = arm(client);
+	err = is_over(client->pidfd) ? -ESRCH : send_welcome(client, 0, fd);
+	if (fd[1] >= 0)
+		close(fd[1]);
+	if (!err)
+		err = client_read(client);
+	if (!err)
+		err = deaths_watch(client);
+	if (err)
+		return err;
+	client->state = CLIENT_LIVE;
+	clients->registered++;
+	if (client->hello.flush_interval_s)
+		loop_timer_set(clients->config.loop, &client->flush_timer,
+			       client->hello.flush_interval_s * UINT64_C(1000), flush_due, client);
+	log_detail("%s (pid %d) records into %llu bytes%s", client->hello.service, (int)client->pid,
+		   (unsigned long long)client->subject->geometry.region_bytes,
+		   client->watched ? "" : ", without eBPF");
+	return 0;
+}
+
+static void made(struct workers_job *job)
+{
+	struct making *making = (struct making *)job;
+	struct client *client = making->client;
+	int err = making->err;
+
+	/* What was read of /proc is about this process only if it is still there now. */
+	if (!err && (client->socket_fd < 0 || is_over(client->pidfd)))
+		err = -ESRCH;
+	if (!err) {
+		deaths_replace(client);
+		err = hand_over(client, making);
+	}
+	making_free(making);
+	if (err)
+		admit_refuse(client, err);
+}
+
+static struct subject *subject_new(const struct client *client)
+{
+	struct subject *subject = calloc(1, sizeof(*subject));
+
+	if (!subject)
+		return NULL;
+	subject->holders = 1;
+	subject->memory_bytes = &client->clients->memory_bytes;
+	subject->pid = client->pid;
+	memcpy(subject->service, client->hello.service, sizeof(subject->service));
+	subject->clock_source = client->hello.clock_source;
+	ttlog_clock_read(subject->clock_source, &subject->clock);
+	return subject;
+}
+
+/* What it may have: what it wants, within what the command line allows one client. */
+static void plan(const struct client *client, struct ttlog_geometry *ret_plan)
+{
+	const uint64_t most = client->clients->config.region_bytes_max;
+	uint64_t bytes = client->hello.region_bytes;
+
+	if (!bytes)
+		bytes = TTLOG_REGION_BYTES_DEFAULT;
+	ttlog_region_plan(bytes < most ? bytes : most, ret_plan);
+}
+
+static int start_making(struct client *client)
+{
+	struct clients *clients = client->clients;
+	struct making *making = calloc(1, sizeof(*making));
+
+	if (!making)
+		return -ENOMEM;
+	making->region_fd = -1;
+	making->client = client;
+	making->pid = client->pid;
+	making->clock_source = client->hello.clock_source;
+	memcpy(making->service, client->hello.service, sizeof(making->service));
+	plan(client, &making->plan);
+	if (making->plan.region_bytes > clients->config.memory_bytes_max - clients->memory_bytes) {
+		log_say("%s (pid %d): no room for its region, %llu bytes are in use",
+			client->hello.service, (int)client->pid,
+			(unsigned long long)clients->memory_bytes);
+		making_free(making);
+		return -ENOSPC;
+	}
+	making->subject = subject_new(client);
+	if (!making->subject) {
+		making_free(making);
+		return -ENOMEM;
+	}
+	/* Accounted for from now on, whatever becomes of it. */
+	making->subject->geometry.region_bytes = making->plan.region_bytes;
+	clients->memory_bytes += making->plan.region_bytes;
+	making->job = (struct workers_job){.run = make_in_worker, .done = made};
+	workers_submit(clients->config.makers, &making->job);
+	return 0;
+}
+
+void admit(struct client *client)
+{
+	int err = identify(client);
+
+	loop_timer_clear(&client->timer);
+	if (!err)
+		err = loop_modify(client->socket_source, 0);
+	if (!err)
+		err = start_making(client);
+	if (err)
+		admit_refuse(client, err);
+	else
+		client->state = CLIENT_MAKING;
+}
+
+int admit_region(struct client *client, int region_fd)
+{
+	struct subject *subject = client->subject;
+	struct clients *clients = client->clients;
+	struct ttlog_geometry geometry;
+	void *base;
+	int err;
+
+	/* Once, and before anybody looks at the region that it replaces. */
+	if (client->offered || subject->holders > 1) {
+		close(region_fd);
+		return -EPROTO;
+	}
+	err = ttlog_region_map(region_fd, &geometry, &base);
+	close(region_fd);
+	if (err)
+		return err;
+	if (geometry.region_bytes > clients->config.region_bytes_max ||
+	    geometry.region_bytes > clients->config.memory_bytes_max - clients->memory_bytes) {
+		ttlog_region_unmap(base, &geometry);
+		return -ENOSPC;
+	}
+	clients->memory_bytes += geometry.region_bytes;
+	clients->memory_bytes -= subject->geometry.region_bytes;
+	ttlog_region_unmap(subject->base, &subject->geometry);
+	subject->base = base;
+	subject->geometry = geometry;
+	client->offered = true;
+	return 0;
+}

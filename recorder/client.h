@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client.h - one client, as the parts of clients.h see it: clients.c (the table and the socket), admit.c
+ * (from a hello to a region), deaths.c (how it ends). Nobody else includes this.
+ *
+ *   WAITING --hello--> MAKING --region handed over--> LIVE --end is known--> gone
+ *      |                 |                              \--pidfd, then a moment--/
+ *      \--silent, garbage, or hung up: gone
+ */
+#ifndef RECORDER_CLIENT_H
+#define RECORDER_CLIENT_H
+
+#include "recorder/clients.h"
+#include "recorder/message.h"
+
+enum client_state {
+	CLIENT_WAITING, /* connected, has said nothing yet */
+	CLIENT_MAKING,	/* a worker makes its region; it is not listened to meanwhile */
+	CLIENT_LIVE,
+};
+
+struct client {
+	struct clients *clients;
+	uint64_t id; /* serial << 16 | slot */
+	enum client_state state;
+	int socket_fd; /* -1: hung up, or garbage came */
+	struct loop_source *socket_source;
+	int pidfd;
+	struct loop_source *pidfd_source;
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+	struct message hello;
+	struct subject *subject;       /* LIVE */
+	struct ttlog_control *control; /* our mapping of the map over its control page, or NULL */
+	struct evidence evidence;
+	uint64_t lost_before; /* watch_lost() when it registered */
+	bool watched;	      /* by the kernel program */
+	bool dead;	      /* the pidfd says so */
+	bool goodbye;
+	bool offered; /* the region is the client's own */
+	/* Messages are rationed: a full second gives new ones. */
+	uint64_t ration_start_ns;
+	unsigned int messages, snapshots;
+	uint64_t snapshots_refused;
+	struct loop_timer timer;	/* WAITING: it must speak; LIVE and dead: its end must be known */
+	struct loop_timer freeze_timer; /* frozen: look whether it survived */
+	struct loop_timer flush_timer;
+};
+
+struct clients {
+	struct clients_config config;
+	struct watch *watch;
+	struct loop_source *listen_source;
+	struct loop_timer accept_timer; /* out of descriptors: try again later */
+	int listen_fd;
+	bool said_full, closing;
+	uint32_t count, dying;
+	uint32_t next_slot;
+	uint64_t serial;
+	uint64_t registered;
+	uint64_t memory_bytes;
+	struct client *slot[];
+};
+
+/* clients.c */
+void client_hang_up(struct client *client); /* closes the socket */
+void client_free(struct client *client);    /* of any state; leaves the table */
+int client_read(struct client *client);	    /* starts to listen to the socket */
+
+/* admit.c: the hello is in client->hello. What goes wrong ends in client_free(). */
+void admit(struct client *client);
+/* The client made a region itself. 0 or a negative errno; takes the descriptor. */
+int admit_region(struct client *client, int region_fd);
+void admit_refuse(struct client *client, int status);
+
+/* deaths.c */
+int deaths_watch(struct client *client);    /* the pidfd becomes a source */
+void deaths_replace(struct client *client); /* the same process says hello again */
+void deaths_look(struct client *client);    /* is it dead? */
+void deaths_thaw(struct client *client);
+/* A dump of the living client. 0 or a negative errno: -EBUSY (enough are being written). */
+int deaths_snapshot(struct client *client, const char *reason);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * clients.h - the processes that record: who they are, what they asked for, how they end.
+ *
+ * Accepts, checks and answers hellos, keeps each client's region until its end is known, then orders
+ * the dump. All of it in the loop's thread; nothing in here waits.
+ */
+#ifndef RECORDER_CLIENTS_H
+#define RECORDER_CLIENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <linux/types.h>
+#include <sys/types.h>
+
+#include "bpf/ttlog_bpf.h"
+#include "recorder/dumper.h"
+#include "recorder/loop.h"
+#include "recorder/workers.h"
+
+struct clients;
+struct watch;
+
+#define CLIENTS_MAX 65535 /* what a client id has room for */
+
+struct clients_config {
+	struct loop *loop;
+	struct workers *makers; /* who make regions */
+	struct dumper *dumper;
+	uint32_t count_max;	   /* clients, and connections that are none yet */
+	uint64_t region_bytes_max; /* of one client */
+	uint64_t memory_bytes_max; /* of all regions */
+	uint32_t hello_timeout_ms; /* a peer that says nothing is dropped; 0 = 5 s */
+	bool dump_on_exit;	   /* a clean exit(0) too */
+};
+
+int clients_open(struct clients **ret_clients, const struct clients_config *config);
+/*
+ * Forgets all clients; those that were frozen are thawed. No dump, and none may be pending. NULL is
+ * fine.
+ */
+void clients_close(struct clients *clients);
+
+/* From now on deaths are watched by the kernel program too; it outlives the clients. */
+void clients_set_watch(struct clients *clients, struct watch *watch);
+/* A watch_fn: context is the clients. */
+void clients_event(void *context, const struct ttlog_bpf_event *event);
+
+/* Accepts from a listening socket, which stays the caller's. 0 or a negative errno. */
+int clients_listen(struct clients *clients, int listen_fd);
+void clients_unlisten(struct clients *clients);
+
+/* The process, a child of ours, ended with that status, as waitid() and the like say it. */
+void clients_note_exit(struct clients *clients, pid_t pid, int wait_status);
+/*
+ * The recorder is about to end: accepts nobody, takes no more snapshots, and looks at once for whoever
+ * is dead by now, without waiting to be told.
+ */
+void clients_wind_down(struct clients *clients);
+
+/* Dead, but their end is not known to the last yet: the loop goes on until there are none. */
+unsigned int clients_dying_count(const struct clients *clients);
+unsigned int clients_living_count(const struct clients *clients);
+/* Registrations so far. */
+uint64_t clients_registered_count(const struct clients *clients);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * deaths.c - how a client ends, once, and the dumps that follow.
+ *
+ * With the kernel program its DEATH or EXEC event is the end, and the pidfd a second trigger: it may
+ * come first when another CPU still writes into the ring buffer, so the event gets a moment. Without the
+ * program the pidfd is all there is; on newer kernels it also knows the exit status, once the parent
+ * has reaped the process, and the moment is for that.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+
+#include "recorder/client.h"
+#include "recorder/log.h"
+#include "recorder/watch.h"
+
+#define GRACE_MS 100
+#define FREEZE_LOOK_MS 2000
+#define SNAPSHOTS_PENDING_MAX 10 /* of one client */
+
+/* include/uapi/linux/pidfd.h of Linux 6.15, which is newer than the headers that we build with. */
+struct pidfd_exit_info {
+	uint64_t mask;
+	uint64_t cgroup_id;
+	uint32_t ids[11]; /* pid, tgid, ppid, then uids and gids */
+	int32_t exit_code;
+};
+#define PIDFD_EXIT_INFO_GET _IOWR(0xFF, 11, struct pidfd_exit_info)
+#define PIDFD_EXIT_INFO_EXIT (UINT64_C(1) << 3)
+_Static_assert(sizeof(struct pidfd_exit_info) == 64, "PIDFD_INFO_SIZE_VER0");
+
+/* ---- the end ---------------------------------------------------------------------------------- */
+
+static bool is_clean(const struct verdict *verdict)
+{
+	return verdict->how == VERDICT_EXIT && verdict->have_exit_code && verdict->exit_code == 0;
+}
+
+static void dump_end(struct client *client, const struct verdict *verdict)
+{
+	char reason[DUMPER_REASON_BYTES];
+
+	if (is_clean(verdict) && !client->clients->config.dump_on_exit) {
+		log_detail("%s (pid %d) ended with exit status 0: no dump", client->hello.service,
+			   (int)client->pid);
+		return;
+	}
+	verdict_reason(verdict, reason, sizeof(reason));
+	dumper_submit(client->clients->config.dumper, client->subject, &client->evidence, verdict,
+		      reason);
+}
+
+/* All that will be known of it is known. */
+static void finalise(struct client *client)
+{
+	struct verdict verdict;
+
+	if (client->clients->watch)
+		client->evidence.lost = watch_lost(client->clients->watch) - client->lost_before;
+	verdict_reach(&client->evidence, (uint32_t)client->pid, &verdict);
+	dump_end(client, &verdict);
+	client_free(client);
+}
+
+/* Fills in the exit status if the kernel knows it: 6.15 and later, when it was reaped. */
+static void ask_pidfd(struct client *client)
+{
+	struct pidfd_exit_info info = {.mask = PIDFD_EXIT_INFO_EXIT};
+
+	if (client->evidence.have_wait_status ||
+	    ioctl(client->pidfd, PIDFD_EXIT_INFO_GET, &info) ||
+	    !(info.mask & PIDFD_EXIT_INFO_EXIT))
+		return;
+	client->evidence.have_wait_status = true;
+	client->evidence.wait_status = info.exit_code;
+}
+
+static void grace_over(void *context)
+{
+	struct client *client = context;
+
+	ask_pidfd(client);
+	finalise(client);
+}
+
+/* The pidfd became readable (death), or hung up (reaped). May be the end of the client. */
+static void pidfd_ready(void *context, uint32_t events)
+{
+	struct client *client = context;
+	struct clients *clients = client->clients;
+	const uint64_t id = client->id;
+
+	if (!client->dead) {
+		client->dead = true;
+		client->evidence.hang_up = true;
+		clients->dying++;
+		loop_modify(client->pidfd_source, 0); /* EPOLLHUP still comes */
+		loop_timer_set(clients->config.loop, &client->timer, GRACE_MS, grace_over, client);
+	}
+	if (events & EPOLLHUP) {
+		loop_remove(client->pidfd_source);
+		client->pidfd_source = NULL;
+		ask_pidfd(client);
+	}
+	if (client->watched)
+		watch_dispatch(clients->watch);
+	/* Dispatching may have been its end. */
+	if (clients->slot[id & 0xffff] != client || client->id != id)
+		return;
+	if (!client->watched && client->evidence.have_wait_status)
+		finalise(client);
+}
+
+int deaths_watch(struct client *client)
+{
+	return loop_add(client->clients->config.loop, client->pidfd, EPOLLIN, pidfd_ready, client,
+			&client->pidfd_source);
+}
+
+void deaths_look(struct client *client)
+{
+	struct pollfd poll_fd = {.fd = client->pidfd, .events = POLLIN};
+
+	if (!client->dead && poll(&poll_fd, 1, 0) > 0)
+		pidfd_ready(client, (poll_fd.revents & POLLHUP ? EPOLLHUP : 0) | EPOLLIN);
+}
+
+/* ---- the freeze ------------------------------------------------------------------------------- */
+
+/* A client with a region of its own making has no map over its control page. */
+static _Atomic uint32_t *freeze_word(struct client *client)
+{
+	const struct subject *subject = client->subject;
+	struct ttlog_control *control = client->control;
+
+	if (!control || client->offered)
+		control = (struct ttlog_control *)((char *)subject->base +
+						   subject->geometry.control_offset);
+	return (_Atomic uint32_t *)&control->freeze;
+}
+
+/* The kernel program may be setting it at this moment: only the value that was seen is thawed. */
+void deaths_thaw(struct client *client)
+{
+	uint32_t word;
+
+	if (!client->subject)
+		return;
+	word = atomic_load_explicit(freeze_word(client), memory_order_relaxed);
+	if (word & 1)
+		atomic_compare_exchange_strong(freeze_word(client), &word, word + 1);
+}
+
+/* The kernel program has no page to freeze there; nearly as soon is better than not at all. */
+static void freeze_offered(struct client *client)
+{
+	uint32_t word = atomic_load_explicit(freeze_word(client), memory_order_relaxed);
+
+	if (!(word & 1))
+		atomic_compare_exchange_strong(freeze_word(client), &word, word + 1);
+}
+
+/* Frozen a while ago. A core may take minutes to write; a handler may have saved the process. */
+static void look_at_frozen(void *context)
+{
+	struct client *client = context;
+
+	if (client->dead)
+		return;
+	if (identity_is_dumping_core(client->pid)) {
+		loop_timer_set(client->clients->config.loop, &client->freeze_timer, FREEZE_LOOK_MS,
+			       look_at_frozen, client);
+		return;
+	}
+	log_detail("%s (pid %d) survived a fatal signal and is thawed", client->hello.service,
+		   (int)client->pid);
+	deaths_thaw(client);
+}
+
+static void frozen(struct client *client)
+{
+	if (client->offered)
+		freeze_offered(client);
+	if (!loop_timer_armed(&client->freeze_timer))
+		loop_timer_set(client->clients->config.loop, &client->freeze_timer, FREEZE_LOOK_MS,
+			       look_at_frozen, client);
+}
+
+/* ---- what the kernel program says ------------------------------------------------------------- */
+
+/* Ids of the gone, and of the not yet living, are nobody's. */
+static struct client *find(const struct clients *clients, uint64_t id)
+{
+	const uint64_t slot = id & 0xffff;
+	struct client *client = slot < clients->config.count_max ? clients->slot[slot] : NULL;
+
+	return client && client->id == id && client->state == CLIENT_LIVE ? client : NULL;
+}
+
+void clients_event(void *context, const struct ttlog_bpf_event *event)
+{
+	struct clients *clients = context;
+	struct client *client = find(clients, event->client_id);
+
+	if (!client)
+		return;
+	verdict_note(&client->evidence, event);
+	if (event->flags & TTLOG_BPF_FROZE)
+		frozen(client);
+	if (event->kind == TTLOG_BPF_DEATH || event->kind == TTLOG_BPF_EXEC)
+		finalise(client);
+}
+
+/* ---- ends that are no deaths ------------------------------------------------------------------ */
+
+/*
+ * The process is the same and begins anew. It exec'ed, if it left without a word; or it closed and
+ * opened again, or two libraries record in it, each for itself.
+ */
+static void replace(struct client *client)
+{
+	struct verdict verdict = {.how = VERDICT_ALIVE, .confidence = VERDICT_HIGH};
+
+	if (client->goodbye && !client->clients->config.dump_on_exit) {
+		client_free(client);
+		return;
+	}
+	if (!client->goodbye && client->socket_fd < 0)
+		verdict = (struct verdict){.how = VERDICT_EXEC, .confidence = VERDICT_MEDIUM};
+	dumper_submit(client->clients->config.dumper, client->subject, &client->evidence, &verdict,
+		      verdict.how == VERDICT_EXEC ? "exec" : client->goodbye ? "closed" : "replaced");
+	client_free(client);
+}
+
+void deaths_replace(struct client *client)
+{
+	struct clients *clients = client->clients;
+
+	if (clients->watch)
+		watch_dispatch(clients->watch); /* an EXEC that is on its way explains more */
+	for (uint32_t i = 0; i < clients->config.count_max; i++) {
+		struct client *other = clients->slot[i];
+
+		if (!other || other == client || other->state != CLIENT_LIVE ||
+		    other->pid != client->pid)
+			continue;
+		deaths_look(other); /* the pid may be a new process's */
+		if (clients->slot[i] == other && !other->dead)
+			replace(other);
+	}
+}
+
+int deaths_snapshot(struct client *client, const char *reason)
+{
+	const struct verdict alive = {.how = VERDICT_ALIVE, .confidence = VERDICT_HIGH};
+
+	if (client->clients->closing)
+		return -ESHUTDOWN;
+	if (client->dead || client->subject->dumps_pending >= SNAPSHOTS_PENDING_MAX)
+		return -EBUSY;
+	return dumper_submit(client->clients->config.dumper, client->subject, NULL, &alive, reason);
+}
+
+/* ---- from outside ----------------------------------------------------------------------------- */
+
+void clients_note_exit(struct clients *clients, pid_t pid, int wait_status)
+{
+	for (uint32_t i = 0; i < clients->config.count_max; i++) {
+		struct client *client = clients->slot[i];
+
+		if (!client || client->state != CLIENT_LIVE || client->pid != pid)
+			continue;
+		client->evidence.have_wait_status = true;
+		client->evidence.wait_status = wait_status;
+		deaths_look(client);
+		if (clients->slot[i] == client && client->dead && !client->watched)
+			finalise(client);
+	}
+}
+
+void clients_wind_down(struct clients *clients)
+{
+	clients_unlisten(clients);
+	clients->closing = true;
+	if (clients->watch)
+		watch_dispatch(clients->watch);
+	for (uint32_t i = 0; i < clients->config.count_max; i++)
+		if (clients->slot[i] && clients->slot[i]->state == CLIENT_LIVE)
+			deaths_look(clients->slot[i]);
+}

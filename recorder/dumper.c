@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* dumper.c - one job a dump: read the region, write the file, name it. */
+#include "recorder/dumper.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/reader.h"
+#include "recorder/dump_writer.h"
+#include "recorder/log.h"
+
+#define SENTENCE_BYTES 512
+
+struct order {
+	struct workers_job job;
+	struct dumper *dumper;
+	struct subject *subject;
+	bool have_evidence;
+	struct evidence evidence;
+	struct verdict verdict;
+	char reason[DUMPER_REASON_BYTES];
+	int err; /* of the worker */
+	char path[PATH_MAX];
+};
+
+void subject_release(struct subject *subject)
+{
+	if (!subject || --subject->holders)
+		return;
+	*subject->memory_bytes -= subject->geometry.region_bytes;
+	if (subject->base)
+		ttlog_region_unmap(subject->base, &subject->geometry);
+	identity_free(&subject->identity);
+	free(subject);
+}
+
+void dumper_init(struct dumper *dumper, struct workers *workers, struct store *store,
+		 const char *rung)
+{
+	*dumper = (struct dumper){.workers = workers, .store = store, .rung = rung};
+	if (gethostname(dumper->hostname, sizeof(dumper->hostname) - 1))
+		strcpy(dumper->hostname, "unknown");
+	log_clean(dumper->hostname, LOG_CLEAN_LINE);
+	dumper->clock_hz = ttlog_clock_hz(ttlog_clock_source());
+}
+
+static struct ttlog_clock_line clock_line(const struct order *order)
+{
+	const struct subject *subject = order->subject;
+	struct ttlog_clock_line line = {
+		.source = subject->clock_source,
+		.first = subject->clock,
+		.fallback_hz = order->dumper->clock_hz,
+	};
+
+	ttlog_clock_read(line.source, &line.second);
+	return line;
+}
+
+static struct dump_facts facts_of(const struct order *order)
+{
+	const struct subject *subject = order->subject;
+	const struct identity *identity = &subject->identity;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (struct dump_facts){
+		.service = subject->service,
+		.hostname = order->dumper->hostname,
+		.reason = order->reason,
+		.pid = (uint32_t)subject->pid,
+		.created_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec,
+		.verdict = order->verdict,
+		.evidence = order->have_evidence ? &order->evidence : NULL,
+		.process = {
+			.comm = identity->comm,
+			.exe = identity->exe,
+			.cmdline = identity->cmdline,
+			.cgroup = identity->cgroup,
+			.uid = identity->uid,
+			.gid = identity->gid,
+			.ppid = identity->ppid,
+			.start_ns = identity->start_ns,
+		},
+		.clock = clock_line(order),
+		.recorder_version = TTLOG_VERSION,
+		.rung = order->dumper->rung,
+		.region_bytes = subject->geometry.region_bytes,
+	};
+}
+
+static int write_file(struct order *order, struct ttlog_reader *reader)
+{
+	struct store *store = order->dumper->store;
+	const struct dump_facts facts = facts_of(order);
+	struct store_file file;
+	int err = store_create(store, &file);
+
+	if (err)
+		return err;
+	err = dump_write(file.fd, reader, &facts);
+	if (err) {
+		store_abandon(store, &file);
+		return err;
+	}
+	return store_commit(store, &file, facts.pid, facts.created_ns, facts.reason, order->path);
+}
+
+static void write_dump(struct workers_job *job)
+{
+	struct order *order = (struct order *)job;
+	struct ttlog_reader *reader = NULL;
+
+	order->err = ttlog_reader_open(&reader, order->subject->base, &order->subject->geometry);
+	if (!order->err)
+		order->err = write_file(order, reader);
+	ttlog_reader_close(reader);
+}
+
+static void dump_done(struct workers_job *job)
+{
+	struct order *order = (struct order *)job;
+	struct subject *subject = order->subject;
+	char sentence[SENTENCE_BYTES];
+
+	dump_sentence(&order->verdict, sentence, sizeof(sentence));
+	if (order->err) {
+		order->dumper->failed++;
+		log_say("%s (pid %d): %s; its dump (%s) could not be written: %s", subject->service,
+			(int)subject->pid, sentence, order->reason, strerror(-order->err));
+	} else {
+		order->dumper->written++;
+		log_say("%s (pid %d): %s: %s", subject->service, (int)subject->pid, sentence,
+			order->path);
+	}
+	subject->dumps_pending--;
+	subject_release(subject);
+	free(order);
+}
+
+int dumper_submit(struct dumper *dumper, struct subject *subject, const struct evidence *evidence,
+		  const struct verdict *verdict, const char *reason)
+{
+	struct order *order = calloc(1, sizeof(*order));
+
+	if (!order) {
+		dumper->failed++;
+		log_say("%s (pid %d): no memory for its dump", subject->service, (int)subject->pid);
+		return -ENOMEM;
+	}
+	order->job = (struct workers_job){.run = write_dump, .done = dump_done};
+	order->dumper = dumper;
+	order->subject = subject;
+	if (evidence) {
+		order->have_evidence = true;
+		order->evidence = *evidence;
+	}
+	order->verdict = *verdict;
+	snprintf(order->reason, sizeof(order->reason), "%s", reason);
+	log_clean(order->reason, LOG_CLEAN_LINE);
+	subject->holders++;
+	subject->dumps_pending++;
+	workers_submit(dumper->workers, &order->job);
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dumper.h - regions into files, by worker threads.
+ *
+ * A subject is a region and whose it is; it stays as long as somebody holds it: the client while it
+ * lives, and each dump that is being written.
+ */
+#ifndef RECORDER_DUMPER_H
+#define RECORDER_DUMPER_H
+
+#include <limits.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/clock.h"
+#include "lib/region.h"
+#include "recorder/identity.h"
+#include "recorder/store.h"
+#include "recorder/verdict.h"
+#include "recorder/workers.h"
+
+#define DUMPER_REASON_BYTES 96
+
+/* The loop's own: counted without atomics. What a worker reads of it does not change. */
+struct subject {
+	unsigned int holders;
+	unsigned int dumps_pending;
+	uint64_t *memory_bytes; /* where its region is accounted for */
+	pid_t pid;
+	char service[TTLOG_SERVICE_BYTES];
+	struct identity identity;
+	void *base;
+	struct ttlog_geometry geometry;
+	enum ttlog_clock_source clock_source;
+	struct ttlog_clock_point clock; /* when the region was made */
+};
+
+void subject_release(struct subject *subject); /* by one of its holders; NULL is fine */
+
+struct dumper {
+	struct workers *workers;
+	struct store *store;
+	const char *rung;
+	char hostname[HOST_NAME_MAX + 1];
+	uint64_t clock_hz; /* of the clock that clients use here */
+	uint64_t written, failed;
+};
+
+void dumper_init(struct dumper *dumper, struct workers *workers, struct store *store,
+		 const char *rung);
+
+/*
+ * Writes a dump of the subject as it is when a worker comes to it, says on stderr where it is. evidence
+ * may be NULL; it and the reason are copied. 0 or -ENOMEM.
+ */
+int dumper_submit(struct dumper *dumper, struct subject *subject, const struct evidence *evidence,
+		  const struct verdict *verdict, const char *reason);
+
+#endif

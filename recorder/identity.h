@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * identity.h - who a process is: what /proc says of it while it lives.
+ *
+ * Read when it registers; after its death there is nobody left to ask. The process wrote some of it
+ * itself (comm, cmdline), so it is a claim, bounded and made valid UTF-8.
+ */
+#ifndef RECORDER_IDENTITY_H
+#define RECORDER_IDENTITY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define IDENTITY_CMDLINE_BYTES 4096
+
+struct identity {
+	char *comm, *exe, *cmdline, *cgroup; /* NULL: not known */
+	uint32_t uid, gid, ppid;
+	uint64_t start_ns;    /* CLOCK_REALTIME, as exact as the kernel's clock tick; 0 = unknown */
+	uint64_t start_ticks; /* as in /proc/PID/stat: with the pid, who it is */
+};
+
+/*
+ * Fills what can be read. The caller makes sure (by a pidfd) that the pid still was that process
+ * afterwards. 0 or a negative errno: -ESRCH (there is no such process).
+ */
+int identity_read(pid_t pid, struct identity *ret_identity);
+void identity_free(struct identity *identity);
+
+/* A core of it is being written: dead, but not for the pidfd yet. */
+bool identity_is_dumping_core(pid_t pid);
+
+#endif

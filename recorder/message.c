@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* message.c - the recorder's side of the hello in lib/ttlog_abi.h, without a socket. */
+#include "recorder/message.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "recorder/log.h"
+
+static void take_text(char *to, const char *from, size_t bytes, const char *if_empty)
+{
+	memcpy(to, from, bytes);
+	to[bytes - 1] = '\0';
+	memset(to + strlen(to), 0, bytes - strlen(to));
+	log_clean(to, LOG_CLEAN_LINE);
+	if (!to[0])
+		strcpy(to, if_empty);
+}
+
+static int check_hello(const void *bytes, size_t count, struct message *message)
+{
+	struct ttlog_hello hello;
+
+	if (count < sizeof(hello))
+		return -EBADMSG;
+	memcpy(&hello, bytes, sizeof(hello));
+	if (hello.level > TTLOG_OFF || hello.clock_source > TTLOG_CLOCK_CNTVCT)
+		return -EBADMSG;
+	message->region_bytes = hello.region_bytes;
+	message->level = hello.level;
+	message->flush_interval_s = hello.flush_interval_s;
+	message->clock_source = (enum ttlog_clock_source)hello.clock_source;
+	take_text(message->service, hello.service, sizeof(message->service), "unnamed");
+	return 0;
+}
+
+static int check_snapshot(const void *bytes, size_t count, struct message *message)
+{
+	struct ttlog_snapshot_request request;
+
+	if (count < sizeof(request))
+		return -EBADMSG;
+	memcpy(&request, bytes, sizeof(request));
+	take_text(message->reason, request.reason, sizeof(message->reason), "unnamed");
+	return 0;
+}
+
+int message_check(const void *bytes, size_t count, struct message *ret_message)
+{
+	struct ttlog_message_head head;
+	struct message message = {0};
+	int err = 0;
+
+	if (count < sizeof(head) || count > MESSAGE_BYTES_MAX)
+		return -EBADMSG;
+	memcpy(&head, bytes, sizeof(head));
+	if (head.magic != TTLOG_MESSAGE_MAGIC)
+		return -EBADMSG;
+	/* Before the rest: another version may mean something else by it. */
+	if (head.version != TTLOG_ABI_VERSION)
+		return -EPROTONOSUPPORT;
+	if (head.bytes != count)
+		return -EBADMSG;
+	message.kind = (enum ttlog_message_kind)head.kind;
+	if (head.kind == TTLOG_MESSAGE_HELLO)
+		err = check_hello(bytes, count, &message);
+	else if (head.kind == TTLOG_MESSAGE_SNAPSHOT)
+		err = check_snapshot(bytes, count, &message);
+	else if (head.kind != TTLOG_MESSAGE_GOODBYE && head.kind != TTLOG_MESSAGE_REGION)
+		err = -EBADMSG;
+	if (!err)
+		*ret_message = message;
+	return err;
+}
+
+struct ttlog_welcome message_welcome(int status, uint32_t flags)
+{
+	return (struct ttlog_welcome){
+		.head = {
+			.magic = TTLOG_MESSAGE_MAGIC,
+			.version = TTLOG_ABI_VERSION,
+			.kind = TTLOG_MESSAGE_WELCOME,
+			.bytes = sizeof(struct ttlog_welcome),
+		},
+		.status = status,
+		.flags = flags,
+	};
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* recorder.c - puts the parts together, and takes them apart in the right order. */
+#include "recorder/recorder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "recorder/log.h"
+#include "recorder/watch.h"
+
+#define MAKERS 2  /* threads that make regions: not kept waiting by a slow disk */
+#define WRITERS 2 /* threads that write dumps */
+
+static void watch_ready(void *context, uint32_t events)
+{
+	(void)events;
+	watch_dispatch(context);
+}
+
+/* Three descriptors a client: a soft limit of 1,024 is for programs that use select(). */
+static void raise_file_limit(struct recorder *recorder)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	recorder->file_limit = limit;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static uint64_t half_of_memory(void)
+{
+	const long pages = sysconf(_SC_PHYS_PAGES);
+
+	return pages > 0 ? (uint64_t)pages / 2 * (uint64_t)sysconf(_SC_PAGESIZE) : UINT64_MAX / 2;
+}
+
+/* The highest rung that is to be had. Not having eBPF is no error. */
+static int open_watch(struct recorder *recorder, const struct recorder_options *options)
+{
+	char why_not[80] = "not wanted";
+	int err = -EPERM;
+
+	if (!options->without_bpf)
+		err = watch_open(&recorder->watch, clients_event, recorder->clients, log_verbose,
+				 why_not, sizeof(why_not));
+	if (err) {
+		snprintf(recorder->rung, sizeof(recorder->rung),
+			 "without eBPF (%s): senders of signals and fault addresses will be unknown",
+			 why_not);
+		return 0;
+	}
+	snprintf(recorder->rung, sizeof(recorder->rung), "with eBPF");
+	clients_set_watch(recorder->clients, recorder->watch);
+	return loop_add(recorder->loop, watch_fd(recorder->watch), EPOLLIN, watch_ready,
+			recorder->watch, &recorder->watch_source);
+}
+
+static int open_clients(struct recorder *recorder, const struct recorder_options *options)
+{
+	const struct clients_config config = {
+		.loop = recorder->loop,
+		.makers = recorder->makers,
+		.dumper = &recorder->dumper,
+		.count_max = options->clients_max,
+		.region_bytes_max = options->region_bytes_max,
+		.memory_bytes_max = options->memory_bytes_max ? options->memory_bytes_max
+							      : half_of_memory(),
+		.dump_on_exit = options->dump_on_exit,
+	};
+	int err = clients_open(&recorder->clients, &config);
+
+	if (!err)
+		err = open_watch(recorder, options);
+	return err;
+}
+
+static int fail(const char *what, int err)
+{
+	log_say("%s: %s", what, strerror(-err));
+	return err;
+}
+
+static int open_socket(struct recorder *recorder, const char *path)
+{
+	int err = listener_open(&recorder->listener, path);
+
+	if (err == -EADDRINUSE) {
+		log_say("%s: another recorder is listening there (choose another --socket)", path);
+		return err;
+	}
+	if (err == -EEXIST) {
+		log_say("%s: exists and is not a socket", path);
+		return err;
+	}
+	if (err)
+		return fail(path, err);
+	err = clients_listen(recorder->clients, recorder->listener.fd);
+	return err ? fail(path, err) : 0;
+}
+
+static int open_parts(struct recorder *recorder, const struct recorder_options *options)
+{
+	int err = loop_open(&recorder->loop);
+
+	if (!err)
+		err = workers_open(&recorder->makers, recorder->loop, MAKERS);
+	if (!err)
+		err = workers_open(&recorder->writers, recorder->loop, WRITERS);
+	if (!err)
+		err = open_clients(recorder, options);
+	if (err)
+		return fail("can't start", err);
+	err = store_open(&recorder->store, options->dir);
+	if (err)
+		return fail(options->dir, err);
+	dumper_init(&recorder->dumper, recorder->writers, &recorder->store,
+		    recorder->watch ? "ebpf" : "pidfd");
+	return open_socket(recorder, options->socket);
+}
+
+int recorder_open(struct recorder *ret_recorder, const struct recorder_options *options)
+{
+	int err;
+
+	*ret_recorder = (struct recorder){
+		.store.dir_fd = -1,
+		.listener.fd = -1,
+	};
+	raise_file_limit(ret_recorder);
+	err = open_parts(ret_recorder, options);
+	if (err)
+		recorder_close(ret_recorder);
+	return err;
+}
+
+int recorder_settle(struct recorder *recorder)
+{
+	int err = 0;
+
+	clients_wind_down(recorder->clients);
+	listener_close(&recorder->listener); /* who connects now shall find nobody, not silence */
+	while (!err && !recorder->impatient &&
+	       (clients_dying_count(recorder->clients) || workers_pending(recorder->makers) ||
+		workers_pending(recorder->writers)))
+		err = loop_once(recorder->loop, -1);
+	return recorder->impatient ? -EINTR : err;
+}
+
+void recorder_close(struct recorder *recorder)
+{
+	if (recorder->clients)
+		clients_wind_down(recorder->clients);
+	listener_close(&recorder->listener);
+	/* Before the clients: jobs name them. */
+	workers_close(recorder->makers);
+	workers_close(recorder->writers);
+	clients_close(recorder->clients);
+	loop_remove(recorder->watch_source);
+	watch_close(recorder->watch);
+	store_close(&recorder->store);
+	loop_close(recorder->loop);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * recorder.h - a whole recorder: socket, store, death watch, workers, clients, around one loop.
+ *
+ * The daemon and `run` differ in what they do with signals and in when they end; the rest is here.
+ */
+#ifndef RECORDER_RECORDER_H
+#define RECORDER_RECORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "recorder/clients.h"
+#include "recorder/dumper.h"
+#include "recorder/listener.h"
+#include "recorder/loop.h"
+#include "recorder/store.h"
+#include "recorder/workers.h"
+
+struct recorder_options {
+	const char *socket;
+	const char *dir;
+	bool dump_on_exit;
+	bool without_bpf;
+	uint32_t clients_max;
+	uint64_t region_bytes_max;
+	uint64_t memory_bytes_max; /* 0: half of the machine's */
+};
+
+struct recorder {
+	struct loop *loop;
+	struct workers *makers, *writers;
+	struct watch *watch; /* NULL: without eBPF */
+	struct loop_source *watch_source;
+	struct store store;
+	struct listener listener;
+	struct dumper dumper;
+	struct clients *clients;
+	struct rlimit file_limit; /* as it was, for a command that we start */
+	bool impatient;		  /* recorder_settle() gives up */
+	char rung[200];		  /* for people: what we run with, and what is lost without */
+};
+
+/* Says on stderr what went wrong. 0 or a negative errno. */
+int recorder_open(struct recorder *ret_recorder, const struct recorder_options *options);
+/*
+ * Before the end: no new clients, and the loop goes on until the dumps of all who are dead are written.
+ * 0, or -EINTR when somebody set `impatient` meanwhile.
+ */
+int recorder_settle(struct recorder *recorder);
+/* Removes the socket if it still is there, forgets the living. */
+void recorder_close(struct recorder *recorder);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * workers.h - threads for what may take long, so that the loop never waits.
+ *
+ * A job runs in some thread, then is done in the loop. Jobs start in the order of their submission.
+ */
+#ifndef RECORDER_WORKERS_H
+#define RECORDER_WORKERS_H
+
+#include "recorder/loop.h"
+
+struct workers;
+struct workers_job;
+
+typedef void (*workers_fn)(struct workers_job *job);
+
+/* Belongs to the submitter, who may free it in done(). */
+struct workers_job {
+	struct workers_job *next;
+	workers_fn run;	 /* in a worker, all signals blocked */
+	workers_fn done; /* in the loop */
+};
+
+int workers_open(struct workers **ret_workers, struct loop *loop, unsigned int thread_count);
+/* Waits for the jobs that have started or wait, and calls done() for each; NULL is fine. */
+void workers_close(struct workers *workers);
+
+void workers_submit(struct workers *workers, struct workers_job *job);
+/* Jobs submitted and not yet done. */
+unsigned int workers_pending(const struct workers *workers);
+
+#endif
