@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: MIT */
+/* test_region.c - regions of every size, made, sealed, mapped; and those that lie. */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "tests/region_by_hand.h"
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+/* ---- what must hold of any geometry that we believe ----------------------------------------------- */
+
+struct range {
+	uint64_t start, end;
+};
+
+static uint32_t ranges_of(const struct ttlog_geometry *geometry, struct range *ranges)
+{
+	uint32_t count = 0;
+
+#define ADD(offset, bytes) (ranges[count++] = (struct range){(offset), (offset) + (uint64_t)(bytes)})
+	ADD(0, TTLOG_PAGE_BYTES);
+	ADD(geometry->control_offset, TTLOG_PAGE_BYTES);
+	ADD(geometry->ledger_offset, TTLOG_PAGE_BYTES);
+	ADD(geometry->dict_index_offset, geometry->dict_index_count * 8ull);
+	ADD(geometry->dict_heap_offset, geometry->dict_heap_bytes);
+	for (uint32_t i = 0; i < geometry->lane_count; i++) {
+		const struct ttlog_lane_geometry *lane = &geometry->lane[i];
+
+		ADD(lane->states_offset, lane->chunk_count * 8ull);
+		ADD(lane->accounts_offset, lane->chunk_count * 48ull);
+		ADD(lane->chunks_offset, (uint64_t)lane->chunk_count * lane->chunk_bytes);
+	}
+#undef ADD
+	return count;
+}
+
+static bool is_sound(const struct ttlog_geometry *geometry)
+{
+	struct range range[5 + 3 * TTLOG_LANE_MAX];
+	uint32_t count;
+
+	if (geometry->lane_count < TTLOG_LANE_COUNT || geometry->lane_count > TTLOG_LANE_MAX)
+		return false;
+	for (uint32_t i = 0; i < geometry->lane_count; i++)
+		if (geometry->lane[i].chunk_bytes % 64 != 0 || geometry->lane[i].chunk_bytes < 128 ||
+		    geometry->lane[i].chunk_bytes > 32768 || geometry->lane[i].chunk_count == 0)
+			return false;
+	count = ranges_of(geometry, range);
+	for (uint32_t i = 0; i < count; i++) {
+		if (range[i].start % TTLOG_PAGE_BYTES != 0 || range[i].end < range[i].start ||
+		    range[i].end > geometry->region_bytes)
+			return false;
+		for (uint32_t j = 0; j < i; j++)
+			if (range[i].start < range[j].end && range[j].start < range[i].end)
+				return false;
+	}
+	return memchr(geometry->service, '\0', TTLOG_SERVICE_BYTES) && geometry->dict_heap_bytes % 8 == 0;
+}
+
+/* ---- the plan ------------------------------------------------------------------------------------- */
+
+static void check_plan(uint64_t bytes, uint64_t expected_bytes)
+{
+	struct ttlog_geometry plan;
+	uint64_t main_bytes;
+
+	ttlog_region_plan(bytes, &plan);
+	cr_assert_eq(plan.region_bytes, expected_bytes);
+	cr_assert(is_sound(&plan), "%lu bytes", bytes);
+	main_bytes = (uint64_t)plan.lane[TTLOG_LANE_MAIN].chunk_count * 4096;
+	cr_assert(main_bytes >= plan.region_bytes / 2, "%lu bytes", bytes);
+	/* No more than a page of each array is wasted. */
+	cr_assert(plan.lane[TTLOG_LANE_MAIN].chunks_offset + main_bytes + 4 * TTLOG_PAGE_BYTES >
+		  plan.region_bytes);
+}
+
+Test(region, a_plan_of_any_size_fits_and_overlaps_nothing)
+{
+	uint64_t bytes = TTLOG_REGION_BYTES_MIN;
+
+	for (; bytes <= 64 << 20; bytes += TTLOG_PAGE_BYTES)
+		check_plan(bytes, bytes);
+	for (; bytes <= TTLOG_REGION_BYTES_MAX; bytes += (7 << 20) + TTLOG_PAGE_BYTES)
+		check_plan(bytes, bytes);
+}
+
+Test(region, a_plan_keeps_to_pages_and_limits)
+{
+	check_plan(0, TTLOG_REGION_BYTES_DEFAULT);
+	check_plan(1, TTLOG_REGION_BYTES_MIN);
+	check_plan(TTLOG_REGION_BYTES_MIN + 1, TTLOG_REGION_BYTES_MIN + TTLOG_PAGE_BYTES);
+	check_plan(TTLOG_REGION_BYTES_MAX - 1, TTLOG_REGION_BYTES_MAX);
+	check_plan(TTLOG_REGION_BYTES_MAX + 1, TTLOG_REGION_BYTES_MAX);
+	check_plan(UINT64_MAX, TTLOG_REGION_BYTES_MAX);
+}
+
+Test(region, the_default_plan_is_the_one_that_was_agreed)
+{
+	struct ttlog_geometry plan;
+
+	ttlog_region_plan(0, &plan);
+	cr_assert_eq(plan.dict_index_count, 8192);
+	cr_assert_eq(plan.dict_heap_bytes, 1 << 20);
+	cr_assert_eq(plan.lane_count, TTLOG_LANE_COUNT);
+	cr_assert_eq(plan.lane[TTLOG_LANE_MAIN].flags, 0);
+	cr_assert_eq(plan.lane[TTLOG_LANE_ALERT].chunk_count, 4096);
+	cr_assert_eq(plan.lane[TTLOG_LANE_ALERT].chunk_bytes, 256);
+	cr_assert_eq(plan.lane[TTLOG_LANE_ALERT].flags, TTLOG_LANE_SLOTS);
+	cr_assert_eq(plan.lane[TTLOG_LANE_BOOT].chunk_count, 64);
+	cr_assert_eq(plan.lane[TTLOG_LANE_BOOT].flags, TTLOG_LANE_NEVER_RECYCLED);
+	cr_assert_eq(plan.lane[TTLOG_LANE_AFTERLIFE].flags, TTLOG_LANE_NEVER_RECYCLED);
+	cr_assert_eq(plan.lane[TTLOG_LANE_NESTED].chunk_count, 512);
+}
+
+/* ---- making and mapping --------------------------------------------------------------------------- */
+
+static unsigned int open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	cr_assert_not_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static unsigned int region_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned int count = 0;
+	char line[512];
+
+	cr_assert_not_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		count += strstr(line, "/memfd:" TTLOG_MEMFD_NAME " ") != NULL;
+	fclose(maps);
+	return count;
+}
+
+static void make(uint64_t bytes, const char *service, struct ttlog_geometry *ret_plan, int *ret_fd,
+		 void **ret_base)
+{
+	ttlog_region_plan(bytes, ret_plan);
+	cr_assert_eq(ttlog_region_make(ret_plan, service, TTLOG_CLOCK_MONOTONIC, ret_fd, ret_base), 0);
+}
+
+Test(region, what_was_made_can_be_mapped_and_is_the_plan)
+{
+	struct ttlog_geometry plan, seen;
+	const struct ttlog_ledger *ledger;
+	void *base, *again;
+	int fd;
+
+	make(0, "orders", &plan, &fd, &base);
+	cr_assert_eq(ttlog_region_map(fd, &seen, &again), 0);
+	cr_assert(is_sound(&seen));
+	cr_assert_eq(memcmp(plan.lane, seen.lane, sizeof(plan.lane)), 0);
+	cr_assert_eq(seen.region_bytes, plan.region_bytes);
+	cr_assert_eq(seen.control_offset, plan.control_offset);
+	cr_assert_eq(seen.dict_heap_bytes, plan.dict_heap_bytes);
+	cr_assert_str_eq(seen.service, "orders");
+	cr_assert_eq(seen.clock_source, TTLOG_CLOCK_MONOTONIC);
+	cr_assert_neq(seen.clock.realtime_ns, 0);
+	ledger = (const void *)((char *)again + seen.ledger_offset);
+	cr_assert_eq(ledger->dict_next_id, 1);
+	cr_assert_eq(ledger->dict_next_offset, 8);
+	cr_assert_eq(ttlog_region_populate(again, &seen), 0);
+	ttlog_region_unmap(base, &plan);
+	ttlog_region_unmap(again, &seen);
+	close(fd);
+}
+
+Test(region, what_was_made_is_sealed_private_and_close_on_exec)
+{
+	struct ttlog_geometry plan;
+	void *base;
+	int fd;
+
+	make(1 << 20, NULL, &plan, &fd, &base);
+	cr_assert_eq(fcntl(fd, F_GET_SEALS) & SEALS, SEALS);
+	cr_assert_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	cr_assert_eq(ftruncate(fd, 1 << 19), -1);
+	cr_assert_eq(ftruncate(fd, 1 << 21), -1);
+	cr_assert_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), -1);
+	cr_assert_eq(region_mappings(), 1);
+	ttlog_region_unmap(base, &plan);
+	close(fd);
+}
+
+Test(region, every_page_is_there_before_the_first_event)
+{
+	static unsigned char present[TTLOG_REGION_BYTES_DEFAULT / 4096];
+	struct rusage before, after;
+	struct ttlog_geometry plan;
+	struct stat stat;
+	void *base;
+	int fd;
+
+	make(0, NULL, &plan, &fd, &base);
+	cr_assert_eq(fstat(fd, &stat), 0);
+	cr_assert_geq((uint64_t)stat.st_blocks * 512, plan.region_bytes);
+	cr_assert_eq(mincore(base, plan.region_bytes, present), 0);
+	cr_assert_null(memchr(present, 0, plan.region_bytes / 4096));
+	cr_assert_eq(getrusage(RUSAGE_SELF, &before), 0);
+	for (uint64_t offset = 4096; offset < plan.region_bytes; offset += 4096)
+		*((volatile unsigned char *)base + offset + 4000) |= 0;
+	cr_assert_eq(getrusage(RUSAGE_SELF, &after), 0);
+	cr_assert_leq(after.ru_minflt - before.ru_minflt, 16);
+	ttlog_region_unmap(base, &plan);
+	close(fd);
+}
+
+Test(region, a_long_service_name_is_cut)
+{
+	char service[200] = {0};
+	struct ttlog_geometry plan, seen;
+	void *base;
+	int fd;
+
+	memset(service, 'x', sizeof(service) - 1);
+	make(1 << 20, service, &plan, &fd, &base);
+	cr_assert_eq(ttlog_region_check(base, plan.region_bytes, &seen), 0);
+	cr_assert_eq(strlen(seen.service), TTLOG_SERVICE_BYTES - 1);
+	/* A client that filled it to the brim. */
+	memset(((struct ttlog_region_header *)base)->service, 'y', TTLOG_SERVICE_BYTES);
+	cr_assert_eq(ttlog_region_check(base, plan.region_bytes, &seen), 0);
+	cr_assert_eq(strlen(seen.service), TTLOG_SERVICE_BYTES - 1);
+	ttlog_region_unmap(base, &plan);
+	close(fd);
+}
+
+static void set_limit(int what, rlim_t to, struct rlimit *ret_old)
+{
+	struct rlimit limit;
+
+	cr_assert_eq(getrlimit(what, ret_old), 0);
+	limit = (struct rlimit){to, ret_old->rlim_max};
+	cr_assert_eq(setrlimit(what, &limit), 0);
+}
+
+/* Makes a region with a resource cut short; it must fail so. */
+static void check_make_fails(int what, rlim_t to, int error)
+{
+	unsigned int descriptors = open_descriptors(), mappings = region_mappings();
+	struct ttlog_geometry plan;
+	struct rlimit old;
+	void *base;
+	int fd, result;
+
+	ttlog_region_plan(0, &plan);
+	set_limit(what, to, &old);
+	result = ttlog_region_make(&plan, NULL, TTLOG_CLOCK_MONOTONIC, &fd, &base);
+	cr_assert_eq(setrlimit(what, &old), 0);
+	cr_assert_eq(result, error);
+	cr_assert_eq(open_descriptors(), descriptors);
+	cr_assert_eq(region_mappings(), mappings);
+}
+
+Test(region, a_make_that_fails_leaves_nothing_behind)
+{
+	signal(SIGXFSZ, SIG_IGN);
+	check_make_fails(RLIMIT_NOFILE, 0, -EMFILE);
+	check_make_fails(RLIMIT_FSIZE, 4096, -EFBIG);
+#if !defined(__SANITIZE_ADDRESS__)
+	check_make_fails(RLIMIT_AS, 1 << 20, -ENOMEM);
+#endif
+}
+
+/* ---- regions of others ---------------------------------------------------------------------------- */
+
+static int map_result(int fd)
+{
+	unsigned int descriptors = open_descriptors(), mappings = region_mappings();
+	struct ttlog_geometry seen;
+	void *base;
+	int result = ttlog_region_map(fd, &seen, &base);
+
+	if (result == 0)
+		ttlog_region_unmap(base, &seen);
+	cr_assert_eq(open_descriptors(), descriptors);
+	cr_assert_eq(region_mappings(), mappings);
+	return result;
+}
+
+/* A memfd with a good region in it, with those seals. */
+static int foreign_region(unsigned int memfd_flags, uint64_t extra_bytes, int seals)
+{
+	int fd = memfd_create(TTLOG_MEMFD_NAME, MFD_CLOEXEC | memfd_flags);
+	struct by_hand hand;
+
+	cr_assert_geq(fd, 0);
+	by_hand_make(&hand);
+	cr_assert_eq(ftruncate(fd, (off_t)(hand.geometry.region_bytes + extra_bytes)), 0);
+	cr_assert_eq(pwrite(fd, hand.base, TTLOG_PAGE_BYTES, 0), TTLOG_PAGE_BYTES);
+	by_hand_free(&hand);
+	if (seals)
+		cr_assert_eq(fcntl(fd, F_ADD_SEALS, seals), 0);
+	return fd;
+}
+
+static void check_foreign(int fd, int error)
+{
+	cr_assert_eq(map_result(fd), error);
+	close(fd);
+}
+
+Test(region, a_region_without_all_seals_is_refused)
+{
+	check_foreign(foreign_region(MFD_ALLOW_SEALING, 0, SEALS), 0);
+	check_foreign(foreign_region(MFD_ALLOW_SEALING, 0, 0), -EPERM);
+	check_foreign(foreign_region(MFD_ALLOW_SEALING, 0, F_SEAL_SHRINK | F_SEAL_GROW), -EPERM);
+	check_foreign(foreign_region(MFD_ALLOW_SEALING, 0, F_SEAL_SHRINK | F_SEAL_SEAL), -EPERM);
+	check_foreign(foreign_region(MFD_ALLOW_SEALING, 0, F_SEAL_GROW | F_SEAL_SEAL), -EPERM);
+	check_foreign(foreign_region(0, 0, 0), -EPERM);
+	check_foreign(foreign_region(MFD_ALLOW_SEALING, 0, SEALS | F_SEAL_WRITE), -EPERM);
+}
+
+Test(region, what_is_no_memfd_of_the_right_size_is_refused)
+{
+	int pipes[2], fd;
+
+	cr_assert_eq(map_result(-1), -EBADF);
+	cr_assert_eq(pipe(pipes), 0);
+	cr_assert_eq(map_result(pipes[0]), -EBADMSG);
+	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	cr_assert_eq(map_result(fd), -EBADMSG);
+	check_foreign(foreign_region(MFD_ALLOW_SEALING, TTLOG_PAGE_BYTES, SEALS), -EBADMSG);
+	check_foreign(foreign_region(MFD_ALLOW_SEALING, 5ull << 30, SEALS), -EBADMSG);
+	close(fd);
+	fd = memfd_create("small", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	cr_assert_eq(fcntl(fd, F_ADD_SEALS, SEALS), 0);
+	check_foreign(fd, -EBADMSG);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+Test(region, a_region_of_huge_pages_is_refused)
+{
+	int fd = memfd_create(TTLOG_MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+
+	if (fd < 0)
+		cr_skip("no huge pages: %s", strerror(errno));
+	cr_assert_eq(ftruncate(fd, 64 << 20), 0);
+	cr_assert_eq(fcntl(fd, F_ADD_SEALS, SEALS), 0);
+	check_foreign(fd, -EBADMSG);
+}
+
+/* ---- headers that lie ----------------------------------------------------------------------------- */
+
+static int check_result(const struct by_hand *hand)
+{
+	struct ttlog_geometry seen;
+	int result = ttlog_region_check(hand->header, hand->geometry.region_bytes, &seen);
+
+	if (result == 0)
+		cr_assert(is_sound(&seen));
+	return result;
+}
+
+Test(region, a_version_that_we_do_not_speak_is_refused)
+{
+	struct by_hand hand;
+
+	by_hand_make(&hand);
+	cr_assert_eq(check_result(&hand), 0);
+	hand.header->version = 9;
+	cr_assert_eq(check_result(&hand), 0);
+	hand.header->compatible = TTLOG_ABI_VERSION + 1;
+	cr_assert_eq(check_result(&hand), -EPROTONOSUPPORT);
+	hand.header->compatible = 0;
+	cr_assert_eq(check_result(&hand), -EBADMSG);
+	hand.header->compatible = 1;
+	hand.header->version = 0;
+	cr_assert_eq(check_result(&hand), -EBADMSG);
+	hand.header->version = 1;
+	atomic_store(&hand.header->magic, TTLOG_REGION_MAGIC + 1);
+	cr_assert_eq(check_result(&hand), -EBADMSG);
+	atomic_store(&hand.header->magic, 0);
+	cr_assert_eq(check_result(&hand), -EBADMSG);
+	by_hand_free(&hand);
+}
+
+Test(region, every_word_of_a_header_may_be_anything)
+{
+	static const uint64_t extreme[] = {
+		0, 1, 7, 8, 63, 64, 127, 4095, 4096, 4097, 32768, 65536, 1 << 20, (1 << 20) - 4096,
+		INT32_MAX, UINT32_MAX, 1ull << 32, 1ull << 52, INT64_MAX, 1ull << 63, UINT64_MAX - 4095,
+		UINT64_MAX,
+	};
+	const size_t header_bytes = sizeof(struct ttlog_region_header);
+	struct ttlog_region_header good;
+	unsigned int refused = 0;
+	struct by_hand hand;
+
+	by_hand_make(&hand);
+	memcpy((void *)&good, hand.base, header_bytes);
+	for (size_t offset = 0; offset < header_bytes; offset += 4) {
+		for (size_t i = 0; i < sizeof(extreme) / sizeof(extreme[0]); i++) {
+			size_t width = offset % 8 == 0 && extreme[i] > UINT32_MAX ? 8 : 4;
+
+			memcpy(hand.base + offset, &extreme[i], width);
+			refused += check_result(&hand) != 0;
+			memcpy(hand.base, (const void *)&good, header_bytes);
+		}
+	}
+	cr_assert_eq(check_result(&hand), 0);
+	cr_assert_gt(refused, 500);
+	by_hand_free(&hand);
+}
+
+Test(region, parts_that_overlap_or_stick_out_are_refused)
+{
+	struct ttlog_lane_geometry *lane, good;
+	struct by_hand hand;
+
+	by_hand_make(&hand);
+	for (uint32_t i = 0; i < TTLOG_LANE_COUNT; i++) {
+		lane = &hand.header->lane[i];
+		good = *lane;
+		lane->states_offset = lane->chunks_offset;
+		cr_assert_eq(check_result(&hand), -EBADMSG);
+		*lane = good;
+		lane->accounts_offset = hand.header->control_offset;
+		cr_assert_eq(check_result(&hand), -EBADMSG);
+		*lane = good;
+		lane->chunks_offset = UINT64_MAX - 4095;
+		cr_assert_eq(check_result(&hand), -EBADMSG);
+		*lane = good;
+		lane->chunk_count += 4096;
+		cr_assert_eq(check_result(&hand), -EBADMSG);
+		*lane = good;
+		lane->chunk_count = UINT32_MAX;
+		cr_assert_eq(check_result(&hand), -EBADMSG);
+		*lane = good;
+		lane->chunk_bytes = 96;
+		cr_assert_eq(check_result(&hand), -EBADMSG);
+		*lane = good;
+	}
+	hand.header->ledger_offset = hand.header->control_offset;
+	cr_assert_eq(check_result(&hand), -EBADMSG);
+	by_hand_free(&hand);
+}
+
+Test(region, memory_that_is_too_small_for_a_header_is_refused)
+{
+	struct ttlog_geometry seen;
+	struct by_hand hand;
+
+	by_hand_make(&hand);
+	cr_assert_eq(ttlog_region_check(hand.header, sizeof(*hand.header) - 1, &seen), -EBADMSG);
+	cr_assert_eq(ttlog_region_check(hand.header, TTLOG_REGION_BYTES_MIN - 4096, &seen), -EBADMSG);
+	by_hand_free(&hand);
+}
