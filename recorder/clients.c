@@ -248,8 +248,11 @@ static void give_up(struct client *client, int why)
 		admit_refuse(client, why);
 	else if (client->state == CLIENT_WAITING)
 		client_free(client);
-	else
+	else {
 		client_hang_up(client);
+		if (why == -ECONNRESET && !client->goodbye)
+			deaths_hung_up(client);
+	}
 }
 
 static void socket_ready(void *context, uint32_t events)

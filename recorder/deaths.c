@@ -12,6 +12,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 
@@ -122,12 +124,16 @@ int deaths_watch(struct client *client)
 			&client->pidfd_source);
 }
 
-void deaths_look(struct client *client)
+bool deaths_look(struct client *client)
 {
 	struct pollfd poll_fd = {.fd = client->pidfd, .events = POLLIN};
 
-	if (!client->dead && poll(&poll_fd, 1, 0) > 0)
-		pidfd_ready(client, (poll_fd.revents & POLLHUP ? EPOLLHUP : 0) | EPOLLIN);
+	if (client->dead)
+		return false;
+	if (poll(&poll_fd, 1, 0) <= 0)
+		return true;
+	pidfd_ready(client, (poll_fd.revents & POLLHUP ? EPOLLHUP : 0) | EPOLLIN);
+	return false;
 }
 
 /* ---- the freeze ------------------------------------------------------------------------------- */
@@ -237,6 +243,23 @@ static void replace(struct client *client)
 	client_free(client);
 }
 
+/*
+ * An exec closes the socket, after the program has changed. The kernel program says so itself; without
+ * it this is the only trace. (A program that replaces itself by itself is found out when it says hello.)
+ */
+void deaths_hung_up(struct client *client)
+{
+	const char *before = client->subject->identity.exe;
+	char *now;
+
+	if (client->watched || !deaths_look(client))
+		return;
+	now = identity_exe(client->pid);
+	if (before && now && strcmp(before, now))
+		replace(client);
+	free(now);
+}
+
 void deaths_replace(struct client *client)
 {
 	struct clients *clients = client->clients;
@@ -249,8 +272,7 @@ void deaths_replace(struct client *client)
 		if (!other || other == client || other->state != CLIENT_LIVE ||
 		    other->pid != client->pid)
 			continue;
-		deaths_look(other); /* the pid may be a new process's */
-		if (clients->slot[i] == other && !other->dead)
+		if (deaths_look(other)) /* else the pid is a new process's */
 			replace(other);
 	}
 }

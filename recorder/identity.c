@@ -179,6 +179,18 @@ void identity_free(struct identity *identity)
 	*identity = (struct identity){0};
 }
 
+char *identity_exe(pid_t pid)
+{
+	const int dir_fd = open_process(pid);
+	char *exe;
+
+	if (dir_fd < 0)
+		return NULL;
+	exe = read_exe(dir_fd);
+	close(dir_fd);
+	return exe;
+}
+
 bool identity_is_dumping_core(pid_t pid)
 {
 	const int dir_fd = open_process(pid);

@@ -28,6 +28,9 @@ struct identity {
 int identity_read(pid_t pid, struct identity *ret_identity);
 void identity_free(struct identity *identity);
 
+/* The program that it runs now, for free(); NULL: not known. */
+char *identity_exe(pid_t pid);
+
 /* A core of it is being written: dead, but not for the pidfd yet. */
 bool identity_is_dumping_core(pid_t pid);
 
