@@ -131,7 +131,7 @@ static int send_welcome(struct client *client, int status, const int fd[2])
 {
 	const unsigned int fd_count = fd[0] < 0 ? 0 : fd[1] < 0 ? 1 : 2;
 	struct ttlog_welcome welcome =
-		message_welcome(status, fd_count == 2 ? TTLOG_WELCOME_CONTROL_MAP : 0);
+		hello_welcome(status, fd_count == 2 ? TTLOG_WELCOME_CONTROL_MAP : 0);
 	struct iovec iov = {.iov_base = &welcome, .iov_len = sizeof(welcome)};
 	union {
 		struct cmsghdr head;

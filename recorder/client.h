@@ -11,7 +11,7 @@
 #define RECORDER_CLIENT_H
 
 #include "recorder/clients.h"
-#include "recorder/message.h"
+#include "recorder/hello.h"
 
 enum client_state {
 	CLIENT_WAITING, /* connected, has said nothing yet */
@@ -30,7 +30,7 @@ struct client {
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
-	struct message hello;
+	struct hello_message hello;
 	struct subject *subject;       /* LIVE */
 	struct ttlog_control *control; /* our mapping of the map over its control page, or NULL */
 	struct evidence evidence;

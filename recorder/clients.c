@@ -155,13 +155,13 @@ static uint64_t now_ns(void)
  * negative errno. What the buffer has no room for, the kernel closes; the buffer's alignment leaves
  * room for a second descriptor.
  */
-static int receive(struct client *client, struct message *ret_message, int *ret_fd)
+static int receive(struct client *client, struct hello_message *ret_message, int *ret_fd)
 {
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control;
-	char bytes[MESSAGE_BYTES_MAX + 1];
+	char bytes[HELLO_BYTES_MAX + 1];
 	struct iovec iov = {.iov_base = bytes, .iov_len = sizeof(bytes)};
 	struct msghdr header = {
 		.msg_iov = &iov,
@@ -189,7 +189,7 @@ static int receive(struct client *client, struct message *ret_message, int *ret_
 	}
 	if (!count)
 		return -ECONNRESET;
-	const int err = message_check(bytes, (size_t)count, ret_message);
+	const int err = hello_check(bytes, (size_t)count, ret_message);
 
 	return err ? err : 1;
 }
@@ -206,7 +206,7 @@ static void ration(struct client *client)
 	client->messages++;
 }
 
-static void take_snapshot(struct client *client, const struct message *message)
+static void take_snapshot(struct client *client, const struct hello_message *message)
 {
 	char reason[DUMPER_REASON_BYTES];
 
@@ -216,7 +216,7 @@ static void take_snapshot(struct client *client, const struct message *message)
 }
 
 /* A message in the order of the protocol. 0 or a negative errno; takes the descriptor. */
-static int take_message(struct client *client, const struct message *message, int fd)
+static int take_message(struct client *client, const struct hello_message *message, int fd)
 {
 	int err = 0;
 
@@ -258,7 +258,7 @@ static void give_up(struct client *client, int why)
 static void socket_ready(void *context, uint32_t events)
 {
 	struct client *client = context;
-	struct message message;
+	struct hello_message message;
 	int err, fd;
 
 	if (client->state == CLIENT_MAKING) { /* only a hang-up comes through now */

@@ -10,10 +10,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <linux/types.h>
 #include <sys/types.h>
 
-#include "bpf/ttlog_bpf.h"
 #include "recorder/dumper.h"
 #include "recorder/loop.h"
 #include "recorder/workers.h"

@@ -162,8 +162,11 @@ void deaths_thaw(struct client *client)
 		atomic_compare_exchange_strong(freeze_word(client), &word, word + 1);
 }
 
-/* The kernel program has no page to freeze there; nearly as soon is better than not at all. */
-static void freeze_offered(struct client *client)
+/*
+ * The kernel program did it already, but in a client's first milliseconds, when it does not know the
+ * control page yet, and where the client has a page of its own. Then late is better than not at all.
+ */
+static void freeze(struct client *client)
 {
 	uint32_t word = atomic_load_explicit(freeze_word(client), memory_order_relaxed);
 
@@ -188,10 +191,9 @@ static void look_at_frozen(void *context)
 	deaths_thaw(client);
 }
 
-static void frozen(struct client *client)
+static void fatal(struct client *client)
 {
-	if (client->offered)
-		freeze_offered(client);
+	freeze(client);
 	if (!loop_timer_armed(&client->freeze_timer))
 		loop_timer_set(client->clients->config.loop, &client->freeze_timer, FREEZE_LOOK_MS,
 			       look_at_frozen, client);
@@ -216,10 +218,10 @@ void clients_event(void *context, const struct ttlog_bpf_event *event)
 	if (!client)
 		return;
 	verdict_note(&client->evidence, event);
-	if (event->flags & TTLOG_BPF_FROZE)
-		frozen(client);
 	if (event->kind == TTLOG_BPF_DEATH || event->kind == TTLOG_BPF_EXEC)
 		finalise(client);
+	else if (event->flags & (TTLOG_BPF_FROZE | TTLOG_BPF_FATAL))
+		fatal(client);
 }
 
 /* ---- ends that are no deaths ------------------------------------------------------------------ */

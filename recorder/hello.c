@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* message.c - the recorder's side of the hello in lib/ttlog_abi.h, without a socket. */
-#include "recorder/message.h"
+/* hello.c - the recorder's side of the hello in lib/ttlog_abi.h, without a socket. */
+#include "recorder/hello.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static void take_text(char *to, const char *from, size_t bytes, const char *if_e
 		strcpy(to, if_empty);
 }
 
-static int check_hello(const void *bytes, size_t count, struct message *message)
+static int take_hello(const void *bytes, size_t count, struct hello_message *message)
 {
 	struct ttlog_hello hello;
 
@@ -34,7 +34,7 @@ static int check_hello(const void *bytes, size_t count, struct message *message)
 	return 0;
 }
 
-static int check_snapshot(const void *bytes, size_t count, struct message *message)
+static int take_snapshot(const void *bytes, size_t count, struct hello_message *message)
 {
 	struct ttlog_snapshot_request request;
 
@@ -45,13 +45,13 @@ static int check_snapshot(const void *bytes, size_t count, struct message *messa
 	return 0;
 }
 
-int message_check(const void *bytes, size_t count, struct message *ret_message)
+int hello_check(const void *bytes, size_t count, struct hello_message *ret_message)
 {
 	struct ttlog_message_head head;
-	struct message message = {0};
+	struct hello_message message = {0};
 	int err = 0;
 
-	if (count < sizeof(head) || count > MESSAGE_BYTES_MAX)
+	if (count < sizeof(head) || count > HELLO_BYTES_MAX)
 		return -EBADMSG;
 	memcpy(&head, bytes, sizeof(head));
 	if (head.magic != TTLOG_MESSAGE_MAGIC)
@@ -63,9 +63,9 @@ int message_check(const void *bytes, size_t count, struct message *ret_message)
 		return -EBADMSG;
 	message.kind = (enum ttlog_message_kind)head.kind;
 	if (head.kind == TTLOG_MESSAGE_HELLO)
-		err = check_hello(bytes, count, &message);
+		err = take_hello(bytes, count, &message);
 	else if (head.kind == TTLOG_MESSAGE_SNAPSHOT)
-		err = check_snapshot(bytes, count, &message);
+		err = take_snapshot(bytes, count, &message);
 	else if (head.kind != TTLOG_MESSAGE_GOODBYE && head.kind != TTLOG_MESSAGE_REGION)
 		err = -EBADMSG;
 	if (!err)
@@ -73,7 +73,7 @@ int message_check(const void *bytes, size_t count, struct message *ret_message)
 	return err;
 }
 
-struct ttlog_welcome message_welcome(int status, uint32_t flags)
+struct ttlog_welcome hello_welcome(int status, uint32_t flags)
 {
 	return (struct ttlog_welcome){
 		.head = {

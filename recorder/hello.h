@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * message.h - what a client says on the socket, checked.
+ * hello.h - what a client says on the socket, checked.
  *
  * Pure: bytes in, a message out. A message is hostile until it went through here, and whatever comes
  * out is within its bounds: strings end, are valid UTF-8 and hold no control characters.
  */
-#ifndef RECORDER_MESSAGE_H
-#define RECORDER_MESSAGE_H
+#ifndef RECORDER_HELLO_H
+#define RECORDER_HELLO_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lib/ttlog_abi.h"
 
-#define MESSAGE_BYTES_MAX 4096 /* a longer message is damaged */
+#define HELLO_BYTES_MAX 4096 /* a longer message is damaged */
 
-struct message {
+struct hello_message {
 	enum ttlog_message_kind kind; /* HELLO, SNAPSHOT, GOODBYE or REGION */
 	/* HELLO */
 	uint64_t region_bytes;
@@ -28,9 +28,9 @@ struct message {
 };
 
 /* 0 or a negative errno: -EBADMSG (damaged or not ours), -EPROTONOSUPPORT (a version we don't speak). */
-int message_check(const void *bytes, size_t count, struct message *ret_message);
+int hello_check(const void *bytes, size_t count, struct hello_message *ret_message);
 
 /* The answer to a hello. flags: TTLOG_WELCOME_... */
-struct ttlog_welcome message_welcome(int status, uint32_t flags);
+struct ttlog_welcome hello_welcome(int status, uint32_t flags);
 
 #endif
