@@ -298,7 +298,8 @@ static void count_system_calls(uint64_t region_bytes)
 int main(void)
 {
 	measure_print_machine("an event in a tight loop, at the caller");
-	measure_print("   floor: a timestamp and a 32-byte store into a ring; faults: minor/major in all blocks\n");
+	measure_print("   floor: a timestamp and a 32-byte store into a ring; faults: minor/major in "
+		      "all blocks\n");
 	measure_in_child(measure_region, UINT64_C(16) << 20);
 	measure_in_child(measure_region, UINT64_C(64) << 20);
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench_busy.c - what an event adds to a loop that already keeps the core busy, in nanoseconds.
+ *
+ * In an empty loop everything up to some 190 instructions hides behind the timestamp. A real caller has
+ * work of its own in flight: here eight independent chains of multiplications, shifts and additions,
+ * which fill the ports of the core. The marginal cost of a case is the loop with it, less the loop
+ * without it; the same for the floor, whose ring is in the cache.
+ */
+#include "bench/cases.h"
+#include "bench/measure.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_EVENTS 20000 /* about a millisecond */
+#define REPEATS 61
+#define ROUNDS 12
+
+static struct measure_floor floor_ring;
+static volatile uint64_t sink;
+
+#define CHAINS 8 /* in registers: see work_do() */
+
+struct work {
+	uint64_t chain[CHAINS];
+};
+
+static inline __attribute__((always_inline)) uint64_t mix(uint64_t x)
+{
+	x ^= x >> 29;
+	x *= UINT64_C(0xbf58476d1ce4e5b9);
+	return x + UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/*
+ * Out of line, so that it is the same code in every loop: what the compiler makes of the registers
+ * around an event is not its cost.
+ */
+static __attribute__((noinline)) void work_do(struct work *work)
+{
+	uint64_t a = work->chain[0], b = work->chain[1], c = work->chain[2], d = work->chain[3];
+	uint64_t e = work->chain[4], f = work->chain[5], g = work->chain[6], h = work->chain[7];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		a = mix(a), b = mix(b), c = mix(c), d = mix(d);
+		e = mix(e), f = mix(f), g = mix(g), h = mix(h);
+	}
+	*work = (struct work){{a, b, c, d, e, f, g, h}};
+}
+
+typedef void (*busy_loop)(uint64_t from, uint64_t count);
+
+#define BUSY_LOOP(name, statement) \
+	static __attribute__((noinline)) void busy_##name(uint64_t from, uint64_t count) \
+	{ \
+		struct work work = {{from, 1, 2, 3, 4, 5, 6, 7}}; \
+\
+		for (uint64_t i = from; i < from + count; i++) { \
+			work_do(&work); \
+			statement; \
+			measure_barrier(); \
+		} \
+		sink = work.chain[0]; \
+	}
+
+BUSY_LOOP(nothing, (void)i)
+BUSY_LOOP(floor, measure_floor_event(&floor_ring, i))
+#define CASE_LOOP(name, what) BUSY_LOOP(name, case_##name(i))
+CASES(CASE_LOOP)
+
+static const struct busy_case {
+	const char *what;
+	busy_loop loop;
+} cases[] = {
+#define ROW(name, what) {what, busy_##name},
+	CASES(ROW)
+};
+
+static double block_ns(busy_loop loop)
+{
+	static uint64_t from;
+	uint64_t start = measure_now_ns();
+
+	loop(from, BLOCK_EVENTS);
+	from += BLOCK_EVENTS;
+	return (double)(measure_now_ns() - start) / BLOCK_EVENTS;
+}
+
+static void measure_case(const struct busy_case *of)
+{
+	struct measure_series work = {.count = 0}, floor = {.count = 0}, event = {.count = 0};
+	double event_ns, floor_ns;
+
+	for (int i = 0; i < 5; i++)
+		block_ns(of->loop);
+	for (int i = 0; i < REPEATS; i++) {
+		double nothing = block_ns(busy_nothing);
+
+		measure_add(&work, nothing);
+		measure_add(&floor, block_ns(busy_floor) - nothing);
+		measure_add(&event, block_ns(of->loop) - nothing);
+	}
+	/* The difference of two noisy numbers may be nothing at all: no ratio of pairs here. */
+	event_ns = measure_median(&event);
+	floor_ns = measure_median(&floor);
+	measure_print("   %-24s %10.2f %10.2f %12.2f %8.2f\n", of->what, measure_median(&work), floor_ns,
+		      event_ns, event_ns / floor_ns);
+}
+
+static void measure_all(uint64_t region_bytes)
+{
+	int cpu = 0;
+
+	measure_cpus(&cpu, 1);
+	measure_pin(cpu);
+	measure_init(region_bytes);
+	measure_floor_open(&floor_ring, MEASURE_CACHE_BYTES);
+	for (uint64_t i = 0; i < region_bytes / 32; i += BLOCK_EVENTS)
+		block_ns(busy_fields_3);
+	measure_print("\n   region of %llu MiB; median of %d blocks of %d events\n",
+		      (unsigned long long)region_bytes >> 20, REPEATS, BLOCK_EVENTS);
+	measure_print("   %-24s %10s %10s %12s %8s\n", "", "work ns", "+ floor ns", "+ event ns", "ratio");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		measure_case(&cases[i]);
+	measure_floor_close(&floor_ring);
+}
+
+int main(void)
+{
+	measure_print_machine("what an event adds to a loop of integer work");
+	measure_in_child(measure_all, UINT64_C(16) << 20);
+	measure_in_child(measure_all, UINT64_C(64) << 20);
+	return 0;
+}
