@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/encode.h"
+
 #define NAME_BYTES_MAX 63
 #define PATH_BYTES_MAX 255
 /* header, types, target, message, file, function, their NULs, names with theirs, padding */
@@ -32,7 +34,11 @@ static void add_part(struct record *record, const void *data, size_t size)
 
 static void add_string(struct record *record, const char *string, size_t max)
 {
-	add_part(record, string ? string : "", string ? strnlen(string, max) : 0);
+	size_t length = string ? strnlen(string, max + 1) : 0;
+
+	if (length > max)
+		length = ttlog_cut_string(string, (uint32_t)max);
+	add_part(record, length ? string : "", length);
 	add_part(record, zeros, 1);
 }
 
@@ -44,7 +50,9 @@ static void add_stem(struct record *record, const char *file)
 	const char *dot = strrchr(stem, '.');
 	size_t length = dot && dot != stem ? (size_t)(dot - stem) : strlen(stem);
 
-	add_part(record, stem, length < NAME_BYTES_MAX ? length : NAME_BYTES_MAX);
+	if (length > NAME_BYTES_MAX)
+		length = ttlog_cut_string(stem, NAME_BYTES_MAX);
+	add_part(record, stem, length);
 	add_part(record, zeros, 1);
 }
 

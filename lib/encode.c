@@ -4,14 +4,13 @@
 
 #include <stdbool.h>
 
-
 static bool is_variable(unsigned int type)
 {
 	return type == TTLOG_TYPE_STRING || type == TTLOG_TYPE_BYTES;
 }
 
 /* A cut inside a UTF-8 sequence would make the rest of the string unreadable: go back to its start. */
-static uint32_t cut_string(const char *string, uint32_t length)
+uint32_t ttlog_cut_string(const char *string, uint32_t length)
 {
 	uint32_t at = length;
 
@@ -27,7 +26,7 @@ static uint32_t size_within(unsigned int type, const struct ttlog_value *value, 
 		return value->size;
 	if (type == TTLOG_TYPE_BYTES)
 		return cap < 2 ? 2 : cap;
-	return cut_string(value->data, cap ? cap - 1 : 0) + 1;
+	return ttlog_cut_string(value->data, cap ? cap - 1 : 0) + 1;
 }
 
 /* Fills value_size; returns the sum. */

@@ -14,6 +14,12 @@ struct ttlog_encoding {
 	uint32_t value_size[TTLOG_FIELDS_MAX];
 };
 
+/*
+ * Where a string is cut that is longer than `length`: there, or before a UTF-8 sequence that would be
+ * cut in two.
+ */
+uint32_t ttlog_cut_string(const char *string, uint32_t length);
+
 /* How large the event gets, with its strings cut so that it is at most `room`. */
 void ttlog_encoding_plan(const struct ttlog_site *site, const struct ttlog_value *values, uint32_t room,
 			 struct ttlog_encoding *ret_encoding);

@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/encode.h"
+
 void ttlog_debug_line(const struct ttlog_settings *settings, const char *text, const char *detail)
 {
 	char line[256];
@@ -99,8 +101,10 @@ int ttlog_settings_parse_seconds(const char *text, uint32_t *ret_seconds)
 
 static void copy_text(char *to, const char *from, size_t bytes)
 {
-	size_t length = strnlen(from, bytes - 1);
+	size_t length = strnlen(from, bytes);
 
+	if (length == bytes)
+		length = ttlog_cut_string(from, (uint32_t)bytes - 1);
 	memset(to, 0, bytes);
 	memcpy(to, from, length);
 }
