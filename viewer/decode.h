@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decode.h - CBOR out of hostile bytes, item by item.
+ *
+ * A cursor never leaves its bytes, a length is believed only when that many bytes are there, and depth
+ * is bounded. Indefinite lengths and tags are no part of a dump and refused.
+ */
+#ifndef VIEWER_DECODE_H
+#define VIEWER_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct decode {
+	const unsigned char *at, *end;
+};
+
+enum token_kind {
+	TOKEN_UINT,
+	TOKEN_NEGATIVE, /* the value is -1 - number */
+	TOKEN_BYTES,
+	TOKEN_TEXT,
+	TOKEN_ARRAY, /* number: items that follow */
+	TOKEN_MAP,   /* number: pairs that follow */
+	TOKEN_F32,   /* half floats too */
+	TOKEN_F64,
+	TOKEN_BOOL,
+	TOKEN_NULL, /* undefined too */
+};
+
+/* Text or bytes in somebody's buffer; not terminated. */
+struct span {
+	const char *data;
+	size_t bytes;
+};
+
+struct token {
+	enum token_kind kind;
+	uint64_t number;
+	double real;
+	struct span span;
+};
+
+/* 0, or -EBADMSG: no item, a cut one, or one that a dump can't have. */
+int decode_next(struct decode *cursor, struct token *ret_token);
+/* Steps over an item with everything in it. */
+int decode_skip(struct decode *cursor);
+/* The same for that many items, fast when they are small scalars and strings. */
+int decode_skip_many(struct decode *cursor, uint64_t count);
+
+bool span_is(struct span span, const char *string);
+bool span_equal(struct span a, struct span b);
+
+/*
+ * Maps by table: each known key names where its value goes; other keys and values of another kind than
+ * the key's are skipped.
+ */
+struct number {
+	uint64_t bits; /* two's complement where the key allows negative numbers */
+	bool known;
+};
+
+enum decode_kind {
+	DECODE_SPAN,   /* struct span: text, or a byte string where text was meant but was not UTF-8 */
+	DECODE_NUMBER, /* struct number */
+	DECODE_BOOL,   /* bool */
+	DECODE_MAP,    /* the struct that `keys` describes */
+	DECODE_CALL,   /* whatever `call` makes of it; the cursor stands at the value */
+};
+
+struct decode_key {
+	const char *name;
+	enum decode_kind kind;
+	size_t offset;
+	const struct decode_key *keys; /* ends with a NULL name */
+	int (*call)(struct decode *cursor, void *to);
+};
+
+/* 0 or a negative errno: -EBADMSG, or what a call returned. */
+int decode_map(struct decode *cursor, const struct decode_key *keys, void *to);
+
+#endif

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+#include "viewer/dump_reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "viewer/frames.h"
+
+struct dump {
+	const char *path;
+	struct frames *frames;
+	struct meta meta;
+	unsigned char *meta_bytes, *summary_bytes; /* what the spans of meta point into */
+	struct dictionary dictionary;
+	struct decode batch;	  /* the events that are left of the current batch */
+	uint64_t batch_left;
+	uint64_t next_seq;
+	uint64_t events_read;
+	struct number index_events;
+	int failure; /* a negative errno that ended the reading, 0 = none */
+	bool head_missing, indexed, behind_index, odd; /* odd: a frame or batch made no sense */
+};
+
+static const struct meta_thread no_thread;
+static const struct meta_lane no_lane;
+
+static bool has_magic(const struct frame *frame, uint32_t lz4_magic, const char *magic)
+{
+	return frame->magic == lz4_magic && frame->bytes >= DUMP_PREFIX_BYTES &&
+	       memcmp(frame->content, magic, DUMP_MAGIC_BYTES) == 0;
+}
+
+static unsigned char *duplicate(const void *data, size_t bytes)
+{
+	unsigned char *copy = malloc(bytes + 1);
+
+	return copy && bytes ? memcpy(copy, data, bytes) : copy;
+}
+
+static const char *why(int error)
+{
+	switch (error) {
+	case -EBADMSG:
+		return "not a ttlog dump (bad magic)";
+	case -EPROTONOSUPPORT:
+		return "written by a newer ttlog: this viewer can't read its format";
+	default:
+		return strerror(-error);
+	}
+}
+
+/* ---- frames ----------------------------------------------------------------------------------- */
+
+static int take_head(struct dump *dump, const struct frame *frame)
+{
+	const unsigned char *prefix = frame->content;
+	size_t bytes = frame->bytes - DUMP_PREFIX_BYTES;
+
+	if ((prefix[10] | prefix[11] << 8) > DUMP_VERSION)
+		return -EPROTONOSUPPORT;
+	if (dump->summary_bytes)
+		return 0;
+	dump->summary_bytes = duplicate(prefix + DUMP_PREFIX_BYTES, bytes);
+	if (!dump->summary_bytes)
+		return -ENOMEM;
+	return meta_decode_summary(&dump->meta, dump->summary_bytes, bytes);
+}
+
+static int take_meta(struct dump *dump, const struct frame *frame)
+{
+	if (dump->meta_bytes)
+		return -EBADMSG;
+	dump->meta_bytes = duplicate(frame->content, frame->bytes);
+	if (!dump->meta_bytes)
+		return -ENOMEM;
+	return meta_decode(&dump->meta, dump->meta_bytes, frame->bytes);
+}
+
+static int take_batch(struct dump *dump, struct decode *cursor, const struct frame *frame)
+{
+	struct number seq = {0};
+	struct token map, key, value;
+
+	*cursor = (struct decode){frame->content, frame->content + frame->bytes};
+	if (decode_next(cursor, &map) || map.kind != TOKEN_MAP)
+		return -EBADMSG;
+	for (uint64_t i = 0; i < map.number; i++) {
+		if (decode_next(cursor, &key) || key.kind != TOKEN_TEXT)
+			return -EBADMSG;
+		if (span_is(key.span, "events")) {
+			/* "seq" comes first; what a later version has behind the events is its own. */
+			if (decode_next(cursor, &value) || value.kind != TOKEN_ARRAY || !seq.known)
+				return -EBADMSG;
+			dump->batch = *cursor;
+			dump->batch_left = value.number;
+			dump->next_seq = seq.bits;
+			return 0;
+		}
+		if (span_is(key.span, "seq")) {
+			if (decode_next(cursor, &value) || value.kind != TOKEN_UINT)
+				return -EBADMSG;
+			seq = (struct number){value.number, true};
+		} else if (decode_skip(cursor)) {
+			return -EBADMSG;
+		}
+	}
+	return -EBADMSG;
+}
+
+/* What a data frame holds shows in the first key of its map. */
+static int take_data(struct dump *dump, const struct frame *frame)
+{
+	struct decode cursor = {frame->content, frame->content + frame->bytes};
+	struct token map, key;
+
+	if (decode_next(&cursor, &map) || map.kind != TOKEN_MAP || decode_next(&cursor, &key) ||
+	    key.kind != TOKEN_TEXT)
+		return -EBADMSG;
+	if (span_is(key.span, "ttlog"))
+		return take_meta(dump, frame);
+	if (span_is(key.span, "sites") || span_is(key.span, "strings"))
+		return dictionary_add(&dump->dictionary, frame->content, frame->bytes);
+	if (span_is(key.span, "seq"))
+		return take_batch(dump, &cursor, frame);
+	return 0;
+}
+
+static int take_index(struct dump *dump, const struct frame *frame)
+{
+	static const struct decode_key keys[] = {
+		{"events", DECODE_NUMBER, 0, NULL, NULL},
+		{NULL, DECODE_SPAN, 0, NULL, NULL},
+	};
+	struct decode cursor = {frame->content + DUMP_PREFIX_BYTES, frame->content + frame->bytes};
+	int error = decode_map(&cursor, keys, &dump->index_events);
+
+	if (error || cursor.at != cursor.end)
+		return -EBADMSG;
+	dump->indexed = true;
+	return 0;
+}
+
+/*
+ * Takes frames until there are events, or the file ends. 1, 0, or a negative errno. A frame that is
+ * whole but makes no sense is damage: a skippable one may have swallowed others (its length has no
+ * checksum), so the search starts again inside; a data frame has checksums and is stepped over.
+ */
+static int advance(struct dump *dump)
+{
+	struct frame frame;
+	int got, error;
+
+	while ((got = frames_next(dump->frames, &frame)) > 0) {
+		if (dump->indexed)
+			dump->behind_index = true;
+		if (frame.magic == FRAMES_DATA_MAGIC)
+			error = take_data(dump, &frame);
+		else if (has_magic(&frame, DUMP_SKIPPABLE_HEAD, DUMP_MAGIC_HEAD))
+			error = take_head(dump, &frame);
+		else if (has_magic(&frame, DUMP_SKIPPABLE_INDEX, DUMP_MAGIC_INDEX))
+			error = take_index(dump, &frame);
+		else if (frame.magic == DUMP_SKIPPABLE_HEAD || frame.magic == DUMP_SKIPPABLE_INDEX)
+			error = -EBADMSG;
+		else
+			error = 0;
+		if (error && error != -EBADMSG)
+			return error;
+		if (error && frame.magic == FRAMES_DATA_MAGIC)
+			dump->odd = true;
+		else if (error)
+			frames_reject(dump->frames);
+		if (dump->batch_left)
+			return 1;
+	}
+	return got;
+}
+
+/* ---- events ----------------------------------------------------------------------------------- */
+
+static bool take_uint(struct decode *cursor, uint64_t *ret_number)
+{
+	struct token token;
+
+	if (cursor->at < cursor->end && *cursor->at < 24) {
+		*ret_number = *cursor->at++;
+		return true;
+	}
+	if (decode_next(cursor, &token) || token.kind != TOKEN_UINT)
+		return false;
+	*ret_number = token.number;
+	return true;
+}
+
+static bool take_time(struct decode *cursor, int64_t *ret_ns)
+{
+	struct token token;
+
+	if (decode_next(cursor, &token))
+		return false;
+	*ret_ns = (int64_t)(token.kind == TOKEN_NEGATIVE ? ~token.number : token.number);
+	return token.kind == TOKEN_UINT || token.kind == TOKEN_NEGATIVE;
+}
+
+static bool take_event(struct dump *dump, struct event *event)
+{
+	struct decode *cursor = &dump->batch;
+	uint64_t thread, lane, site;
+	struct token array;
+
+	if (decode_next(cursor, &array) || array.kind != TOKEN_ARRAY ||
+	    array.number < DUMP_EVENT_FIXED || array.number > DUMP_EVENT_FIXED + DUMP_FIELDS_MAX)
+		return false;
+	if (!take_time(cursor, &event->time_ns) || !take_uint(cursor, &thread) ||
+	    !take_uint(cursor, &lane) || !take_uint(cursor, &event->flags) ||
+	    !take_uint(cursor, &site))
+		return false;
+	event->value_count = (uint32_t)array.number - DUMP_EVENT_FIXED;
+	event->values = cursor->at;
+	if (decode_skip_many(cursor, event->value_count))
+		return false;
+	event->values_bytes = (size_t)(cursor->at - event->values);
+	event->dump = dump;
+	event->seq = dump->next_seq;
+	event->thread = thread < dump->meta.thread_count ? &dump->meta.threads[thread] : &no_thread;
+	event->lane = lane < dump->meta.lane_count ? &dump->meta.lanes[lane] : &no_lane;
+	event->site = dictionary_site(&dump->dictionary, site);
+	return true;
+}
+
+bool dump_next(struct dump *dump, struct event *ret_event)
+{
+	int got;
+
+	for (;;) {
+		if (!dump->batch_left) {
+			got = dump->failure ? 0 : advance(dump);
+			if (got < 0)
+				dump->failure = got;
+			if (got <= 0)
+				return false;
+		}
+		dump->batch_left--;
+		if (take_event(dump, ret_event)) {
+			dump->next_seq++;
+			dump->events_read++;
+			return true;
+		}
+		dump->odd = true;
+		dump->batch_left = 0;
+	}
+}
+
+static void value_from(const struct token *token, struct value *value)
+{
+	static const enum value_kind kinds[] = {
+		[TOKEN_UINT] = VALUE_UINT,   [TOKEN_NEGATIVE] = VALUE_NEGATIVE,
+		[TOKEN_BYTES] = VALUE_BYTES, [TOKEN_TEXT] = VALUE_TEXT,
+		[TOKEN_ARRAY] = VALUE_NULL,  [TOKEN_MAP] = VALUE_NULL,
+		[TOKEN_F32] = VALUE_F32,     [TOKEN_F64] = VALUE_F64,
+		[TOKEN_BOOL] = VALUE_BOOL,   [TOKEN_NULL] = VALUE_NULL,
+	};
+
+	value->kind = kinds[token->kind];
+	value->number = token->number;
+	value->real = token->real;
+	value->span = token->span;
+}
+
+/* A number that stands for a string, and a string that was not UTF-8, are what their field says. */
+static void value_refine(const struct dump *dump, struct value *value)
+{
+	struct span string;
+
+	if (value->type == FIELD_STRING && value->kind == VALUE_BYTES)
+		value->kind = VALUE_TEXT;
+	if (value->type != FIELD_INTERNED || value->kind != VALUE_UINT)
+		return;
+	string = dictionary_string(&dump->dictionary, value->number);
+	if (!string.data)
+		return;
+	value->kind = VALUE_TEXT;
+	value->span = string;
+}
+
+static struct span made_name(uint32_t index)
+{
+	static char names[DUMP_FIELDS_MAX][16];
+
+	snprintf(names[index], sizeof(names[index]), "arg%u", index + 1);
+	return (struct span){names[index], strlen(names[index])};
+}
+
+void record_decode(struct record *record)
+{
+	const struct event *event = &record->event;
+	struct decode cursor = {event->values, event->values + event->values_bytes};
+	const struct site *site = event->site;
+	struct token token = {0};
+
+	if (record->decoded)
+		return;
+	record->decoded = true;
+	for (record->count = 0; record->count < event->value_count; record->count++) {
+		struct value *value = &record->value[record->count];
+		struct decode start = cursor;
+
+		if (decode_skip_many(&cursor, 1) || decode_next(&start, &token))
+			return;
+		value_from(&token, value);
+		value->type = FIELD_UNKNOWN;
+		if (record->count < site->field_count) {
+			value->type = site->fields[record->count].type;
+			value->name = site->fields[record->count].name;
+		} else {
+			value->name = made_name(record->count);
+		}
+		value_refine(event->dump, value);
+	}
+}
+
+/* ---- open and close --------------------------------------------------------------------------- */
+
+static int dump_start(struct dump *dump, int fd)
+{
+	struct frame frame;
+	int error, got;
+
+	error = frames_open(&dump->frames, fd);
+	if (error)
+		return error;
+	got = frames_next(dump->frames, &frame);
+	if (got < 0)
+		return got;
+	if (got && has_magic(&frame, DUMP_SKIPPABLE_HEAD, DUMP_MAGIC_HEAD) && frame.offset == 0) {
+		error = take_head(dump, &frame);
+		if (error == -EBADMSG)
+			frames_reject(dump->frames);
+		else if (error)
+			return error;
+	} else if (got) {
+		dump->head_missing = true;
+		frames_reject(dump->frames);
+	}
+	got = advance(dump);
+	/* Without the head, metadata of ours or events must be there to call it a dump. */
+	if (got >= 0 && (!got || dump->head_missing) && !dump->summary_bytes &&
+	    !dump->meta.format.known && !dump->batch_left)
+		return -EBADMSG;
+	return got < 0 ? got : 0;
+}
+
+int dump_open(struct dump **ret_dump, const char *path, const char **ret_why)
+{
+	struct dump *dump = calloc(1, sizeof(*dump));
+	int fd, error;
+
+	if (!dump) {
+		error = -ENOMEM;
+		goto out;
+	}
+	dump->path = path;
+	fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	error = fd < 0 ? -errno : dump_start(dump, fd);
+	if (!error)
+		*ret_dump = dump;
+	else
+		dump_close(dump);
+out:
+	if (error)
+		*ret_why = why(error);
+	return error;
+}
+
+void dump_close(struct dump *dump)
+{
+	if (!dump)
+		return;
+	frames_close(dump->frames);
+	dictionary_fini(&dump->dictionary);
+	meta_fini(&dump->meta);
+	free(dump->meta_bytes);
+	free(dump->summary_bytes);
+	free(dump);
+}
+
+const char *dump_path(const struct dump *dump)
+{
+	return strcmp(dump->path, "-") == 0 ? "standard input" : dump->path;
+}
+
+const struct meta *dump_meta(const struct dump *dump)
+{
+	return &dump->meta;
+}
+
+struct dictionary *dump_dictionary(struct dump *dump)
+{
+	return &dump->dictionary;
+}
+
+uint64_t dump_events_read(const struct dump *dump)
+{
+	return dump->events_read;
+}
+
+bool dump_damage(const struct dump *dump, char *buffer, size_t bytes)
+{
+	const struct frames_damage *frames = frames_damage(dump->frames);
+	struct number wanted = dump->indexed ? dump->index_events : dump->meta.events;
+	bool cut = !dump->indexed && !frames->places;
+	int length;
+
+	if (!frames->places && dump->indexed && !dump->odd && !dump->failure && !dump->behind_index &&
+	    !dump->head_missing && dump->meta.format.known &&
+	    !(wanted.known && wanted.bits != dump->events_read))
+		return false;
+	if (dump->failure)
+		length = snprintf(buffer, bytes, "%s", why(dump->failure));
+	else if (cut)
+		length = snprintf(buffer, bytes, "cut short");
+	else if (frames->places)
+		length = snprintf(buffer, bytes, "damaged at byte %" PRIu64, frames->first_offset);
+	else
+		length = snprintf(buffer, bytes, "damaged");
+	if (length < 0 || (size_t)length >= bytes)
+		return true;
+	if (wanted.known && wanted.bits >= dump->events_read)
+		snprintf(buffer + length, bytes - (size_t)length,
+			 ": %" PRIu64 " of %" PRIu64 " events could be read", dump->events_read,
+			 wanted.bits);
+	else
+		snprintf(buffer + length, bytes - (size_t)length, ": %" PRIu64 " events could be read",
+			 dump->events_read);
+	return true;
+}

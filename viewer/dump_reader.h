@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dump_reader.h - a dump file as metadata and a stream of events.
+ *
+ * Reads forward once and holds one batch. A damaged or cut file gives all its whole batches; what
+ * could not be read is counted and said in one sentence.
+ */
+#ifndef VIEWER_DUMP_READER_H
+#define VIEWER_DUMP_READER_H
+
+#include "recorder/dump_format.h"
+#include "viewer/dictionary.h"
+#include "viewer/meta.h"
+
+struct dump;
+
+enum value_kind {
+	VALUE_UINT,
+	VALUE_NEGATIVE, /* -1 - number */
+	VALUE_BOOL,
+	VALUE_F32,
+	VALUE_F64,
+	VALUE_TEXT,  /* str and interned strings; may hold any byte */
+	VALUE_BYTES,
+	VALUE_NULL,
+};
+
+struct value {
+	enum value_kind kind;
+	enum field_type type; /* as the site says, FIELD_UNKNOWN without one */
+	struct span name;
+	uint64_t number;
+	double real;
+	struct span span;
+};
+
+/* Plain data: may be copied and kept, with the bytes at `values`. */
+struct event {
+	struct dump *dump;
+	struct site *site;
+	const struct meta_thread *thread; /* never NULL */
+	const struct meta_lane *lane;	  /* never NULL */
+	int64_t time_ns;
+	uint64_t seq;
+	uint64_t flags; /* DUMP_EVENT_... */
+	uint32_t value_count;
+	const unsigned char *values; /* encoded; until the next event of this dump */
+	size_t values_bytes;
+};
+
+/*
+ * path "-" is the standard input. Reads up to the first event. 0 or a negative errno; *ret_why is then
+ * a reason for people.
+ */
+int dump_open(struct dump **ret_dump, const char *path, const char **ret_why);
+void dump_close(struct dump *dump); /* NULL is fine */
+
+const char *dump_path(const struct dump *dump);
+const struct meta *dump_meta(const struct dump *dump);
+struct dictionary *dump_dictionary(struct dump *dump);
+
+/* True, or false at the end: of the file, or of what can be read of it. */
+bool dump_next(struct dump *dump, struct event *ret_event);
+/* Events handed out or counted so far. */
+uint64_t dump_events_read(const struct dump *dump);
+
+/* An event with its values, decoded when somebody asks for the first time. */
+struct record {
+	struct event event;
+	bool decoded;
+	uint32_t count; /* less than the event's if its bytes make no sense */
+	struct value value[DUMP_FIELDS_MAX];
+};
+
+void record_decode(struct record *record);
+
+/* After the end: false, or true and what is wrong with the file, in a few words. */
+bool dump_damage(const struct dump *dump, char *buffer, size_t bytes);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "viewer/format_json.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "viewer/message.h"
+#include "viewer/when.h"
+
+void json_key(struct out *out, const char *key)
+{
+	if (out->last != '{')
+		out_char(out, ',');
+	out_char(out, '"');
+	out_text(out, key);
+	out_bytes(out, "\":", 2);
+}
+
+void json_span(struct out *out, const char *key, struct span span)
+{
+	json_key(out, key);
+	out_json_string(out, span);
+}
+
+void json_number(struct out *out, const char *key, struct number number)
+{
+	json_key(out, key);
+	if (number.known)
+		out_uint(out, number.bits);
+	else
+		out_text(out, "null");
+}
+
+void json_signed(struct out *out, const char *key, struct number number)
+{
+	json_key(out, key);
+	if (number.known)
+		out_int(out, (int64_t)number.bits);
+	else
+		out_text(out, "null");
+}
+
+static bool is_text(const struct value *value)
+{
+	return value->kind == VALUE_TEXT || value->kind == VALUE_BYTES ||
+	       (value->kind == VALUE_UINT &&
+		(value->type == FIELD_POINTER || (value->type == FIELD_CHAR && value->number < 256)));
+}
+
+static void put_value(struct out *out, struct out *scratch, const struct value *value)
+{
+	if ((value->kind == VALUE_F32 || value->kind == VALUE_F64) && !isfinite(value->real)) {
+		out_text(out, "null");
+		return;
+	}
+	scratch->bytes = 0;
+	value_write(scratch, value);
+	if (is_text(value))
+		out_json_string(out, span_of(scratch));
+	else
+		out_span(out, span_of(scratch));
+}
+
+static void put_fields(struct out *out, struct out *scratch, const struct record *record)
+{
+	json_key(out, "fields");
+	out_char(out, '{');
+	for (uint32_t i = 0; i < record->count; i++) {
+		if (i)
+			out_char(out, ',');
+		out_json_string(out, record->value[i].name);
+		out_char(out, ':');
+		put_value(out, scratch, &record->value[i]);
+	}
+	out_char(out, '}');
+}
+
+void format_json_event(struct out *out, struct out *scratch, struct record *record)
+{
+	const struct event *event = &record->event;
+	const struct meta *meta = dump_meta(event->dump);
+	const struct site *site = event->site;
+	const struct number line = {site->line, site->level != LEVEL_UNKNOWN};
+
+	record_decode(record);
+	out_text(out, "{\"ts\":\"");
+	when_rfc3339(out, event->time_ns);
+	out_text(out, "\",\"ts_ns\":\"");
+	out_int(out, event->time_ns);
+	out_text(out, "\",\"seq\":");
+	out_uint(out, event->seq);
+	out_text(out, ",\"level\":\"");
+	out_text(out, level_name(site->level));
+	out_char(out, '"');
+	json_span(out, "target", site->target);
+	scratch->bytes = 0;
+	message_write(scratch, site, record->value, record->count);
+	json_span(out, "msg", span_of(scratch));
+	json_number(out, "pid", meta->pid);
+	json_number(out, "tid", event->thread->tid);
+	json_span(out, "thread", event->thread->name);
+	json_span(out, "service", meta->service);
+	json_span(out, "host", meta->hostname);
+	json_span(out, "file", site->file);
+	json_number(out, "line", line);
+	json_span(out, "func", site->function);
+	put_fields(out, scratch, record);
+	out_text(out, "}\n");
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * format_json.h - events as JSON, one object a line, for other programs.
+ *
+ * Always valid UTF-8. Integers are exact (some readers round above 2^53: "ts_ns" is text for them),
+ * pointers are "0x..." text, chars text of one character, byte spans hexadecimal text, NaN and
+ * infinities null. What is not known is null.
+ */
+#ifndef VIEWER_FORMAT_JSON_H
+#define VIEWER_FORMAT_JSON_H
+
+#include "viewer/dump_reader.h"
+#include "viewer/out.h"
+
+void format_json_event(struct out *out, struct out *scratch, struct record *record);
+
+/* Parts that the information about a dump is made of, too. Keys are ours and need no escapes. */
+void json_key(struct out *out, const char *key); /* with a comma, but for the first of an object */
+void json_span(struct out *out, const char *key, struct span span);
+void json_number(struct out *out, const char *key, struct number number); /* null: not known */
+void json_signed(struct out *out, const char *key, struct number number);
+
+#endif

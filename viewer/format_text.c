@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+#include "viewer/format_text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "viewer/message.h"
+#include "viewer/when.h"
+
+#define RELATIVE_COLUMNS 12
+#define SOURCE_COLUMNS_MAX 24
+#define THREAD_COLUMNS_MAX 24
+#define TARGET_COLUMNS_MAX 16
+
+/* A death, or a snapshot, on its way to be drawn. */
+struct mark {
+	int64_t ns;
+	const struct meta *meta;
+	bool dead;
+};
+
+struct format_text {
+	struct out *out;
+	struct out scratch;
+	bool colour;
+	size_t source_columns; /* 0: one dump, no column */
+	size_t thread_columns, target_columns;
+	int64_t base_ns;
+	bool have_base;
+	struct mark *marks; /* by time */
+	size_t mark_count, mark_next;
+	int64_t day; /* of the line above; INT64_MIN = none */
+};
+
+/* ---- colours ---------------------------------------------------------------------------------- */
+
+#define RESET "\033[0m"
+#define DIM "\033[2m"
+#define BOLD "\033[1m"
+#define BLUE "\033[34m"
+#define DEATH "\033[1;31m"
+
+static const char *const level_colours[LEVEL_COUNT] = {
+	[LEVEL_TRACE] = "\033[2m",    [LEVEL_DEBUG] = "\033[36m",     [LEVEL_INFO] = "\033[32m",
+	[LEVEL_WARN] = "\033[33m",    [LEVEL_ERROR] = "\033[31m",     [LEVEL_FATAL] = "\033[1;37;41m",
+	[LEVEL_UNKNOWN] = "\033[35m",
+};
+
+static void colour(const struct format_text *text, const char *code)
+{
+	if (text->colour)
+		out_text(text->out, code);
+}
+
+/* ---- columns ---------------------------------------------------------------------------------- */
+
+static size_t larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static void write_source(struct out *out, const struct meta *meta)
+{
+	out_span(out, meta->service);
+	if (meta->pid.known)
+		out_printf(out, "[%" PRIu64 "]", meta->pid.bits);
+}
+
+static void write_thread(struct out *out, const struct meta_thread *thread)
+{
+	out_span(out, thread->name);
+	if (thread->tid.known)
+		out_printf(out, "/%" PRIu64, thread->tid.bits);
+	else
+		out_char(out, '?');
+}
+
+/* What is in the scratch, escaped and padded. It may run over its column: nothing is cut. */
+static void put_column(struct format_text *text, size_t columns)
+{
+	size_t taken = out_escaped(text->out, span_of(&text->scratch), 0);
+
+	out_pad(text->out, ' ', taken < columns ? columns - taken : 0);
+	out_char(text->out, ' ');
+	text->scratch.bytes = 0;
+}
+
+static void measure(struct format_text *text, struct dump *dump)
+{
+	const struct meta *meta = dump_meta(dump);
+	const struct dictionary *dictionary = dump_dictionary(dump);
+
+	for (uint64_t i = 0; i < meta->thread_count; i++) {
+		write_thread(&text->scratch, &meta->threads[i]);
+		text->thread_columns = larger(text->thread_columns, text->scratch.bytes);
+		text->scratch.bytes = 0;
+	}
+	for (uint32_t i = 0; i < dictionary->site_limit; i++)
+		if (dictionary->sites[i])
+			text->target_columns =
+				larger(text->target_columns, dictionary->sites[i]->target.bytes);
+	write_source(&text->scratch, meta);
+	text->source_columns = larger(text->source_columns, text->scratch.bytes);
+	text->scratch.bytes = 0;
+}
+
+/* ---- marks ------------------------------------------------------------------------------------ */
+
+static int compare_marks(const void *a, const void *b)
+{
+	const struct mark *left = a, *right = b;
+
+	return (left->ns > right->ns) - (left->ns < right->ns);
+}
+
+static void add_mark(struct format_text *text, const struct meta *meta)
+{
+	bool dead = meta->death_ns.known;
+	const struct number *when = dead ? &meta->death_ns : &meta->created_ns;
+
+	if (when->known)
+		text->marks[text->mark_count++] = (struct mark){(int64_t)when->bits, meta, dead};
+}
+
+static void choose_base(struct format_text *text)
+{
+	qsort(text->marks, text->mark_count, sizeof(*text->marks), compare_marks);
+	for (size_t i = 0; i < text->mark_count; i++) {
+		text->base_ns = text->marks[i].ns;
+		text->have_base = true;
+		if (text->marks[i].dead)
+			return;
+	}
+}
+
+int format_text_open(struct format_text **ret_text, struct out *out, struct dump *const *dumps,
+		     size_t dump_count, bool with_colour)
+{
+	struct format_text *text = calloc(1, sizeof(*text));
+
+	if (!text)
+		return -ENOMEM;
+	text->marks = calloc(dump_count + 1, sizeof(*text->marks));
+	if (!text->marks) {
+		free(text);
+		return -ENOMEM;
+	}
+	text->out = out;
+	text->colour = with_colour;
+	text->day = INT64_MIN;
+	out_init(&text->scratch, -1);
+	for (size_t i = 0; i < dump_count; i++) {
+		measure(text, dumps[i]);
+		add_mark(text, dump_meta(dumps[i]));
+	}
+	choose_base(text);
+	text->thread_columns = smaller(text->thread_columns, THREAD_COLUMNS_MAX);
+	text->target_columns = smaller(text->target_columns, TARGET_COLUMNS_MAX);
+	text->source_columns = smaller(text->source_columns, SOURCE_COLUMNS_MAX);
+	if (dump_count < 2)
+		text->source_columns = 0;
+	*ret_text = text;
+	return 0;
+}
+
+void format_text_close(struct format_text *text)
+{
+	if (!text)
+		return;
+	out_fini(&text->scratch);
+	free(text->marks);
+	free(text);
+}
+
+/* ---- lines ------------------------------------------------------------------------------------ */
+
+/* The day has a line of its own when it changes; then the two times. */
+static void put_times(struct format_text *text, int64_t ns)
+{
+	int64_t seconds, day;
+	uint32_t left;
+
+	when_split(ns, &seconds, &left);
+	day = (seconds - (seconds % 86400 + 86400) % 86400) / 86400;
+	if (day != text->day) {
+		colour(text, DIM);
+		out_text(text->out, "-- ");
+		when_date(text->out, ns);
+		out_text(text->out, " UTC --");
+		colour(text, RESET);
+		out_char(text->out, '\n');
+		text->day = day;
+	}
+	if (text->have_base) {
+		out_char(&text->scratch, 'T');
+		when_relative(&text->scratch, ns, text->base_ns);
+		out_pad(text->out, ' ', text->scratch.bytes < RELATIVE_COLUMNS
+						? RELATIVE_COLUMNS - text->scratch.bytes
+						: 0);
+		out_span(text->out, span_of(&text->scratch));
+		out_char(text->out, ' ');
+		text->scratch.bytes = 0;
+	}
+	colour(text, DIM);
+	when_time(text->out, ns);
+	colour(text, RESET);
+	out_char(text->out, ' ');
+}
+
+static void put_mark(struct format_text *text, const struct mark *mark)
+{
+	struct span sentence = mark->meta->cause.sentence;
+
+	put_times(text, mark->ns);
+	colour(text, mark->dead ? DEATH : BOLD);
+	out_text(text->out, "===== ");
+	write_source(&text->scratch, mark->meta);
+	out_escaped(text->out, span_of(&text->scratch), 0);
+	text->scratch.bytes = 0;
+	out_text(text->out, mark->dead ? " died: " : " ");
+	if (!sentence.bytes)
+		sentence = (struct span){"for a reason that is not known", 30};
+	out_escaped(text->out, sentence, 0);
+	out_text(text->out, " =====");
+	colour(text, RESET);
+	out_char(text->out, '\n');
+}
+
+static bool is_plain(struct span span)
+{
+	static const char fine[] = "_-./:@%+#~^*()[]{}<>!?$&;|";
+
+	for (size_t i = 0; i < span.bytes; i++) {
+		unsigned char c = (unsigned char)span.data[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+		    (c == '\0' || !strchr(fine, c)))
+			return false;
+	}
+	return span.bytes > 0;
+}
+
+static void put_value(struct format_text *text, const struct value *value)
+{
+	struct span span;
+
+	value_write(&text->scratch, value);
+	span = span_of(&text->scratch);
+	if (is_plain(span)) {
+		out_span(text->out, span);
+	} else {
+		out_char(text->out, '"');
+		out_escaped(text->out, span, '"');
+		out_char(text->out, '"');
+	}
+	text->scratch.bytes = 0;
+}
+
+static void put_fields(struct format_text *text, const struct record *record)
+{
+	for (uint32_t i = 0; i < record->count; i++) {
+		out_text(text->out, i ? " " : "  ");
+		colour(text, DIM);
+		out_escaped(text->out, record->value[i].name, '=');
+		out_char(text->out, '=');
+		colour(text, RESET);
+		put_value(text, &record->value[i]);
+	}
+}
+
+static void put_level(struct format_text *text, enum site_level level)
+{
+	const char *name = level_name(level);
+	size_t length = strlen(name);
+
+	colour(text, level_colours[level]);
+	out_text(text->out, name);
+	colour(text, RESET);
+	out_pad(text->out, ' ', length < 5 ? 6 - length : 1);
+}
+
+static void put_message(struct format_text *text, const struct record *record)
+{
+	const struct site *site = record->event.site;
+	bool grave = site->level >= LEVEL_ERROR && site->level != LEVEL_UNKNOWN;
+
+	message_write(&text->scratch, site, record->value, record->count);
+	if (grave)
+		colour(text, BOLD);
+	out_escaped(text->out, span_of(&text->scratch), 0);
+	if (grave)
+		colour(text, RESET);
+	text->scratch.bytes = 0;
+}
+
+void format_text_event(struct format_text *text, struct record *record)
+{
+	const struct event *event = &record->event;
+
+	while (text->mark_next < text->mark_count &&
+	       text->marks[text->mark_next].ns < event->time_ns)
+		put_mark(text, &text->marks[text->mark_next++]);
+	record_decode(record);
+	put_times(text, event->time_ns);
+	put_level(text, event->site->level);
+	if (text->source_columns) {
+		write_source(&text->scratch, dump_meta(event->dump));
+		put_column(text, text->source_columns);
+	}
+	write_thread(&text->scratch, event->thread);
+	put_column(text, text->thread_columns);
+	colour(text, BLUE);
+	out_span(&text->scratch, event->site->target);
+	put_column(text, text->target_columns);
+	colour(text, RESET);
+	out_char(text->out, ' ');
+	put_message(text, record);
+	if (!event->site->printf)
+		put_fields(text, record);
+	if (event->flags & DUMP_EVENT_TRUNCATED) {
+		colour(text, DIM);
+		out_text(text->out, "  (cut)");
+		colour(text, RESET);
+	}
+	out_char(text->out, '\n');
+}
+
+void format_text_end(struct format_text *text)
+{
+	while (text->mark_next < text->mark_count)
+		put_mark(text, &text->marks[text->mark_next++]);
+}

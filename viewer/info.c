@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#include "viewer/info.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "viewer/when.h"
+
+#define LABEL_COLUMNS 13
+#define THREADS_SHOWN 32
+
+static void label(struct out *out, const char *text)
+{
+	out_text(out, "  ");
+	out_text(out, text);
+	out_pad(out, ' ', LABEL_COLUMNS - strlen(text));
+}
+
+static void line_span(struct out *out, const char *text, struct span span)
+{
+	if (!span.bytes)
+		return;
+	label(out, text);
+	out_escaped(out, span, 0);
+	out_char(out, '\n');
+}
+
+static void put_moment(struct out *out, struct number ns)
+{
+	when_date(out, (int64_t)ns.bits);
+	out_char(out, ' ');
+	when_time(out, (int64_t)ns.bits);
+	out_text(out, " UTC");
+}
+
+/* 1,234,567 */
+static void put_count(struct out *out, struct number count)
+{
+	char digits[32];
+	size_t at = sizeof(digits);
+	uint64_t left = count.bits;
+
+	if (!count.known) {
+		out_text(out, "not known");
+		return;
+	}
+	for (unsigned int i = 0; left || !i; i++, left /= 10) {
+		if (i && i % 3 == 0)
+			digits[--at] = ',';
+		digits[--at] = (char)('0' + left % 10);
+	}
+	out_bytes(out, digits + at, sizeof(digits) - at);
+}
+
+static void put_column(struct out *out, struct number count, size_t columns)
+{
+	struct out cell;
+
+	out_init(&cell, -1);
+	put_count(&cell, count);
+	out_pad(out, ' ', cell.bytes < columns ? columns - cell.bytes : 1);
+	out_span(out, span_of(&cell));
+	out_fini(&cell);
+}
+
+static void put_name(struct out *out, struct span name, size_t columns)
+{
+	size_t taken;
+
+	out_text(out, "  ");
+	taken = out_escaped(out, name, 0);
+	out_pad(out, ' ', taken < columns ? columns - taken : 1);
+}
+
+static void put_verdict(struct out *out, const struct meta *meta, bool colour)
+{
+	static const char unknown[] = "how it ended is not known";
+	struct span sentence = meta->cause.sentence;
+
+	if (!sentence.bytes)
+		sentence = (struct span){unknown, sizeof(unknown) - 1};
+	if (colour)
+		out_text(out, span_is(meta->cause.how, "alive") ? "\033[1m" : "\033[1;31m");
+	out_escaped(out, sentence, 0);
+	if (colour)
+		out_text(out, "\033[0m");
+	out_text(out, "\n\n");
+}
+
+static void put_user(struct out *out, const struct meta_process *process)
+{
+	if (!process->uid.known)
+		return;
+	label(out, "user");
+	out_printf(out, "uid %" PRIu64, process->uid.bits);
+	if (process->gid.known)
+		out_printf(out, ", gid %" PRIu64, process->gid.bits);
+	if (process->ppid.known)
+		out_printf(out, ", parent pid %" PRIu64, process->ppid.bits);
+	out_char(out, '\n');
+}
+
+static void put_who(struct out *out, const struct meta *meta)
+{
+	label(out, "process");
+	out_escaped(out, meta->service, 0);
+	if (meta->pid.known)
+		out_printf(out, ", pid %" PRIu64, meta->pid.bits);
+	if (meta->hostname.bytes) {
+		out_text(out, ", on ");
+		out_escaped(out, meta->hostname, 0);
+	}
+	out_char(out, '\n');
+	line_span(out, "command", meta->process.cmdline);
+	line_span(out, "executable", meta->process.exe);
+	line_span(out, "cgroup", meta->process.cgroup);
+	put_user(out, &meta->process);
+}
+
+static void put_when(struct out *out, const struct meta *meta)
+{
+	const struct number *start = &meta->process.start_ns;
+	const struct number *end = meta->death_ns.known ? &meta->death_ns : &meta->created_ns;
+
+	if (start->known) {
+		label(out, "started");
+		put_moment(out, *start);
+		out_char(out, '\n');
+	}
+	if (!end->known)
+		return;
+	label(out, meta->death_ns.known ? "died" : "seen");
+	put_moment(out, *end);
+	if (start->known) {
+		out_text(out, meta->death_ns.known ? ", after " : ", running for ");
+		when_duration(out, (int64_t)start->bits, (int64_t)end->bits);
+	}
+	out_char(out, '\n');
+}
+
+static void put_dump(struct out *out, struct dump *dump)
+{
+	const struct meta *meta = dump_meta(dump);
+	const char *path = dump_path(dump);
+
+	label(out, "dump");
+	out_escaped(out, (struct span){path, strlen(path)}, 0);
+	out_char(out, '\n');
+	line_span(out, "written", meta->created_at);
+	line_span(out, "reason", meta->reason);
+	line_span(out, "confidence", meta->cause.confidence);
+	line_span(out, "recorder", meta->recorder.rung);
+}
+
+static void line_count(struct out *out, const char *text, struct number count)
+{
+	label(out, text);
+	put_count(out, count);
+	out_char(out, '\n');
+}
+
+static void put_counts(struct out *out, struct dump *dump)
+{
+	const struct meta *meta = dump_meta(dump);
+	const struct number read = {dump_events_read(dump), true};
+
+	label(out, "events");
+	put_count(out, meta->events);
+	if (!meta->events.known || meta->events.bits != read.bits) {
+		out_text(out, ", of which can be read ");
+		put_count(out, read);
+	}
+	out_char(out, '\n');
+	line_count(out, "overwritten", meta->overwritten);
+	line_count(out, "dropped", meta->dropped);
+	line_count(out, "truncated", meta->truncated);
+	line_count(out, "torn", meta->torn);
+	if (meta->cause.evidence_lost.bits)
+		line_count(out, "unsent", meta->cause.evidence_lost);
+}
+
+/* From when to when something was lost. */
+static void put_span_of_time(struct out *out, const char *what, struct number first,
+			     struct number last)
+{
+	if (!first.known || !last.known)
+		return;
+	out_printf(out, "  %s ", what);
+	put_moment(out, first);
+	out_text(out, " to ");
+	put_moment(out, last);
+}
+
+static void put_lanes(struct out *out, const struct meta *meta)
+{
+	if (!meta->lane_count)
+		return;
+	out_text(out, "\n  lane                  events    overwritten        dropped\n");
+	for (uint64_t i = 0; i < meta->lane_count; i++) {
+		const struct meta_lane *lane = &meta->lanes[i];
+
+		put_name(out, lane->name, 14);
+		put_column(out, lane->events, 14);
+		put_column(out, lane->overwritten, 15);
+		put_column(out, lane->dropped, 15);
+		put_span_of_time(out, "overwritten:", lane->overwritten_first_ns,
+				 lane->overwritten_last_ns);
+		put_span_of_time(out, "dropped:", lane->dropped_first_ns, lane->dropped_last_ns);
+		out_char(out, '\n');
+	}
+}
+
+/* Who was active last comes first. */
+static int compare_threads(const void *a, const void *b)
+{
+	const struct meta_thread *left = *(const struct meta_thread *const *)a;
+	const struct meta_thread *right = *(const struct meta_thread *const *)b;
+	int64_t l = (int64_t)left->last_ns.bits, r = (int64_t)right->last_ns.bits;
+
+	if (l != r)
+		return l > r ? -1 : 1;
+	return (left > right) - (left < right);
+}
+
+static void put_thread(struct out *out, const struct meta *meta, const struct meta_thread *thread)
+{
+	put_name(out, thread->name, 16);
+	out_printf(out, "%12" PRIu64, thread->tid.bits);
+	put_column(out, thread->events, 15);
+	if (thread->last_ns.known) {
+		out_text(out, "  ");
+		if (meta->death_ns.known) {
+			out_char(out, 'T');
+			when_relative(out, (int64_t)thread->last_ns.bits, (int64_t)meta->death_ns.bits);
+			out_text(out, "  ");
+		}
+		when_time(out, (int64_t)thread->last_ns.bits);
+	}
+	out_char(out, '\n');
+}
+
+static void put_threads(struct out *out, const struct meta *meta)
+{
+	const struct meta_thread **order;
+	uint64_t count = meta->thread_count;
+
+	order = calloc(count + 1, sizeof(*order));
+	if (!count || !order)
+		goto out;
+	for (uint64_t i = 0; i < count; i++)
+		order[i] = &meta->threads[i];
+	qsort(order, count, sizeof(*order), compare_threads);
+	out_text(out, "\n  thread                   tid         events  last event\n");
+	for (uint64_t i = 0; i < count && i < THREADS_SHOWN; i++)
+		put_thread(out, meta, order[i]);
+	if (count > THREADS_SHOWN)
+		out_printf(out, "  and %" PRIu64 " more\n", count - THREADS_SHOWN);
+out:
+	free(order);
+}
+
+void info_text(struct out *out, struct dump *dump, bool colour)
+{
+	const struct meta *meta = dump_meta(dump);
+
+	put_verdict(out, meta, colour);
+	put_who(out, meta);
+	put_when(out, meta);
+	put_dump(out, dump);
+	put_counts(out, dump);
+	put_lanes(out, meta);
+	put_threads(out, meta);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+
+#include "viewer/format_json.h"
+#include "viewer/info.h"
+
+/* Empty means that the dump does not say. */
+static void put_span(struct out *out, const char *key, struct span span)
+{
+	if (span.bytes) {
+		json_span(out, key, span);
+		return;
+	}
+	json_key(out, key);
+	out_text(out, "null");
+}
+
+/* Addresses are text, as pointers are in events. */
+static void put_address(struct out *out, const char *key, struct number address)
+{
+	json_key(out, key);
+	if (address.known)
+		out_printf(out, "\"0x%" PRIx64 "\"", address.bits);
+	else
+		out_text(out, "null");
+}
+
+static void put_actor(struct out *out, const char *key, const struct meta_actor *actor)
+{
+	json_key(out, key);
+	if (!actor->tid.known && !actor->pid.known) {
+		out_text(out, "null");
+		return;
+	}
+	out_char(out, '{');
+	json_number(out, "pid", actor->pid);
+	json_span(out, "comm", actor->comm);
+	json_number(out, "uid", actor->uid);
+	json_number(out, "gid", actor->gid);
+	json_number(out, "tid", actor->tid);
+	out_char(out, '}');
+}
+
+static void put_cause(struct out *out, const struct meta_cause *cause)
+{
+	json_key(out, "cause");
+	out_char(out, '{');
+	put_span(out, "how", cause->how);
+	json_number(out, "signal", cause->signal);
+	put_span(out, "signal_name", cause->signal_name);
+	json_signed(out, "code", cause->code);
+	put_span(out, "code_name", cause->code_name);
+	json_number(out, "exit_code", cause->exit_code);
+	put_address(out, "fault_address", cause->fault_address);
+	json_key(out, "core_dumped");
+	out_text(out, cause->core_dumped ? "true" : "false");
+	put_actor(out, "sender", &cause->sender);
+	put_actor(out, "thread", &cause->thread);
+	put_address(out, "ip", cause->ip);
+	put_address(out, "sp", cause->sp);
+	put_span(out, "confidence", cause->confidence);
+	put_span(out, "sentence", cause->sentence);
+	out_char(out, '}');
+}
+
+/* Nanoseconds do not survive every reader of JSON as a number. */
+static void put_ns(struct out *out, const char *key, struct number ns)
+{
+	json_key(out, key);
+	if (ns.known) {
+		out_char(out, '"');
+		out_int(out, (int64_t)ns.bits);
+		out_char(out, '"');
+	} else {
+		out_text(out, "null");
+	}
+}
+
+static void put_process(struct out *out, const struct meta_process *process)
+{
+	json_key(out, "process");
+	out_char(out, '{');
+	put_span(out, "comm", process->comm);
+	put_span(out, "exe", process->exe);
+	put_span(out, "cmdline", process->cmdline);
+	put_span(out, "cgroup", process->cgroup);
+	json_number(out, "uid", process->uid);
+	json_number(out, "gid", process->gid);
+	json_number(out, "ppid", process->ppid);
+	put_ns(out, "start_ns", process->start_ns);
+	out_char(out, '}');
+}
+
+static void put_threads(struct out *out, const struct meta *meta)
+{
+	json_key(out, "threads");
+	out_char(out, '[');
+	for (uint64_t i = 0; i < meta->thread_count; i++) {
+		out_text(out, i ? ",{" : "{");
+		json_number(out, "tid", meta->threads[i].tid);
+		json_span(out, "name", meta->threads[i].name);
+		json_number(out, "events", meta->threads[i].events);
+		put_ns(out, "first_ns", meta->threads[i].first_ns);
+		put_ns(out, "last_ns", meta->threads[i].last_ns);
+		out_char(out, '}');
+	}
+	out_char(out, ']');
+}
+
+static void put_lanes(struct out *out, const struct meta *meta)
+{
+	json_key(out, "lanes");
+	out_char(out, '[');
+	for (uint64_t i = 0; i < meta->lane_count; i++) {
+		const struct meta_lane *lane = &meta->lanes[i];
+
+		out_text(out, i ? ",{" : "{");
+		json_span(out, "name", lane->name);
+		json_number(out, "events", lane->events);
+		json_number(out, "overwritten", lane->overwritten);
+		put_ns(out, "overwritten_first_ns", lane->overwritten_first_ns);
+		put_ns(out, "overwritten_last_ns", lane->overwritten_last_ns);
+		json_number(out, "dropped", lane->dropped);
+		put_ns(out, "dropped_first_ns", lane->dropped_first_ns);
+		put_ns(out, "dropped_last_ns", lane->dropped_last_ns);
+		json_number(out, "truncated", lane->truncated);
+		json_number(out, "recycled", lane->recycled);
+		out_char(out, '}');
+	}
+	out_char(out, ']');
+}
+
+void info_json(struct out *out, struct dump *dump)
+{
+	const struct meta *meta = dump_meta(dump);
+	const struct number read = {dump_events_read(dump), true};
+
+	out_char(out, '{');
+	json_span(out, "service", meta->service);
+	json_span(out, "hostname", meta->hostname);
+	json_number(out, "pid", meta->pid);
+	put_span(out, "created_at", meta->created_at);
+	put_span(out, "reason", meta->reason);
+	put_ns(out, "death_ns", meta->death_ns);
+	json_number(out, "events", meta->events);
+	json_number(out, "events_read", read);
+	json_number(out, "overwritten", meta->overwritten);
+	json_number(out, "dropped", meta->dropped);
+	json_number(out, "truncated", meta->truncated);
+	json_number(out, "torn", meta->torn);
+	put_cause(out, &meta->cause);
+	put_process(out, &meta->process);
+	put_threads(out, meta);
+	put_lanes(out, meta);
+	put_span(out, "rung", meta->recorder.rung);
+	out_text(out, "}\n");
+}

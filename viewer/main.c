@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* ttlog-view: shows dumps. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "viewer/info.h"
+#include "viewer/options.h"
+#include "viewer/show.h"
+
+struct view {
+	struct options options;
+	struct dump **dumps;
+	size_t dump_count;
+	struct out out;
+	bool unreadable, damaged;
+};
+
+/* A path goes to a terminal, too. */
+static void complain(const char *path, const char *why)
+{
+	struct out out;
+
+	out_init(&out, -1);
+	out_text(&out, "ttlog-view: ");
+	out_escaped(&out, (struct span){path, strlen(path)}, 0);
+	out_printf(&out, ": %s\n", why);
+	if (!out.error)
+		fwrite(out.data, 1, out.bytes, stderr);
+	out_fini(&out);
+}
+
+static int open_dumps(struct view *view)
+{
+	const struct options *options = &view->options;
+	const char *why;
+
+	view->dumps = calloc(options->path_count, sizeof(struct dump *));
+	if (!view->dumps)
+		return -ENOMEM;
+	for (size_t i = 0; i < options->path_count; i++) {
+		if (dump_open(&view->dumps[view->dump_count], options->paths[i], &why) == 0) {
+			view->dump_count++;
+			continue;
+		}
+		complain(options->paths[i], why);
+		view->unreadable = true;
+	}
+	return 0;
+}
+
+/* Damage shows only when the whole file was read. */
+static void report_damage(struct view *view, struct dump *dump)
+{
+	char why[160];
+
+	if (!dump_damage(dump, why, sizeof(why)))
+		return;
+	view->damaged = true;
+	complain(dump_path(dump), why);
+}
+
+static void show_info(struct view *view, struct dump *dump)
+{
+	struct event event;
+
+	while (dump_next(dump, &event))
+		;
+	if (view->options.json)
+		info_json(&view->out, dump);
+	else
+		info_text(&view->out, dump, view->options.colour);
+}
+
+static void show_infos(struct view *view)
+{
+	for (size_t i = 0; i < view->dump_count && !view->out.error; i++) {
+		if (!view->options.json && view->dump_count > 1) {
+			const char *path = dump_path(view->dumps[i]);
+
+			out_text(&view->out, i ? "\n==> " : "==> ");
+			out_escaped(&view->out, (struct span){path, strlen(path)}, 0);
+			out_text(&view->out, " <==\n");
+		}
+		show_info(view, view->dumps[i]);
+	}
+}
+
+static enum view_exit finish(struct view *view, int error, uint64_t matched)
+{
+	const struct options *options = &view->options;
+	int written = out_flush(&view->out);
+
+	for (size_t i = 0; i < view->dump_count; i++)
+		if (!error && !written && !(options->oldest && matched == options->limit))
+			report_damage(view, view->dumps[i]);
+	/* Whoever reads us has seen enough: no reason to complain. */
+	if (written == -EPIPE)
+		return VIEW_FINE;
+	if (error || written) {
+		fprintf(stderr, "ttlog-view: %s: %s\n", written ? "cannot write" : "cannot go on",
+			strerror(-(written ? written : error)));
+		return VIEW_UNREADABLE;
+	}
+	if (view->unreadable)
+		return VIEW_UNREADABLE;
+	if (view->damaged)
+		return VIEW_DAMAGED;
+	return options->exit_code && !options->info && !matched ? VIEW_NOTHING : VIEW_FINE;
+}
+
+int main(int argc, char **argv)
+{
+	struct view view = {0};
+	enum view_exit result;
+	uint64_t matched = 0;
+	int error;
+
+	out_init(&view.out, STDOUT_FILENO);
+	if (!options_parse(&view.options, argc, argv, &result))
+		goto out;
+	error = open_dumps(&view);
+	if (!error && view.dump_count && view.options.info)
+		show_infos(&view);
+	else if (!error && view.dump_count)
+		error = show_events(&view.out, &view.options, view.dumps, view.dump_count, &matched);
+	result = finish(&view, error, matched);
+out:
+	for (size_t i = 0; i < view.dump_count; i++)
+		dump_close(view.dumps[i]);
+	free(view.dumps);
+	options_fini(&view.options);
+	out_fini(&view.out);
+	return (int)result;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* The maps of dump_format.h as tables. */
+#include "viewer/meta.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "recorder/dump_format.h"
+
+#define SPAN(type, field) {#field, DECODE_SPAN, offsetof(struct type, field), NULL, NULL}
+#define NUMBER(type, field) {#field, DECODE_NUMBER, offsetof(struct type, field), NULL, NULL}
+#define TRUTH(type, field) {#field, DECODE_BOOL, offsetof(struct type, field), NULL, NULL}
+#define MAP(type, field, table) {#field, DECODE_MAP, offsetof(struct type, field), table, NULL}
+#define CALL(key, function) {key, DECODE_CALL, 0, NULL, function}
+#define END {NULL, DECODE_SPAN, 0, NULL, NULL}
+
+static const struct decode_key actor_keys[] = {
+	NUMBER(meta_actor, pid), NUMBER(meta_actor, tid), NUMBER(meta_actor, uid),
+	NUMBER(meta_actor, gid), SPAN(meta_actor, comm),  END,
+};
+
+static int decode_evidence(struct decode *cursor, void *to)
+{
+	struct meta_cause *cause = to;
+	struct decode value = *cursor;
+	struct token token;
+
+	if (decode_next(&value, &token) == 0 && token.kind == TOKEN_ARRAY)
+		cause->evidence_count = (struct number){token.number, true};
+	return decode_skip(cursor);
+}
+
+static const struct decode_key cause_keys[] = {
+	SPAN(meta_cause, how),
+	SPAN(meta_cause, confidence),
+	SPAN(meta_cause, sentence),
+	SPAN(meta_cause, signal_name),
+	SPAN(meta_cause, code_name),
+	NUMBER(meta_cause, signal),
+	NUMBER(meta_cause, code),
+	NUMBER(meta_cause, exit_code),
+	NUMBER(meta_cause, fault_address),
+	NUMBER(meta_cause, ip),
+	NUMBER(meta_cause, sp),
+	TRUTH(meta_cause, core_dumped),
+	MAP(meta_cause, sender, actor_keys),
+	MAP(meta_cause, thread, actor_keys),
+	CALL("evidence", decode_evidence),
+	NUMBER(meta_cause, evidence_forgotten),
+	NUMBER(meta_cause, evidence_lost),
+	END,
+};
+
+static const struct decode_key process_keys[] = {
+	SPAN(meta_process, comm),   SPAN(meta_process, exe),	   SPAN(meta_process, cmdline),
+	SPAN(meta_process, cgroup), NUMBER(meta_process, uid),	   NUMBER(meta_process, gid),
+	NUMBER(meta_process, ppid), NUMBER(meta_process, start_ns), END,
+};
+
+static const struct decode_key thread_keys[] = {
+	SPAN(meta_thread, name),       NUMBER(meta_thread, tid),     NUMBER(meta_thread, events),
+	NUMBER(meta_thread, first_ns), NUMBER(meta_thread, last_ns), END,
+};
+
+static const struct decode_key lane_keys[] = {
+	SPAN(meta_lane, name),
+	NUMBER(meta_lane, events),
+	NUMBER(meta_lane, overwritten),
+	NUMBER(meta_lane, dropped),
+	NUMBER(meta_lane, truncated),
+	NUMBER(meta_lane, recycled),
+	NUMBER(meta_lane, overwritten_first_ns),
+	NUMBER(meta_lane, overwritten_last_ns),
+	NUMBER(meta_lane, dropped_first_ns),
+	NUMBER(meta_lane, dropped_last_ns),
+	END,
+};
+
+static const struct decode_key recorder_keys[] = {
+	SPAN(meta_recorder, version),
+	SPAN(meta_recorder, rung),
+	NUMBER(meta_recorder, region_bytes),
+	NUMBER(meta_recorder, dict_full),
+	END,
+};
+
+static const struct decode_key clock_keys[] = {
+	{"source", DECODE_SPAN, 0, NULL, NULL},
+	END,
+};
+
+/* An array of maps into an array of structs, `limit` of them at the most. */
+static int decode_array(struct decode *cursor, const struct decode_key *keys, size_t size,
+			uint64_t limit, void **array, uint64_t *count)
+{
+	struct token token;
+	char *at;
+	int error;
+
+	error = decode_next(cursor, &token);
+	if (error || token.kind != TOKEN_ARRAY || *array)
+		return -EBADMSG;
+	if (token.number < limit)
+		limit = token.number;
+	at = calloc(limit + 1, size);
+	if (!at)
+		return -ENOMEM;
+	*array = at;
+	for (uint64_t i = 0; i < token.number; i++) {
+		if (i < limit)
+			error = decode_map(cursor, keys, at + i * size);
+		else
+			error = decode_skip(cursor);
+		if (error)
+			return error;
+		if (i < limit)
+			*count = i + 1;
+	}
+	return 0;
+}
+
+static int decode_threads(struct decode *cursor, void *to)
+{
+	struct meta *meta = to;
+
+	return decode_array(cursor, thread_keys, sizeof(*meta->threads), DUMP_THREADS_MAX,
+			    (void **)&meta->threads, &meta->thread_count);
+}
+
+static int decode_lanes(struct decode *cursor, void *to)
+{
+	struct meta *meta = to;
+
+	return decode_array(cursor, lane_keys, sizeof(*meta->lanes), DUMP_LANES_MAX,
+			    (void **)&meta->lanes, &meta->lane_count);
+}
+
+static const struct decode_key meta_keys[] = {
+	{"ttlog", DECODE_NUMBER, offsetof(struct meta, format), NULL, NULL},
+	SPAN(meta, service),
+	SPAN(meta, hostname),
+	SPAN(meta, created_at),
+	SPAN(meta, reason),
+	NUMBER(meta, pid),
+	NUMBER(meta, created_ns),
+	NUMBER(meta, death_ns),
+	NUMBER(meta, events),
+	NUMBER(meta, overwritten),
+	NUMBER(meta, dropped),
+	NUMBER(meta, truncated),
+	NUMBER(meta, torn),
+	MAP(meta, cause, cause_keys),
+	MAP(meta, process, process_keys),
+	MAP(meta, recorder, recorder_keys),
+	{"clock", DECODE_MAP, offsetof(struct meta, clock_source), clock_keys, NULL},
+	CALL("threads", decode_threads),
+	NUMBER(meta, threads_unlisted),
+	CALL("lanes", decode_lanes),
+	END,
+};
+
+static const struct decode_key summary_keys[] = {
+	SPAN(meta, service),
+	SPAN(meta, created_at),
+	SPAN(meta, reason),
+	NUMBER(meta, pid),
+	NUMBER(meta, events),
+	{"how", DECODE_SPAN, offsetof(struct meta, cause.how), NULL, NULL},
+	END,
+};
+
+int meta_decode(struct meta *meta, const unsigned char *data, size_t bytes)
+{
+	struct decode cursor = {data, data + bytes};
+
+	return decode_map(&cursor, meta_keys, meta);
+}
+
+int meta_decode_summary(struct meta *meta, const unsigned char *data, size_t bytes)
+{
+	struct decode cursor = {data, data + bytes};
+	int error = decode_map(&cursor, summary_keys, meta);
+
+	return error ? error : cursor.at == cursor.end ? 0 : -EBADMSG;
+}
+
+void meta_fini(struct meta *meta)
+{
+	free(meta->threads);
+	free(meta->lanes);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * meta.h - what a dump says of the process: its metadata map, decoded.
+ *
+ * Numbers that the dump does not have are not `known`, texts are empty. Spans point into bytes that
+ * live as long as the dump is open.
+ */
+#ifndef VIEWER_META_H
+#define VIEWER_META_H
+
+#include "viewer/decode.h"
+
+struct meta_actor {
+	struct number pid, tid, uid, gid;
+	struct span comm;
+};
+
+struct meta_cause {
+	struct span how, confidence, sentence, signal_name, code_name;
+	struct number signal, code, exit_code, fault_address, ip, sp;
+	bool core_dumped;
+	struct meta_actor sender, thread;
+	struct number evidence_count, evidence_forgotten, evidence_lost;
+};
+
+struct meta_process {
+	struct span comm, exe, cmdline, cgroup;
+	struct number uid, gid, ppid, start_ns;
+};
+
+struct meta_thread {
+	struct span name;
+	struct number tid, events, first_ns, last_ns;
+};
+
+struct meta_lane {
+	struct span name;
+	struct number events, overwritten, dropped, truncated, recycled;
+	struct number overwritten_first_ns, overwritten_last_ns, dropped_first_ns, dropped_last_ns;
+};
+
+struct meta_recorder {
+	struct span version, rung;
+	struct number region_bytes, dict_full;
+};
+
+struct meta {
+	struct number format; /* known only with real metadata, not with a summary */
+	struct span service, hostname, created_at, reason;
+	struct number pid, created_ns, death_ns;
+	struct number events, overwritten, dropped, truncated, torn;
+	struct meta_cause cause;
+	struct meta_process process;
+	struct meta_recorder recorder;
+	struct span clock_source;
+	struct meta_thread *threads;
+	uint64_t thread_count;
+	struct number threads_unlisted;
+	struct meta_lane *lanes;
+	uint64_t lane_count;
+};
+
+/* Fills what is in the map. 0 or a negative errno; what was filled before an error stays. */
+int meta_decode(struct meta *meta, const unsigned char *data, size_t bytes);
+/* The same for the few keys of the summary in the file's head. */
+int meta_decode_summary(struct meta *meta, const unsigned char *data, size_t bytes);
+void meta_fini(struct meta *meta);
+
+#endif

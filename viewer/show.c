@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "viewer/show.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "viewer/format_json.h"
+#include "viewer/format_text.h"
+
+/* An event that may yet be printed, with bytes of its own. */
+struct kept {
+	struct event event;
+	unsigned char *bytes;
+	size_t capacity;
+};
+
+struct show {
+	struct out *out, scratch;
+	struct options *options;
+	struct format_text *text; /* NULL: JSON */
+	struct event *heads;	  /* the next event of each dump that has one */
+	size_t *heap;		  /* dumps by the time of their heads */
+	size_t heap_count;
+	struct dump *const *dumps;
+	struct record record;
+	struct kept *ring; /* of the newest: options->limit at the most */
+	size_t ring_count, ring_capacity, ring_next;
+	uint64_t matched;
+};
+
+/* ---- the merge -------------------------------------------------------------------------------- */
+
+static bool earlier(const struct show *show, size_t a, size_t b)
+{
+	const struct event *left = &show->heads[a], *right = &show->heads[b];
+
+	return left->time_ns != right->time_ns ? left->time_ns < right->time_ns : a < b;
+}
+
+static void sift_down(struct show *show, size_t at)
+{
+	size_t child, moved = show->heap[at];
+
+	for (; (child = 2 * at + 1) < show->heap_count; at = child) {
+		if (child + 1 < show->heap_count &&
+		    earlier(show, show->heap[child + 1], show->heap[child]))
+			child++;
+		if (!earlier(show, show->heap[child], moved))
+			break;
+		show->heap[at] = show->heap[child];
+	}
+	show->heap[at] = moved;
+}
+
+static int merge_open(struct show *show, size_t dump_count)
+{
+	show->heads = calloc(dump_count, sizeof(*show->heads));
+	show->heap = calloc(dump_count, sizeof(*show->heap));
+	if (!show->heads || !show->heap)
+		return -ENOMEM;
+	for (size_t i = 0; i < dump_count; i++)
+		if (dump_next(show->dumps[i], &show->heads[i]))
+			show->heap[show->heap_count++] = i;
+	for (size_t i = show->heap_count / 2; i--;)
+		sift_down(show, i);
+	return 0;
+}
+
+/* Replaces the event that was just used by the next of its dump. */
+static void merge_step(struct show *show)
+{
+	size_t first = show->heap[0];
+
+	if (!dump_next(show->dumps[first], &show->heads[first]))
+		show->heap[0] = show->heap[--show->heap_count];
+	if (show->heap_count > 1)
+		sift_down(show, 0);
+}
+
+/* ---- the newest ------------------------------------------------------------------------------- */
+
+static int ring_grow(struct show *show)
+{
+	size_t capacity = show->ring_capacity ? show->ring_capacity * 2 : 256;
+	struct kept *ring;
+
+	if (capacity > show->options->limit)
+		capacity = show->options->limit;
+	ring = reallocarray(show->ring, capacity, sizeof(*ring));
+	if (!ring)
+		return -ENOMEM;
+	memset(ring + show->ring_capacity, 0, (capacity - show->ring_capacity) * sizeof(*ring));
+	show->ring = ring;
+	show->ring_capacity = capacity;
+	return 0;
+}
+
+static int keep(struct show *show, const struct event *event)
+{
+	struct kept *kept;
+	unsigned char *bytes;
+	int error;
+
+	if (!show->options->limit)
+		return 0;
+	if (show->ring_count == show->ring_capacity && show->ring_count < show->options->limit) {
+		error = ring_grow(show);
+		if (error)
+			return error;
+	}
+	kept = &show->ring[show->ring_next];
+	if (kept->capacity < event->values_bytes) {
+		bytes = realloc(kept->bytes, event->values_bytes);
+		if (!bytes)
+			return -ENOMEM;
+		kept->bytes = bytes;
+		kept->capacity = event->values_bytes;
+	}
+	kept->event = *event;
+	if (event->values_bytes)
+		memcpy(kept->bytes, event->values, event->values_bytes);
+	kept->event.values = kept->bytes;
+	if (show->ring_count < show->options->limit)
+		show->ring_count++;
+	show->ring_next = show->ring_next + 1 == show->options->limit ? 0 : show->ring_next + 1;
+	return 0;
+}
+
+/* ---- printing --------------------------------------------------------------------------------- */
+
+static void print(struct show *show, struct record *record)
+{
+	if (show->text)
+		format_text_event(show->text, record);
+	else
+		format_json_event(show->out, &show->scratch, record);
+	show->matched++;
+}
+
+static void print_ring(struct show *show)
+{
+	size_t oldest = show->ring_count < show->options->limit ? 0 : show->ring_next;
+
+	for (size_t i = 0; i < show->ring_count && !show->out->error; i++) {
+		show->record.event = show->ring[(oldest + i) % show->ring_count].event;
+		show->record.decoded = false;
+		print(show, &show->record);
+	}
+}
+
+/* 1: there may be more, 0: enough was printed, or a negative errno. */
+static int take(struct show *show)
+{
+	const struct options *options = show->options;
+
+	show->record.event = show->heads[show->heap[0]];
+	show->record.decoded = false;
+	if (!query_match(&show->options->query, &show->record))
+		return 1;
+	if (options->limited && !options->oldest)
+		return keep(show, &show->record.event) ? -ENOMEM : 1;
+	print(show, &show->record);
+	return !(options->limited && show->matched == options->limit);
+}
+
+static int run(struct show *show)
+{
+	const struct options *options = show->options;
+	bool more = !(options->limited && options->oldest && !options->limit);
+	int got = 1;
+
+	while (show->heap_count && more && got > 0 && !show->out->error) {
+		got = take(show);
+		if (got > 0)
+			merge_step(show);
+		more = got > 0;
+	}
+	if (got < 0)
+		return got;
+	print_ring(show);
+	/* Nothing to see is nothing to see: no line of a death among no events. */
+	if (show->text && more && (show->matched || !options->query.term_count))
+		format_text_end(show->text);
+	return show->out->error;
+}
+
+int show_events(struct out *out, struct options *options, struct dump *const *dumps,
+		size_t dump_count, uint64_t *ret_matched)
+{
+	struct show *show = calloc(1, sizeof(*show));
+	int error = 0;
+
+	if (!show)
+		return -ENOMEM;
+	show->out = out;
+	show->options = options;
+	show->dumps = dumps;
+	out_init(&show->scratch, -1);
+	if (!options->json)
+		error = format_text_open(&show->text, out, dumps, dump_count, options->colour);
+	if (!error)
+		error = merge_open(show, dump_count);
+	if (!error)
+		error = run(show);
+	*ret_matched = show->matched;
+	for (size_t i = 0; i < show->ring_capacity; i++)
+		free(show->ring[i].bytes);
+	format_text_close(show->text);
+	out_fini(&show->scratch);
+	free(show->ring);
+	free(show->heads);
+	free(show->heap);
+	free(show);
+	return error;
+}
