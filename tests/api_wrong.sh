@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# api_wrong.sh [COMPILER...] - wrong uses of ttlog.h that must not compile, each beside its corrected twin
+# api_wrong.sh - wrong uses of ttlog.h that must not compile, each beside its corrected twin
 # that must. Prints one line for each defect. Exit: 0, 1, or 77 when a compiler is missing.
+# COMPILERS names others than gcc, g++, clang and clang++.
 #
 # A row: for whom (c, cxx, both; gcc: its C compiler alone) | flags | what is wrong | the wrong use | the right one.
 # Flags: "-" for an error with no warnings asked for, "W" for one under -Wall -Werror.
@@ -125,8 +126,8 @@ check_compiler() {
 failed=0
 checked=0
 missing=""
-[ $# -gt 0 ] || set -- gcc clang g++ clang++
-for compiler in "$@"; do
+compilers=${COMPILERS:-gcc clang g++ clang++}
+for compiler in $compilers; do
 	case $compiler in
 	*++*) language=cxx kind=c++ standard=-std=c++17 ;;
 	*) language=c kind=c standard=-std=c11 ;;
@@ -137,6 +138,6 @@ for compiler in "$@"; do
 		missing="$missing $compiler"
 	fi
 done
-echo "api_wrong.sh: $checked wrong uses over $# compilers${missing:+, skipped: no$missing}"
+echo "api_wrong.sh: $checked wrong uses over $compilers${missing:+, skipped: no$missing}"
 [ $failed -eq 0 ] && [ $checked -gt 0 ] || exit 1
 [ -z "$missing" ] || exit 77
