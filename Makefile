@@ -173,6 +173,21 @@ demo: deps
 	$(Q)$(MAKE) --no-print-directory all examples
 	$(Q)lib/examples/demo.sh $(B)
 
+# ---- benchmarks: one program a question; nothing is asserted, whatever the machine is doing ----
+
+BENCHES := $(addprefix bench_,event busy instructions bytes paced dump)
+
+$(B)/bench/%.o: EXTRA_CFLAGS := -O2
+
+$(B)/bench/bench_%: $(B)/bench/bench_%.o $(B)/bench/measure.o $(B)/parts.a $(B)/libttlog.a
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
+
+benches: $(BENCHES:%=$(B)/bench/%)
+
+bench: deps
+	$(Q)$(MAKE) --no-print-directory all benches
+	$(Q)set -e; for b in $(BENCHES); do $(B)/bench/$$b; echo; done
+
 # ---- what it takes: packages by their Debian names ----
 
 PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev pkg-config
@@ -215,6 +230,6 @@ clean:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all clean check demo deps install examples tests-unit tests-race tests-all
+.PHONY: all clean check demo bench benches deps install examples tests-unit tests-race tests-all
 .SECONDARY:
 .DELETE_ON_ERROR:
