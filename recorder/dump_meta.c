@@ -13,11 +13,11 @@
 
 #define NAME_BYTES 32
 
-static void pair_string_bytes(struct encode *encode, struct encode_map *map, const char *key,
+static void pair_string_bytes(struct pack *pack, struct pack_map *map, const char *key,
 			      const char *data, size_t limit)
 {
-	encode_key(encode, map, key);
-	encode_string(encode, data, strnlen(data, limit));
+	pack_key(pack, map, key);
+	pack_string(pack, data, strnlen(data, limit));
 }
 
 static void format_rfc3339(uint64_t realtime_ns, char *buffer, size_t bytes)
@@ -45,257 +45,257 @@ static uint64_t end_of(const struct verdict *verdict)
 	return verdict->signal_ns ? verdict->signal_ns : verdict->death_ns;
 }
 
-void dump_meta_summary(struct encode *encode, const struct dump_facts *facts, uint64_t events)
+void dump_meta_summary(struct pack *pack, const struct dump_facts *facts, uint64_t events)
 {
-	struct encode_map map = encode_map_begin(encode);
+	struct pack_map map = pack_map_begin(pack);
 	char created[40];
 
 	format_rfc3339(facts->created_ns, created, sizeof(created));
-	encode_pair_string(encode, &map, "service", facts->service);
-	encode_pair_uint(encode, &map, "pid", facts->pid);
-	encode_pair_string(encode, &map, "created_at", created);
-	encode_pair_string(encode, &map, "reason", facts->reason);
-	encode_pair_string(encode, &map, "how", verdict_how_name(facts->verdict.how));
-	encode_pair_uint(encode, &map, "events", events);
-	encode_map_end(encode, &map);
+	pack_pair_string(pack, &map, "service", facts->service);
+	pack_pair_uint(pack, &map, "pid", facts->pid);
+	pack_pair_string(pack, &map, "created_at", created);
+	pack_pair_string(pack, &map, "reason", facts->reason);
+	pack_pair_string(pack, &map, "how", verdict_how_name(facts->verdict.how));
+	pack_pair_uint(pack, &map, "events", events);
+	pack_map_end(pack, &map);
 }
 
-static void actor(struct encode *encode, struct encode_map *map, const char *key,
+static void actor(struct pack *pack, struct pack_map *map, const char *key,
 		  const struct ttlog_bpf_actor *who)
 {
-	struct encode_map inner;
+	struct pack_map inner;
 
-	encode_key(encode, map, key);
-	inner = encode_map_begin(encode);
-	encode_pair_uint(encode, &inner, "pid", who->pid);
-	encode_pair_uint(encode, &inner, "tid", who->tid);
-	encode_pair_uint(encode, &inner, "uid", who->uid);
-	encode_pair_uint(encode, &inner, "gid", who->gid);
-	pair_string_bytes(encode, &inner, "comm", who->comm, sizeof(who->comm));
-	encode_pair_known(encode, &inner, "cgroup_id", who->cgroup_id);
-	encode_map_end(encode, &inner);
+	pack_key(pack, map, key);
+	inner = pack_map_begin(pack);
+	pack_pair_uint(pack, &inner, "pid", who->pid);
+	pack_pair_uint(pack, &inner, "tid", who->tid);
+	pack_pair_uint(pack, &inner, "uid", who->uid);
+	pack_pair_uint(pack, &inner, "gid", who->gid);
+	pair_string_bytes(pack, &inner, "comm", who->comm, sizeof(who->comm));
+	pack_pair_known(pack, &inner, "cgroup_id", who->cgroup_id);
+	pack_map_end(pack, &inner);
 }
 
-static void evidence_event(struct encode *encode, const struct ttlog_bpf_event *event)
+static void evidence_event(struct pack *pack, const struct ttlog_bpf_event *event)
 {
-	struct encode_map map = encode_map_begin(encode);
+	struct pack_map map = pack_map_begin(pack);
 
-	encode_pair_uint(encode, &map, "time_ns", event->time_ns);
-	encode_pair_uint(encode, &map, "kind", event->kind);
-	encode_pair_uint(encode, &map, "flags", event->flags);
-	encode_pair_int(encode, &map, "signal", event->signal);
-	encode_pair_int(encode, &map, "code", event->code);
-	encode_pair_int(encode, &map, "error", event->error);
-	encode_pair_int(encode, &map, "result", event->result);
-	encode_pair_int(encode, &map, "exit_code", event->exit_code);
-	encode_pair_uint(encode, &map, "info_pid", event->info_pid);
-	encode_pair_uint(encode, &map, "info_uid", event->info_uid);
-	encode_pair_known(encode, &map, "fault_address", event->fault_address);
-	encode_pair_known(encode, &map, "ip", event->ip);
-	encode_pair_known(encode, &map, "sp", event->sp);
-	encode_pair_known(encode, &map, "signal_time_ns", event->signal_time_ns);
+	pack_pair_uint(pack, &map, "time_ns", event->time_ns);
+	pack_pair_uint(pack, &map, "kind", event->kind);
+	pack_pair_uint(pack, &map, "flags", event->flags);
+	pack_pair_int(pack, &map, "signal", event->signal);
+	pack_pair_int(pack, &map, "code", event->code);
+	pack_pair_int(pack, &map, "error", event->error);
+	pack_pair_int(pack, &map, "result", event->result);
+	pack_pair_int(pack, &map, "exit_code", event->exit_code);
+	pack_pair_uint(pack, &map, "info_pid", event->info_pid);
+	pack_pair_uint(pack, &map, "info_uid", event->info_uid);
+	pack_pair_known(pack, &map, "fault_address", event->fault_address);
+	pack_pair_known(pack, &map, "ip", event->ip);
+	pack_pair_known(pack, &map, "sp", event->sp);
+	pack_pair_known(pack, &map, "signal_time_ns", event->signal_time_ns);
 	if (event->target.tid)
-		actor(encode, &map, "target", &event->target);
+		actor(pack, &map, "target", &event->target);
 	if (event->sender.tid)
-		actor(encode, &map, "sender", &event->sender);
-	encode_map_end(encode, &map);
+		actor(pack, &map, "sender", &event->sender);
+	pack_map_end(pack, &map);
 }
 
-static void evidence(struct encode *encode, struct encode_map *map, const struct evidence *seen)
+static void evidence(struct pack *pack, struct pack_map *map, const struct evidence *seen)
 {
-	encode_key(encode, map, "evidence");
-	encode_array(encode, seen->count);
+	pack_key(pack, map, "evidence");
+	pack_array(pack, seen->count);
 	for (unsigned int i = 0; i < seen->count; i++)
-		evidence_event(encode, &seen->event[i]);
-	encode_pair_uint(encode, map, "evidence_forgotten", seen->forgotten);
-	encode_pair_uint(encode, map, "evidence_lost", seen->lost);
+		evidence_event(pack, &seen->event[i]);
+	pack_pair_uint(pack, map, "evidence_forgotten", seen->forgotten);
+	pack_pair_uint(pack, map, "evidence_lost", seen->lost);
 }
 
-static void cause_signal(struct encode *encode, struct encode_map *map, const struct verdict *verdict)
+static void cause_signal(struct pack *pack, struct pack_map *map, const struct verdict *verdict)
 {
 	char name[NAME_BYTES];
 
-	encode_pair_int(encode, map, "signal", verdict->signal);
-	encode_pair_string(encode, map, "signal_name",
+	pack_pair_int(pack, map, "signal", verdict->signal);
+	pack_pair_string(pack, map, "signal_name",
 			   verdict_signal_name(verdict->signal, name, sizeof(name)));
-	encode_pair_int(encode, map, "code", verdict->code);
-	encode_pair_string(encode, map, "code_name",
+	pack_pair_int(pack, map, "code", verdict->code);
+	pack_pair_string(pack, map, "code_name",
 			   verdict_code_name(verdict->signal, verdict->code));
-	encode_key(encode, map, "core_dumped");
-	encode_bool(encode, verdict->core_dumped);
+	pack_key(pack, map, "core_dumped");
+	pack_bool(pack, verdict->core_dumped);
 }
 
-static void cause(struct encode *encode, struct encode_map *map, const struct dump_facts *facts)
+static void cause(struct pack *pack, struct pack_map *map, const struct dump_facts *facts)
 {
 	const struct verdict *verdict = &facts->verdict;
 	char sentence[512];
-	struct encode_map inner;
+	struct pack_map inner;
 
 	dump_sentence(verdict, sentence, sizeof(sentence));
-	encode_key(encode, map, "cause");
-	inner = encode_map_begin(encode);
-	encode_pair_string(encode, &inner, "how", verdict_how_name(verdict->how));
-	encode_pair_string(encode, &inner, "confidence",
+	pack_key(pack, map, "cause");
+	inner = pack_map_begin(pack);
+	pack_pair_string(pack, &inner, "how", verdict_how_name(verdict->how));
+	pack_pair_string(pack, &inner, "confidence",
 			   verdict_confidence_name(verdict->confidence));
-	encode_pair_string(encode, &inner, "sentence", sentence);
+	pack_pair_string(pack, &inner, "sentence", sentence);
 	if (verdict->have_signal)
-		cause_signal(encode, &inner, verdict);
+		cause_signal(pack, &inner, verdict);
 	if (verdict->have_exit_code)
-		encode_pair_int(encode, &inner, "exit_code", verdict->exit_code);
+		pack_pair_int(pack, &inner, "exit_code", verdict->exit_code);
 	if (verdict->have_fault_address)
-		encode_pair_uint(encode, &inner, "fault_address", verdict->fault_address);
-	encode_pair_known(encode, &inner, "ip", verdict->ip);
-	encode_pair_known(encode, &inner, "sp", verdict->sp);
+		pack_pair_uint(pack, &inner, "fault_address", verdict->fault_address);
+	pack_pair_known(pack, &inner, "ip", verdict->ip);
+	pack_pair_known(pack, &inner, "sp", verdict->sp);
 	if (verdict->have_sender)
-		actor(encode, &inner, "sender", &verdict->sender);
+		actor(pack, &inner, "sender", &verdict->sender);
 	if (verdict->thread.tid)
-		actor(encode, &inner, "thread", &verdict->thread);
+		actor(pack, &inner, "thread", &verdict->thread);
 	if (facts->evidence)
-		evidence(encode, &inner, facts->evidence);
-	encode_map_end(encode, &inner);
+		evidence(pack, &inner, facts->evidence);
+	pack_map_end(pack, &inner);
 }
 
-static void process(struct encode *encode, struct encode_map *map, const struct dump_facts *facts)
+static void process(struct pack *pack, struct pack_map *map, const struct dump_facts *facts)
 {
-	struct encode_map inner;
+	struct pack_map inner;
 
-	encode_key(encode, map, "process");
-	inner = encode_map_begin(encode);
-	encode_pair_string(encode, &inner, "comm", facts->process.comm);
-	encode_pair_string(encode, &inner, "exe", facts->process.exe);
-	encode_pair_string(encode, &inner, "cmdline", facts->process.cmdline);
-	encode_pair_string(encode, &inner, "cgroup", facts->process.cgroup);
-	encode_pair_uint(encode, &inner, "uid", facts->process.uid);
-	encode_pair_uint(encode, &inner, "gid", facts->process.gid);
-	encode_pair_known(encode, &inner, "ppid", facts->process.ppid);
-	encode_pair_known(encode, &inner, "start_ns", facts->process.start_ns);
-	encode_map_end(encode, &inner);
+	pack_key(pack, map, "process");
+	inner = pack_map_begin(pack);
+	pack_pair_string(pack, &inner, "comm", facts->process.comm);
+	pack_pair_string(pack, &inner, "exe", facts->process.exe);
+	pack_pair_string(pack, &inner, "cmdline", facts->process.cmdline);
+	pack_pair_string(pack, &inner, "cgroup", facts->process.cgroup);
+	pack_pair_uint(pack, &inner, "uid", facts->process.uid);
+	pack_pair_uint(pack, &inner, "gid", facts->process.gid);
+	pack_pair_known(pack, &inner, "ppid", facts->process.ppid);
+	pack_pair_known(pack, &inner, "start_ns", facts->process.start_ns);
+	pack_map_end(pack, &inner);
 }
 
-static void pair_ticks(struct encode *encode, struct encode_map *map, const char *key,
+static void pair_ticks(struct pack *pack, struct pack_map *map, const char *key,
 		       const struct dump_facts *facts, uint64_t ticks)
 {
 	if (ticks)
-		encode_pair_int(encode, map, key, ttlog_clock_realtime_ns(&facts->clock, ticks));
+		pack_pair_int(pack, map, key, ttlog_clock_realtime_ns(&facts->clock, ticks));
 }
 
-static void threads(struct encode *encode, struct encode_map *map, const struct ttlog_reader *reader,
+static void threads(struct pack *pack, struct pack_map *map, const struct ttlog_reader *reader,
 		    const struct dump_facts *facts)
 {
 	uint32_t count = ttlog_reader_thread_count(reader);
 	uint32_t listed = count < DUMP_THREADS_MAX ? count : DUMP_THREADS_MAX;
 
-	encode_key(encode, map, "threads");
-	encode_array(encode, listed);
+	pack_key(pack, map, "threads");
+	pack_array(pack, listed);
 	for (uint32_t i = 0; i < listed; i++) {
 		const struct ttlog_reader_thread *thread = ttlog_reader_thread(reader, i);
-		struct encode_map inner = encode_map_begin(encode);
+		struct pack_map inner = pack_map_begin(pack);
 
-		encode_pair_uint(encode, &inner, "tid", thread->tid);
-		pair_string_bytes(encode, &inner, "name", thread->name, sizeof(thread->name));
-		encode_pair_uint(encode, &inner, "events", thread->events);
-		pair_ticks(encode, &inner, "first_ns", facts, thread->first_ticks);
-		pair_ticks(encode, &inner, "last_ns", facts, thread->last_ticks);
-		encode_map_end(encode, &inner);
+		pack_pair_uint(pack, &inner, "tid", thread->tid);
+		pair_string_bytes(pack, &inner, "name", thread->name, sizeof(thread->name));
+		pack_pair_uint(pack, &inner, "events", thread->events);
+		pair_ticks(pack, &inner, "first_ns", facts, thread->first_ticks);
+		pair_ticks(pack, &inner, "last_ns", facts, thread->last_ticks);
+		pack_map_end(pack, &inner);
 	}
-	encode_pair_known(encode, map, "threads_unlisted", count - listed);
+	pack_pair_known(pack, map, "threads_unlisted", count - listed);
 }
 
-static void lanes(struct encode *encode, struct encode_map *map, const struct ttlog_reader *reader,
+static void lanes(struct pack *pack, struct pack_map *map, const struct ttlog_reader *reader,
 		  const struct dump_facts *facts)
 {
 	uint32_t count = ttlog_reader_lane_count(reader);
 
-	encode_key(encode, map, "lanes");
-	encode_array(encode, count);
+	pack_key(pack, map, "lanes");
+	pack_array(pack, count);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct ttlog_reader_lane *lane = ttlog_reader_lane(reader, i);
-		struct encode_map inner = encode_map_begin(encode);
+		struct pack_map inner = pack_map_begin(pack);
 
-		encode_pair_string(encode, &inner, "name", ttlog_lane_name(i));
-		encode_pair_uint(encode, &inner, "events", lane->events);
-		encode_pair_uint(encode, &inner, "overwritten", lane->overwritten);
-		pair_ticks(encode, &inner, "overwritten_first_ns", facts, lane->overwritten_first);
-		pair_ticks(encode, &inner, "overwritten_last_ns", facts, lane->overwritten_last);
-		encode_pair_uint(encode, &inner, "dropped", lane->dropped);
-		pair_ticks(encode, &inner, "dropped_first_ns", facts, lane->dropped_first);
-		pair_ticks(encode, &inner, "dropped_last_ns", facts, lane->dropped_last);
-		encode_pair_uint(encode, &inner, "truncated", lane->truncated);
-		encode_pair_uint(encode, &inner, "recycled", lane->recycled_while_read);
-		encode_map_end(encode, &inner);
+		pack_pair_string(pack, &inner, "name", ttlog_lane_name(i));
+		pack_pair_uint(pack, &inner, "events", lane->events);
+		pack_pair_uint(pack, &inner, "overwritten", lane->overwritten);
+		pair_ticks(pack, &inner, "overwritten_first_ns", facts, lane->overwritten_first);
+		pair_ticks(pack, &inner, "overwritten_last_ns", facts, lane->overwritten_last);
+		pack_pair_uint(pack, &inner, "dropped", lane->dropped);
+		pair_ticks(pack, &inner, "dropped_first_ns", facts, lane->dropped_first);
+		pair_ticks(pack, &inner, "dropped_last_ns", facts, lane->dropped_last);
+		pack_pair_uint(pack, &inner, "truncated", lane->truncated);
+		pack_pair_uint(pack, &inner, "recycled", lane->recycled_while_read);
+		pack_map_end(pack, &inner);
 	}
 }
 
-static void clock_point(struct encode *encode, const struct ttlog_clock_point *point)
+static void clock_point(struct pack *pack, const struct ttlog_clock_point *point)
 {
-	encode_array(encode, 3);
-	encode_uint(encode, point->ticks);
-	encode_uint(encode, point->monotonic_ns);
-	encode_uint(encode, point->realtime_ns);
+	pack_array(pack, 3);
+	pack_uint(pack, point->ticks);
+	pack_uint(pack, point->monotonic_ns);
+	pack_uint(pack, point->realtime_ns);
 }
 
-static void clock_line(struct encode *encode, struct encode_map *map,
+static void clock_line(struct pack *pack, struct pack_map *map,
 		       const struct ttlog_clock_line *line)
 {
 	const char *source = line->source == TTLOG_CLOCK_TSC	  ? "tsc"
 			     : line->source == TTLOG_CLOCK_CNTVCT ? "cntvct"
 								  : "monotonic";
-	struct encode_map inner;
+	struct pack_map inner;
 
-	encode_key(encode, map, "clock");
-	inner = encode_map_begin(encode);
-	encode_pair_string(encode, &inner, "source", source);
-	encode_key(encode, &inner, "points");
-	encode_array(encode, 2);
-	clock_point(encode, &line->first);
-	clock_point(encode, &line->second);
-	encode_map_end(encode, &inner);
+	pack_key(pack, map, "clock");
+	inner = pack_map_begin(pack);
+	pack_pair_string(pack, &inner, "source", source);
+	pack_key(pack, &inner, "points");
+	pack_array(pack, 2);
+	clock_point(pack, &line->first);
+	clock_point(pack, &line->second);
+	pack_map_end(pack, &inner);
 }
 
-static void recorder(struct encode *encode, struct encode_map *map, const struct dump_facts *facts,
+static void recorder(struct pack *pack, struct pack_map *map, const struct dump_facts *facts,
 		     uint64_t dict_full)
 {
-	struct encode_map inner;
+	struct pack_map inner;
 
-	encode_key(encode, map, "recorder");
-	inner = encode_map_begin(encode);
-	encode_pair_string(encode, &inner, "version", facts->recorder_version);
-	encode_pair_string(encode, &inner, "rung", facts->rung);
-	encode_pair_known(encode, &inner, "region_bytes", facts->region_bytes);
-	encode_pair_uint(encode, &inner, "dict_full", dict_full);
-	encode_map_end(encode, &inner);
+	pack_key(pack, map, "recorder");
+	inner = pack_map_begin(pack);
+	pack_pair_string(pack, &inner, "version", facts->recorder_version);
+	pack_pair_string(pack, &inner, "rung", facts->rung);
+	pack_pair_known(pack, &inner, "region_bytes", facts->region_bytes);
+	pack_pair_uint(pack, &inner, "dict_full", dict_full);
+	pack_map_end(pack, &inner);
 }
 
-void dump_meta_encode(struct encode *encode, const struct ttlog_reader *reader,
+void dump_meta_encode(struct pack *pack, const struct ttlog_reader *reader,
 		      const struct dump_facts *facts)
 {
 	uint64_t end_ns = end_of(&facts->verdict);
 	struct ttlog_reader_totals totals;
 	char created[40];
-	struct encode_map map;
+	struct pack_map map;
 
 	ttlog_reader_totals(reader, &totals);
 	format_rfc3339(facts->created_ns, created, sizeof(created));
-	map = encode_map_begin(encode);
-	encode_pair_uint(encode, &map, "ttlog", DUMP_VERSION);
-	encode_pair_string(encode, &map, "service", facts->service);
-	encode_pair_string(encode, &map, "hostname", facts->hostname);
-	encode_pair_uint(encode, &map, "pid", facts->pid);
-	encode_pair_string(encode, &map, "created_at", created);
-	encode_pair_uint(encode, &map, "created_ns", facts->created_ns);
-	encode_pair_string(encode, &map, "reason", facts->reason);
-	cause(encode, &map, facts);
+	map = pack_map_begin(pack);
+	pack_pair_uint(pack, &map, "ttlog", DUMP_VERSION);
+	pack_pair_string(pack, &map, "service", facts->service);
+	pack_pair_string(pack, &map, "hostname", facts->hostname);
+	pack_pair_uint(pack, &map, "pid", facts->pid);
+	pack_pair_string(pack, &map, "created_at", created);
+	pack_pair_uint(pack, &map, "created_ns", facts->created_ns);
+	pack_pair_string(pack, &map, "reason", facts->reason);
+	cause(pack, &map, facts);
 	if (end_ns)
-		encode_pair_uint(encode, &map, "death_ns", realtime_of(facts, end_ns));
-	encode_pair_uint(encode, &map, "events", totals.events);
-	encode_pair_uint(encode, &map, "overwritten", totals.overwritten);
-	encode_pair_uint(encode, &map, "dropped", totals.dropped);
-	encode_pair_uint(encode, &map, "truncated", totals.truncated);
-	encode_pair_uint(encode, &map, "torn", totals.torn);
-	process(encode, &map, facts);
-	lanes(encode, &map, reader, facts);
-	clock_line(encode, &map, &facts->clock);
-	recorder(encode, &map, facts, totals.dict_full);
-	threads(encode, &map, reader, facts);
-	encode_map_end(encode, &map);
+		pack_pair_uint(pack, &map, "death_ns", realtime_of(facts, end_ns));
+	pack_pair_uint(pack, &map, "events", totals.events);
+	pack_pair_uint(pack, &map, "overwritten", totals.overwritten);
+	pack_pair_uint(pack, &map, "dropped", totals.dropped);
+	pack_pair_uint(pack, &map, "truncated", totals.truncated);
+	pack_pair_uint(pack, &map, "torn", totals.torn);
+	process(pack, &map, facts);
+	lanes(pack, &map, reader, facts);
+	clock_line(pack, &map, &facts->clock);
+	recorder(pack, &map, facts, totals.dict_full);
+	threads(pack, &map, reader, facts);
+	pack_map_end(pack, &map);
 }

@@ -4,10 +4,10 @@
 #define RECORDER_DUMP_META_H
 
 #include "recorder/dump_writer.h"
-#include "recorder/encode.h"
+#include "recorder/pack.h"
 
-void dump_meta_summary(struct encode *encode, const struct dump_facts *facts, uint64_t events);
-void dump_meta_encode(struct encode *encode, const struct ttlog_reader *reader,
+void dump_meta_summary(struct pack *pack, const struct dump_facts *facts, uint64_t events);
+void dump_meta_encode(struct pack *pack, const struct ttlog_reader *reader,
 		      const struct dump_facts *facts);
 
 #endif

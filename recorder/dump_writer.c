@@ -13,7 +13,7 @@
 
 #include "recorder/dump_format.h"
 #include "recorder/dump_meta.h"
-#include "recorder/encode.h"
+#include "recorder/pack.h"
 
 /* In front of the items of a map, whose head is known only when they are all there. */
 #define HEAD_ROOM 64
@@ -27,9 +27,9 @@ struct writer {
 	int fd;
 	struct ttlog_reader *reader;
 	const struct dump_facts *facts;
-	struct encode body, side;
-	unsigned char *packed;
-	size_t packed_capacity;
+	struct pack body, side;
+	unsigned char *compressed;
+	size_t compressed_capacity;
 	uint64_t offset; /* from the start of the dump */
 	struct mark *marks;
 	size_t mark_count, mark_capacity;
@@ -57,17 +57,17 @@ static int write_all(struct writer *writer, const void *data, size_t bytes)
 	return 0;
 }
 
-static int packed_reserve(struct writer *writer, size_t bytes)
+static int compressed_reserve(struct writer *writer, size_t bytes)
 {
-	unsigned char *packed;
+	unsigned char *compressed;
 
-	if (bytes <= writer->packed_capacity)
+	if (bytes <= writer->compressed_capacity)
 		return 0;
-	packed = realloc(writer->packed, bytes);
-	if (!packed)
+	compressed = realloc(writer->compressed, bytes);
+	if (!compressed)
 		return -ENOMEM;
-	writer->packed = packed;
-	writer->packed_capacity = bytes;
+	writer->compressed = compressed;
+	writer->compressed_capacity = bytes;
 	return 0;
 }
 
@@ -82,17 +82,17 @@ static int write_frame(struct writer *writer, const void *data, size_t bytes)
 			.contentSize = bytes,
 		},
 	};
-	size_t packed;
+	size_t compressed;
 	int error;
 
-	error = packed_reserve(writer, LZ4F_compressFrameBound(bytes, &preferences));
+	error = compressed_reserve(writer, LZ4F_compressFrameBound(bytes, &preferences));
 	if (error)
 		return error;
-	packed = LZ4F_compressFrame(writer->packed, writer->packed_capacity, data, bytes,
+	compressed = LZ4F_compressFrame(writer->compressed, writer->compressed_capacity, data, bytes,
 				    &preferences);
-	if (LZ4F_isError(packed))
+	if (LZ4F_isError(compressed))
 		return -ENOMEM;
-	return write_all(writer, writer->packed, packed);
+	return write_all(writer, writer->compressed, compressed);
 }
 
 static void put_le(unsigned char *to, uint32_t value, unsigned int bytes)
@@ -119,7 +119,7 @@ static int write_skippable(struct writer *writer, uint32_t lz4_magic, const char
 }
 
 /* Writes head, then the items in the body behind HEAD_ROOM, as one frame. */
-static int write_headed(struct writer *writer, const struct encode *head)
+static int write_headed(struct writer *writer, const struct pack *head)
 {
 	unsigned char *start = writer->body.data + HEAD_ROOM - head->bytes;
 
@@ -152,38 +152,38 @@ static int write_meta(struct writer *writer)
 
 /* ---- dictionary ------------------------------------------------------------------------------- */
 
-static void pair_text(struct encode *encode, const char *key, const char *text)
+static void pair_text(struct pack *pack, const char *key, const char *text)
 {
-	encode_string(encode, key, strlen(key));
-	encode_string(encode, text, strlen(text));
+	pack_string(pack, key, strlen(key));
+	pack_string(pack, text, strlen(text));
 }
 
-static void encode_site(struct encode *encode, const struct ttlog_reader_site *site)
+static void put_site(struct pack *pack, const struct ttlog_reader_site *site)
 {
 	static const char *const levels[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
 	static const char *const types[TTLOG_TYPE_COUNT] = {
 		"",    "bool", "char", "i8",  "u8",  "i16", "u16",   "i32", "u32",
 		"i64", "u64",  "f32",  "f64", "str", "bytes", "ptr", "istr"};
 
-	encode_uint(encode, site->id);
-	encode_map(encode, 8);
-	pair_text(encode, "level", levels[site->level <= TTLOG_FATAL ? site->level : TTLOG_FATAL]);
-	pair_text(encode, "target", site->target);
-	pair_text(encode, "message", site->message);
-	pair_text(encode, "file", site->file);
-	pair_text(encode, "function", site->function);
-	encode_string(encode, "line", 4);
-	encode_uint(encode, site->line);
-	encode_string(encode, "printf", 6);
-	encode_bool(encode, site->flags & TTLOG_SITE_PRINTF);
-	encode_string(encode, "fields", 6);
-	encode_array(encode, site->field_count);
+	pack_uint(pack, site->id);
+	pack_map(pack, 8);
+	pair_text(pack, "level", levels[site->level <= TTLOG_FATAL ? site->level : TTLOG_FATAL]);
+	pair_text(pack, "target", site->target);
+	pair_text(pack, "message", site->message);
+	pair_text(pack, "file", site->file);
+	pair_text(pack, "function", site->function);
+	pack_string(pack, "line", 4);
+	pack_uint(pack, site->line);
+	pack_string(pack, "printf", 6);
+	pack_bool(pack, site->flags & TTLOG_SITE_PRINTF);
+	pack_string(pack, "fields", 6);
+	pack_array(pack, site->field_count);
 	for (unsigned int i = 0; i < site->field_count; i++) {
 		unsigned int type = site->types[i] < TTLOG_TYPE_COUNT ? site->types[i] : 0;
 
-		encode_array(encode, 2);
-		encode_string(encode, site->names[i], strlen(site->names[i]));
-		encode_string(encode, types[type], strlen(types[type]));
+		pack_array(pack, 2);
+		pack_string(pack, site->names[i], strlen(site->names[i]));
+		pack_string(pack, types[type], strlen(types[type]));
 	}
 }
 
@@ -191,16 +191,16 @@ static void encode_site(struct encode *encode, const struct ttlog_reader_site *s
 static int dictionary_flush(struct writer *writer, size_t sites, size_t strings)
 {
 	unsigned char room[HEAD_ROOM];
-	struct encode head = {.data = room, .capacity = sizeof(room), .limit = sizeof(room)};
+	struct pack head = {.data = room, .capacity = sizeof(room), .limit = sizeof(room)};
 	unsigned char *to;
 	int error;
 
-	encode_map(&head, 2);
-	encode_string(&head, "sites", 5);
-	encode_map(&head, sites);
-	encode_string(&writer->body, "strings", 7);
-	encode_map(&writer->body, strings);
-	to = encode_room(&writer->body, writer->side.bytes);
+	pack_map(&head, 2);
+	pack_string(&head, "sites", 5);
+	pack_map(&head, sites);
+	pack_string(&writer->body, "strings", 7);
+	pack_map(&writer->body, strings);
+	to = pack_room(&writer->body, writer->side.bytes);
 	if (!to || writer->side.error)
 		return to ? writer->side.error : writer->body.error;
 	memcpy(to, writer->side.data, writer->side.bytes);
@@ -224,11 +224,11 @@ static int write_dictionary(struct writer *writer)
 
 		if (site) {
 			sites++;
-			encode_site(&writer->body, site);
+			put_site(&writer->body, site);
 		} else if (string) {
 			strings++;
-			encode_uint(&writer->side, id);
-			encode_string(&writer->side, string, strlen(string));
+			pack_uint(&writer->side, id);
+			pack_string(&writer->side, string, strlen(string));
 		}
 		if (writer->body.bytes + writer->side.bytes >= DUMP_BATCH_BYTES) {
 			error = dictionary_flush(writer, sites, strings);
@@ -242,32 +242,32 @@ static int write_dictionary(struct writer *writer)
 
 /* ---- events ----------------------------------------------------------------------------------- */
 
-static void encode_value(struct encode *encode, const struct ttlog_reader_value *value)
+static void put_value(struct pack *pack, const struct ttlog_reader_value *value)
 {
 	switch (value->type) {
 	case TTLOG_TYPE_BOOL:
-		encode_bool(encode, value->bits);
+		pack_bool(pack, value->bits);
 		break;
 	case TTLOG_TYPE_I8:
 	case TTLOG_TYPE_I16:
 	case TTLOG_TYPE_I32:
 	case TTLOG_TYPE_I64:
-		encode_int(encode, (int64_t)value->bits);
+		pack_int(pack, (int64_t)value->bits);
 		break;
 	case TTLOG_TYPE_F32:
-		encode_f32(encode, (uint32_t)value->bits);
+		pack_f32(pack, (uint32_t)value->bits);
 		break;
 	case TTLOG_TYPE_F64:
-		encode_f64(encode, value->bits);
+		pack_f64(pack, value->bits);
 		break;
 	case TTLOG_TYPE_STRING:
-		encode_string(encode, value->data, value->size);
+		pack_string(pack, value->data, value->size);
 		break;
 	case TTLOG_TYPE_BYTES:
-		encode_bytes(encode, value->data, value->size);
+		pack_bytes(pack, value->data, value->size);
 		break;
 	default:
-		encode_uint(encode, value->bits);
+		pack_uint(pack, value->bits);
 		break;
 	}
 }
@@ -291,16 +291,16 @@ static int mark_add(struct writer *writer)
 static int batch_flush(struct writer *writer)
 {
 	unsigned char room[HEAD_ROOM];
-	struct encode head = {.data = room, .capacity = sizeof(room), .limit = sizeof(room)};
+	struct pack head = {.data = room, .capacity = sizeof(room), .limit = sizeof(room)};
 	int error;
 
 	if (!writer->batch.events)
 		return 0;
-	encode_map(&head, 2);
-	encode_string(&head, "seq", 3);
-	encode_uint(&head, writer->batch.seq);
-	encode_string(&head, "events", 6);
-	encode_array(&head, writer->batch.events);
+	pack_map(&head, 2);
+	pack_string(&head, "seq", 3);
+	pack_uint(&head, writer->batch.seq);
+	pack_string(&head, "events", 6);
+	pack_array(&head, writer->batch.events);
 	writer->batch.offset = writer->offset;
 	error = write_headed(writer, &head);
 	if (!error)
@@ -313,7 +313,7 @@ static int batch_flush(struct writer *writer)
 
 static void batch_add(struct writer *writer, const struct ttlog_reader_event *event)
 {
-	struct encode *body = &writer->body;
+	struct pack *body = &writer->body;
 	int64_t ns = ttlog_clock_realtime_ns(&writer->facts->clock, event->ticks);
 
 	if (ns < writer->last_ns)
@@ -321,14 +321,14 @@ static void batch_add(struct writer *writer, const struct ttlog_reader_event *ev
 	writer->last_ns = writer->batch.last_ns = ns;
 	if (!writer->batch.events++)
 		writer->batch.first_ns = ns;
-	encode_array(body, DUMP_EVENT_FIXED + event->value_count);
-	encode_int(body, ns);
-	encode_uint(body, event->thread);
-	encode_uint(body, event->lane);
-	encode_uint(body, event->flags & TTLOG_EVENT_TRUNCATED ? DUMP_EVENT_TRUNCATED : 0);
-	encode_uint(body, event->site);
+	pack_array(body, DUMP_EVENT_FIXED + event->value_count);
+	pack_int(body, ns);
+	pack_uint(body, event->thread);
+	pack_uint(body, event->lane);
+	pack_uint(body, event->flags & TTLOG_EVENT_TRUNCATED ? DUMP_EVENT_TRUNCATED : 0);
+	pack_uint(body, event->site);
 	for (uint32_t i = 0; i < event->value_count; i++)
-		encode_value(body, &event->value[i]);
+		put_value(body, &event->value[i]);
 }
 
 static int write_events(struct writer *writer)
@@ -351,22 +351,22 @@ static int write_events(struct writer *writer)
 
 static int write_index(struct writer *writer)
 {
-	struct encode *body = &writer->body;
+	struct pack *body = &writer->body;
 
 	body->bytes = HEAD_ROOM;
-	encode_map(body, 2);
-	encode_string(body, "batches", 7);
-	encode_array(body, writer->mark_count);
+	pack_map(body, 2);
+	pack_string(body, "batches", 7);
+	pack_array(body, writer->mark_count);
 	for (size_t i = 0; i < writer->mark_count; i++) {
-		encode_array(body, 5);
-		encode_uint(body, writer->marks[i].offset);
-		encode_uint(body, writer->marks[i].seq);
-		encode_uint(body, writer->marks[i].events);
-		encode_int(body, writer->marks[i].first_ns);
-		encode_int(body, writer->marks[i].last_ns);
+		pack_array(body, 5);
+		pack_uint(body, writer->marks[i].offset);
+		pack_uint(body, writer->marks[i].seq);
+		pack_uint(body, writer->marks[i].events);
+		pack_int(body, writer->marks[i].first_ns);
+		pack_int(body, writer->marks[i].last_ns);
 	}
-	encode_string(body, "events", 6);
-	encode_uint(body, writer->batch.seq);
+	pack_string(body, "events", 6);
+	pack_uint(body, writer->batch.seq);
 	return write_skippable(writer, DUMP_SKIPPABLE_INDEX, DUMP_MAGIC_INDEX);
 }
 
@@ -378,15 +378,15 @@ int dump_write(int fd, struct ttlog_reader *reader, const struct dump_facts *fac
 	struct writer writer = {.fd = fd, .reader = reader, .facts = facts};
 	int error;
 
-	error = encode_init(&writer.body, 2 * DUMP_BATCH_BYTES, DUMP_FRAME_BYTES_MAX);
+	error = pack_init(&writer.body, 2 * DUMP_BATCH_BYTES, DUMP_FRAME_BYTES_MAX);
 	if (error)
 		return error;
-	error = encode_init(&writer.side, 4096, DUMP_FRAME_BYTES_MAX);
+	error = pack_init(&writer.side, 4096, DUMP_FRAME_BYTES_MAX);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts) && !error; i++)
 		error = parts[i](&writer);
-	encode_fini(&writer.body);
-	encode_fini(&writer.side);
-	free(writer.packed);
+	pack_fini(&writer.body);
+	pack_fini(&writer.side);
+	free(writer.compressed);
 	free(writer.marks);
 	return error;
 }
