@@ -207,9 +207,11 @@ static bool may_take(const struct lane *lane, uint32_t index, uint64_t state, en
 			return __atomic_load_n(&chunk->epoch, __ATOMIC_RELAXED) != freeze_word;
 		if (lane->geometry->flags & TTLOG_LANE_NEVER_RECYCLED)
 			return false;
+		/* Signed: others may have drawn tickets since we drew ours, and retired this one. */
 		return rule != NOT_YOUNG ||
-		       ticket - atomic_load_explicit(&chunk->retired_ticket, memory_order_relaxed) >=
-			       lane->geometry->chunk_count / 2;
+		       (int64_t)(ticket - atomic_load_explicit(&chunk->retired_ticket,
+							       memory_order_relaxed)) >=
+			       (int64_t)(lane->geometry->chunk_count / 2);
 	case TTLOG_CHUNK_OWNED:
 	case TTLOG_CHUNK_COND:
 	case TTLOG_CHUNK_INIT:
