@@ -53,6 +53,12 @@ static void open_watch(void)
 	if (err == -EPERM || err == -ENOENT || err == -ENOSYS)
 		cr_skip("no kernel program: %s", why_not);
 	cr_assert_eq(err, 0, "watch_open: %d, %s", err, why_not);
+	/*
+	 * Until its thread has done something: a fork() in the middle of a thread's birth leaves the
+	 * child with a lock of AddressSanitizer that nobody will ever release.
+	 */
+	watch_remove(watch, -1, 0);
+	watch_settle(watch);
 }
 
 static void close_watch(void)

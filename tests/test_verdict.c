@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Evidence and the verdict that it must give, row by row; and evidence that makes no sense.
+ */
+#include "recorder/verdict.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OWN 100u
+
+static const struct ttlog_bpf_actor self = {.pid = OWN, .tid = 107, .uid = 5, .comm = "worker"};
+static const struct ttlog_bpf_actor main_thread = {.pid = OWN, .tid = OWN, .uid = 5, .comm = "orders"};
+static const struct ttlog_bpf_actor bash = {.pid = 12, .tid = 12, .uid = 7, .comm = "bash"};
+
+#define SENT(says, ...) \
+	{.kind = TTLOG_BPF_SIGNAL, .time_ns = 50, .flags = (says), __VA_ARGS__}
+#define TAKEN(says, ...) \
+	{.kind = TTLOG_BPF_DELIVER, .time_ns = 60, .flags = (says), .target = main_thread, __VA_ARGS__}
+#define DIED(...) \
+	{.kind = TTLOG_BPF_DEATH, .time_ns = 90, .target = main_thread, __VA_ARGS__}
+#define FATAL TTLOG_BPF_FATAL
+#define HANDLED TTLOG_BPF_HANDLED
+#define RECALLS (TTLOG_BPF_HAS_SIGNAL | TTLOG_BPF_FATAL)
+#define NO_STATUS (-1)
+
+struct row {
+	const char *what;
+	struct ttlog_bpf_event event[4];
+	int wait_status; /* NO_STATUS: nobody waited */
+	bool hang_up;
+	struct verdict verdict; /* of `thread` only the tid counts, of `sender` the pid */
+	const char *reason;
+};
+
+static void check_row(const struct row *row)
+{
+	struct evidence evidence = {.hang_up = row->hang_up};
+	const struct verdict *wanted = &row->verdict;
+	struct verdict got;
+	char reason[64];
+
+	for (int i = 0; i < 4 && row->event[i].kind; i++)
+		verdict_note(&evidence, &row->event[i]);
+	if (row->wait_status != NO_STATUS) {
+		evidence.have_wait_status = true;
+		evidence.wait_status = row->wait_status;
+	}
+	memset(&got, 0xa5, sizeof(got));
+	verdict_reach(&evidence, OWN, &got);
+	cr_expect_eq(got.how, wanted->how, "%s: %s", row->what, verdict_how_name(got.how));
+	cr_expect_eq(got.confidence, wanted->confidence, "%s: %s", row->what,
+		     verdict_confidence_name(got.confidence));
+	cr_expect_eq(got.have_exit_code, wanted->have_exit_code, "%s", row->what);
+	cr_expect_eq(got.exit_code, wanted->exit_code, "%s: exit %d", row->what, got.exit_code);
+	cr_expect_eq(got.have_signal, wanted->have_signal, "%s", row->what);
+	cr_expect_eq(got.signal, wanted->signal, "%s: signal %d", row->what, got.signal);
+	cr_expect_eq(got.code, wanted->code, "%s: code %d", row->what, got.code);
+	cr_expect_eq(got.have_fault_address, wanted->have_fault_address, "%s", row->what);
+	cr_expect_eq(got.fault_address, wanted->fault_address, "%s", row->what);
+	cr_expect_eq(got.have_sender, wanted->have_sender, "%s", row->what);
+	cr_expect_eq(got.sender.pid, wanted->sender.pid, "%s: sender %u", row->what, got.sender.pid);
+	cr_expect_eq(got.thread.tid, wanted->thread.tid, "%s: thread %u", row->what, got.thread.tid);
+	cr_expect_eq(got.core_dumped, wanted->core_dumped, "%s", row->what);
+	cr_expect_eq(got.ip, wanted->ip, "%s", row->what);
+	cr_expect_eq(got.sp, wanted->sp, "%s", row->what);
+	cr_expect_eq(got.signal_ns, wanted->signal_ns, "%s: signal at %lu", row->what, got.signal_ns);
+	cr_expect_eq(got.death_ns, wanted->death_ns, "%s: death at %lu", row->what, got.death_ns);
+	verdict_reason(&got, reason, sizeof(reason));
+	cr_expect_str_eq(reason, row->reason, "%s: %s", row->what, reason);
+}
+
+static void check_rows(const struct row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		check_row(&rows[i]);
+}
+
+#define CHECK(rows) check_rows(rows, sizeof(rows) / sizeof((rows)[0]))
+
+/* ---- exits ------------------------------------------------------------------------------------ */
+
+Test(verdict, of_an_exit_is_its_code)
+{
+	const struct row rows[] = {
+		{"exit(0)",
+		 {DIED()}, NO_STATUS, true,
+		 {.how = VERDICT_EXIT, .confidence = VERDICT_HIGH, .have_exit_code = true, .death_ns = 90},
+		 "exit-0"},
+		{"exit(3)",
+		 {DIED(.exit_code = 3 << 8)}, 3 << 8, true,
+		 {.how = VERDICT_EXIT, .confidence = VERDICT_HIGH, .have_exit_code = true, .exit_code = 3,
+		  .death_ns = 90},
+		 "exit-3"},
+		{"exit(-1), known from wait() alone",
+		 {{0}}, 0xff00, true,
+		 {.how = VERDICT_EXIT, .confidence = VERDICT_MEDIUM, .have_exit_code = true,
+		  .exit_code = 255},
+		 "exit-255"},
+		{"a fatal signal that came too late",
+		 {SENT(FATAL, .signal = SIGKILL, .sender = bash),
+		  DIED(.exit_code = 1 << 8)}, NO_STATUS, true,
+		 {.how = VERDICT_EXIT, .confidence = VERDICT_HIGH, .have_exit_code = true, .exit_code = 1,
+		  .death_ns = 90},
+		 "exit-1"},
+		{"the kernel and wait() contradict each other",
+		 {DIED()}, 1 << 8, true,
+		 {.how = VERDICT_EXIT, .confidence = VERDICT_LOW, .have_exit_code = true, .death_ns = 90},
+		 "exit-0"},
+	};
+
+	CHECK(rows);
+}
+
+/* ---- signals ---------------------------------------------------------------------------------- */
+
+Test(verdict, of_a_signal_names_its_sender)
+{
+	const struct row rows[] = {
+		{"kill -9 by bash",
+		 {SENT(FATAL, .signal = SIGKILL, .sender = bash),
+		  DIED(.exit_code = SIGKILL, .signal = SIGKILL, .flags = RECALLS, .sender = bash,
+		      .signal_time_ns = 50)}, SIGKILL, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
+		  .signal = SIGKILL, .have_sender = true, .sender = bash, .signal_ns = 50, .death_ns = 90},
+		 "sigkill"},
+		{"the SIGNAL was lost",
+		 {DIED(.exit_code = SIGTERM, .signal = SIGTERM, .flags = RECALLS,
+		 .sender = bash, .signal_time_ns = 51)}, NO_STATUS, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
+		  .signal = SIGTERM, .have_sender = true, .sender = bash, .signal_ns = 51, .death_ns = 90},
+		 "sigterm"},
+		{"the DEATH was lost",
+		 {SENT(FATAL, .signal = SIGTERM, .sender = bash)}, SIGTERM, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
+		  .signal = SIGTERM, .have_sender = true, .sender = bash, .signal_ns = 50},
+		 "sigterm"},
+		{"both are lost",
+		 {{0}}, SIGTERM, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_MEDIUM, .have_signal = true,
+		  .signal = SIGTERM},
+		 "sigterm"},
+		{"another one was seen",
+		 {SENT(FATAL, .signal = SIGKILL, .sender = bash),
+		  DIED(.exit_code = SIGTERM)}, NO_STATUS, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_MEDIUM, .have_signal = true,
+		  .signal = SIGTERM, .death_ns = 90},
+		 "sigterm"},
+		{"one that a handler took",
+		 {SENT(HANDLED, .signal = SIGTERM, .sender = bash),
+		  DIED(.exit_code = SIGTERM)}, NO_STATUS, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_MEDIUM, .have_signal = true,
+		  .signal = SIGTERM, .death_ns = 90},
+		 "sigterm"},
+		{"blocked, then taken, the DEATH lost",
+		 {SENT(0, .signal = SIGTERM, .sender = bash),
+		  TAKEN(FATAL | TTLOG_BPF_REGISTERS, .signal = SIGTERM, .ip = 4, .sp = 5)},
+		 SIGTERM, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
+		  .signal = SIGTERM, .have_sender = true, .sender = bash, .ip = 4, .sp = 5, .signal_ns = 60},
+		 "sigterm"},
+		{"the kernel itself, while bash ran",
+		 {SENT(FATAL | TTLOG_BPF_INFO_KERNEL, .signal = SIGALRM, .sender = bash),
+		  DIED(.exit_code = SIGALRM)},
+		 NO_STATUS, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
+		  .signal = SIGALRM, .code = SI_KERNEL, .signal_ns = 50, .death_ns = 90},
+		 "sigalrm"},
+		{"a POSIX timer, while bash ran",
+		 {SENT(FATAL, .signal = SIGRTMIN, .code = SI_TIMER,
+		 .sender = bash), DIED(.exit_code = SIGRTMIN)}, NO_STATUS, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
+		  .signal = SIGRTMIN, .code = SI_TIMER, .signal_ns = 50, .death_ns = 90},
+		 "sig34"},
+		{"SIGPIPE, its own doing",
+		 {SENT(FATAL | TTLOG_BPF_INFO_NONE, .signal = SIGPIPE, .sender = self),
+		  DIED(.exit_code = SIGPIPE)},
+		 NO_STATUS, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
+		  .signal = SIGPIPE, .have_sender = true, .sender = self, .thread = self,
+		  .signal_ns = 50, .death_ns = 90},
+		 "sigpipe"},
+		{"SIGSEGV sent by bash is no fault",
+		 {SENT(FATAL, .signal = SIGSEGV, .sender = bash),
+		  DIED(.exit_code = SIGSEGV | 0x80)}, NO_STATUS, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
+		  .signal = SIGSEGV, .have_sender = true, .sender = bash, .core_dumped = true,
+		  .signal_ns = 50, .death_ns = 90},
+		 "sigsegv"},
+		{"SIGABRT sent by bash is no abort",
+		 {SENT(FATAL, .signal = SIGABRT, .sender = bash),
+		  DIED(.exit_code = SIGABRT)}, NO_STATUS, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
+		  .signal = SIGABRT, .have_sender = true, .sender = bash, .signal_ns = 50, .death_ns = 90},
+		 "sigabrt"},
+	};
+
+	CHECK(rows);
+}
+
+/* ---- faults and aborts ------------------------------------------------------------------------ */
+
+Test(verdict, of_a_fault_says_where)
+{
+	const uint32_t full = TTLOG_BPF_FATAL | TTLOG_BPF_REGISTERS;
+	const struct row rows[] = {
+		{"a null pointer",
+		 {SENT(full, .signal = SIGSEGV, .code = SEGV_MAPERR, .fault_address = 16,
+		 .ip = 1, .sp = 2, .sender = self, .target = self),
+		  DIED(.exit_code = SIGSEGV)}, NO_STATUS, true,
+		 {.how = VERDICT_FAULT, .confidence = VERDICT_HIGH, .have_signal = true,
+		  .signal = SIGSEGV, .code = SEGV_MAPERR, .have_fault_address = true, .fault_address = 16,
+		  .ip = 1, .sp = 2, .thread = self, .signal_ns = 50, .death_ns = 90},
+		 "sigsegv"},
+		{"the address zero is one",
+		 {SENT(FATAL, .signal = SIGSEGV, .code = SEGV_MAPERR, .sender = self),
+		  DIED(.exit_code = SIGSEGV)}, NO_STATUS, true,
+		 {.how = VERDICT_FAULT, .confidence = VERDICT_HIGH, .have_signal = true,
+		  .signal = SIGSEGV, .code = SEGV_MAPERR, .have_fault_address = true, .thread = self,
+		  .signal_ns = 50, .death_ns = 90},
+		 "sigsegv"},
+		{"an address that the CPU does not tell",
+		 {SENT(FATAL, .signal = SIGSEGV, .code = SI_KERNEL,
+		 .sender = self), DIED(.exit_code = SIGSEGV)}, NO_STATUS, true,
+		 {.how = VERDICT_FAULT, .confidence = VERDICT_HIGH, .have_signal = true,
+		  .signal = SIGSEGV, .code = SI_KERNEL, .thread = self, .signal_ns = 50, .death_ns = 90},
+		 "sigsegv"},
+		{"a division by zero, the SIGNAL lost",
+		 {DIED(.exit_code = SIGFPE | 0x80, .signal = SIGFPE,
+		 .code = FPE_INTDIV, .fault_address = 77, .ip = 77, .sp = 3, .flags = RECALLS |
+		 TTLOG_BPF_REGISTERS, .sender = self, .signal_time_ns = 55)}, NO_STATUS, true,
+		 {.how = VERDICT_FAULT, .confidence = VERDICT_HIGH, .have_signal = true, .signal = SIGFPE,
+		  .code = FPE_INTDIV, .have_fault_address = true, .fault_address = 77, .ip = 77, .sp = 3,
+		  .thread = self, .core_dumped = true, .signal_ns = 55, .death_ns = 90},
+		 "sigfpe"},
+		{"SIGKILL while the core was dumped",
+		 {SENT(FATAL, .signal = SIGBUS, .code = BUS_ADRERR,
+		 .fault_address = 9, .sender = self), SENT(FATAL, .signal = SIGKILL, .sender = bash),
+		  DIED(.exit_code = SIGBUS)}, NO_STATUS, true,
+		 {.how = VERDICT_FAULT, .confidence = VERDICT_HIGH, .have_signal = true, .signal = SIGBUS,
+		  .code = BUS_ADRERR, .have_fault_address = true, .fault_address = 9, .thread = self,
+		  .signal_ns = 50, .death_ns = 90},
+		 "sigbus"},
+		{"gone after a fault, nothing else known",
+		 {SENT(FATAL, .signal = SIGILL, .code = ILL_ILLOPN,
+		 .fault_address = 8, .sender = self)}, NO_STATUS, true,
+		 {.how = VERDICT_FAULT, .confidence = VERDICT_LOW, .have_signal = true, .signal = SIGILL,
+		  .code = ILL_ILLOPN, .have_fault_address = true, .fault_address = 8, .thread = self,
+		  .signal_ns = 50},
+		 "sigill"},
+		{"seccomp is no fault",
+		 {SENT(FATAL, .signal = SIGSYS, .code = 1, .sender = self),
+		  DIED(.exit_code = SIGSYS)}, NO_STATUS, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true, .signal = SIGSYS,
+		  .code = 1, .thread = self, .signal_ns = 50, .death_ns = 90},
+		 "sigsys"},
+	};
+
+	CHECK(rows);
+}
+
+Test(verdict, of_an_abort_names_the_thread)
+{
+	const struct row rows[] = {
+		{"abort()",
+		 {SENT(FATAL, .signal = SIGABRT, .code = SI_TKILL, .sender = self),
+		  DIED(.exit_code = SIGABRT)}, NO_STATUS, true,
+		 {.how = VERDICT_ABORT, .confidence = VERDICT_HIGH, .have_signal = true, .signal = SIGABRT,
+		  .code = SI_TKILL, .have_sender = true, .sender = self, .thread = self, .signal_ns = 50,
+		  .death_ns = 90},
+		 "abort"},
+		{"SIGABRT, known from wait() alone",
+		 {{0}}, SIGABRT | 0x80, true,
+		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_MEDIUM, .have_signal = true,
+		  .signal = SIGABRT, .core_dumped = true},
+		 "sigabrt"},
+	};
+
+	CHECK(rows);
+}
+
+/* ---- everything else -------------------------------------------------------------------------- */
+
+Test(verdict, says_what_it_does_not_know)
+{
+	const struct row rows[] = {
+		{"nothing happened",
+		 {{0}}, NO_STATUS, false,
+		 {.how = VERDICT_ALIVE, .confidence = VERDICT_HIGH}, "snapshot"},
+		{"a snapshot after a handled signal",
+		 {SENT(HANDLED, .signal = SIGSEGV)},
+		 NO_STATUS, false,
+		 {.how = VERDICT_ALIVE, .confidence = VERDICT_HIGH}, "snapshot"},
+		{"a snapshot while it dies",
+		 {SENT(FATAL, .signal = SIGSEGV)}, NO_STATUS, false,
+		 {.how = VERDICT_ALIVE, .confidence = VERDICT_LOW}, "snapshot"},
+		{"gone",
+		 {{0}}, NO_STATUS, true,
+		 {.how = VERDICT_UNKNOWN, .confidence = VERDICT_LOW}, "unknown"},
+		{"gone after a handled signal",
+		 {SENT(HANDLED, .signal = SIGSEGV)},
+		 NO_STATUS, true,
+		 {.how = VERDICT_UNKNOWN, .confidence = VERDICT_LOW}, "unknown"},
+		{"stopped is not dead",
+		 {{0}}, SIGSTOP << 8 | 0x7f, true,
+		 {.how = VERDICT_UNKNOWN, .confidence = VERDICT_LOW}, "unknown"},
+		{"exec",
+		 {{.kind = TTLOG_BPF_EXEC, .time_ns = 70, .target = main_thread}}, NO_STATUS, false,
+		 {.how = VERDICT_EXEC, .confidence = VERDICT_HIGH, .death_ns = 70}, "exec"},
+		{"what another program died of after the exec",
+		 {{.kind = TTLOG_BPF_EXEC, .time_ns = 70},
+		  SENT(FATAL, .signal = SIGKILL, .sender = bash), DIED(.exit_code = SIGKILL)}, SIGKILL, true,
+		 {.how = VERDICT_EXEC, .confidence = VERDICT_HIGH, .death_ns = 70}, "exec"},
+		{"a kind from the future",
+		 {{.kind = 77, .signal = 9, .flags = ~0u}}, NO_STATUS, true,
+		 {.how = VERDICT_UNKNOWN, .confidence = VERDICT_LOW}, "unknown"},
+	};
+
+	CHECK(rows);
+}
+
+Test(verdict, keeps_the_newest_evidence_and_counts_the_rest)
+{
+	struct evidence evidence = {0};
+	struct ttlog_bpf_event event = {.kind = TTLOG_BPF_SIGNAL, .flags = TTLOG_BPF_HANDLED};
+
+	for (int i = 0; i < 1000; i++) {
+		event.time_ns = (uint64_t)i;
+		verdict_note(&evidence, &event);
+	}
+	cr_assert_eq(evidence.count, VERDICT_EVIDENCE_MAX);
+	cr_assert_eq(evidence.forgotten, 1000 - VERDICT_EVIDENCE_MAX);
+	for (unsigned int i = 0; i < VERDICT_EVIDENCE_MAX; i++)
+		cr_assert_eq(evidence.event[i].time_ns, 1000 - VERDICT_EVIDENCE_MAX + i);
+}
+
+Test(verdict, takes_the_process_from_the_death_if_nobody_says_it)
+{
+	const struct ttlog_bpf_event event =
+		DIED(.exit_code = SIGABRT, .signal = SIGABRT, .flags = RECALLS, .code = SI_TKILL,
+		     .sender = self);
+	struct evidence evidence = {0};
+	struct verdict verdict;
+
+	verdict_note(&evidence, &event);
+	verdict_reach(&evidence, 0, &verdict);
+	cr_assert_eq(verdict.how, VERDICT_ABORT);
+}
+
+/* ---- garbage ---------------------------------------------------------------------------------- */
+
+static void fill(void *bytes, size_t count, unsigned int *seed)
+{
+	for (size_t i = 0; i < count; i++)
+		((unsigned char *)bytes)[i] = (unsigned char)rand_r(seed);
+}
+
+static void check_sane(const struct evidence *evidence)
+{
+	struct verdict verdict;
+	char reason[64], name[64];
+
+	verdict_reach(evidence, OWN, &verdict);
+	cr_assert_leq(verdict.how, VERDICT_ALIVE);
+	cr_assert_leq(verdict.confidence, VERDICT_HIGH);
+	cr_assert(verdict.exit_code >= 0 && verdict.exit_code <= 255);
+	verdict_reason(&verdict, reason, sizeof(reason));
+	cr_assert_gt(strlen(reason), 0);
+	cr_assert_lt(strlen(reason), sizeof(reason));
+	cr_assert_not_null(verdict_signal_name(verdict.signal, name, sizeof(name)));
+	(void)verdict_code_name(verdict.signal, verdict.code);
+}
+
+Test(verdict, of_garbage_is_some_verdict)
+{
+	static struct evidence evidence;
+	unsigned int seed = 1;
+
+	for (int round = 0; round < 20000; round++) {
+		fill(&evidence.event, sizeof(evidence.event), &seed);
+		for (unsigned int i = 0; i < VERDICT_EVIDENCE_MAX; i++) {
+			evidence.event[i].kind %= 6;
+			if (rand_r(&seed) % 2)
+				evidence.event[i].signal = rand_r(&seed) % 70 - 2;
+			if (rand_r(&seed) % 2)
+				evidence.event[i].exit_code = rand_r(&seed) % 256;
+		}
+		evidence.count = round % 3 ? (unsigned int)round % 40 : (unsigned int)rand_r(&seed);
+		evidence.have_wait_status = rand_r(&seed) % 2;
+		evidence.wait_status = rand_r(&seed) * (rand_r(&seed) % 2 ? 1 : -1);
+		evidence.hang_up = rand_r(&seed) % 2;
+		check_sane(&evidence);
+		verdict_note(&evidence, &(struct ttlog_bpf_event){.kind = TTLOG_BPF_DEATH});
+		cr_assert_leq(evidence.count, VERDICT_EVIDENCE_MAX);
+	}
+}
+
+/* ---- words ------------------------------------------------------------------------------------ */
+
+Test(verdict, knows_the_names)
+{
+	static const struct {
+		int signal, code;
+		const char *signal_name, *code_name;
+	} rows[] = {
+		{SIGSEGV, SEGV_MAPERR, "SIGSEGV", "SEGV_MAPERR"},
+		{SIGSEGV, SEGV_ACCERR, "SIGSEGV", "SEGV_ACCERR"},
+		{SIGBUS, BUS_ADRERR, "SIGBUS", "BUS_ADRERR"},
+		{SIGFPE, FPE_INTDIV, "SIGFPE", "FPE_INTDIV"},
+		{SIGILL, ILL_ILLOPN, "SIGILL", "ILL_ILLOPN"},
+		{SIGTRAP, TRAP_BRKPT, "SIGTRAP", "TRAP_BRKPT"},
+		{SIGSYS, 1, "SIGSYS", "SYS_SECCOMP"},
+		{SIGKILL, SI_USER, "SIGKILL", "SI_USER"},
+		{SIGABRT, SI_TKILL, "SIGABRT", "SI_TKILL"},
+		{SIGSEGV, SI_KERNEL, "SIGSEGV", "SI_KERNEL"},
+		{SIGTERM, SI_QUEUE, "SIGTERM", "SI_QUEUE"},
+		{64, SI_TIMER, "SIG64", "SI_TIMER"},
+		{SIGSEGV, 12345, "SIGSEGV", NULL},
+		{SIGSEGV, INT32_MAX, "SIGSEGV", NULL},
+		{SIGSEGV, INT32_MIN, "SIGSEGV", NULL},
+		{SIGKILL, 1, "SIGKILL", NULL},
+		{0, 1, "SIG0", NULL},
+		{32, 1, "SIG32", NULL},
+		{-1, 1, "SIG-1", NULL},
+		{INT32_MIN, 1, "SIG-2147483648", NULL},
+	};
+	char name[32];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *code = verdict_code_name(rows[i].signal, rows[i].code);
+
+		cr_expect_str_eq(verdict_signal_name(rows[i].signal, name, sizeof(name)),
+				 rows[i].signal_name);
+		if (rows[i].code_name)
+			cr_expect(code && !strcmp(code, rows[i].code_name), "%s", rows[i].code_name);
+		else
+			cr_expect_null(code);
+	}
+	for (int signal = 1; signal < 32; signal++)
+		cr_expect(!strncmp(verdict_signal_name(signal, name, sizeof(name)), "SIG", 3) &&
+				  (name[3] < '0' || name[3] > '9'), "signal %d has a name", signal);
+	cr_expect_str_eq(verdict_signal_name(SIGSEGV, name, 0), "");
+	cr_expect_str_eq(verdict_signal_name(SIGSEGV, name, 4), "SIG");
+}
