@@ -48,6 +48,17 @@ static inline void kv_count_begin(struct kv_count *count)
 	atomic_store_explicit(&count->tid, (uint32_t)gettid(), memory_order_relaxed);
 }
 
+/*
+ * Records an event and then counts it, where another process can see it. n numbers the events of
+ * the thread, so that a missing one shows as a gap.
+ */
+#define RECORD(level, count, message, ...)                                                             \
+	do {                                                                                           \
+		const uint64_t n = kv_count_load(count) + 1;                                           \
+		ttlog_##level(message, "n", n, __VA_ARGS__);                                           \
+		kv_count_store(count, n);                                                              \
+	} while (0)
+
 /* Maps the file, made anew for the one who writes it. NULL with errno set. */
 static inline struct kv_counts *kv_counts_map(const char *path, bool make)
 {

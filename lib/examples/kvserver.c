@@ -5,8 +5,8 @@
  *     kvserver [--port N] [--port-file FILE] [--workers N] [--count-file FILE]
  *
  * Lines over TCP on 127.0.0.1: SET key value, GET key, DEL key, INCR key, RESTORE key length value,
- * STATS, SHUTDOWN. Each worker thread has an epoll of its own and the listening socket in it. Every
- * request is recorded twice: at debug when it came, so that the one that kills us is in the dump, and
+ * STATS, SHUTDOWN. Each worker thread has an epoll and a listening socket of its own, and the kernel
+ * spreads the connections over them (SO_REUSEPORT). Every request is recorded twice: at debug when it came, so that the one that kills us is in the dump, and
  * at info when it was answered.
  *
  * It has two faults, found in the field and left in: `make demo` uses them.
@@ -32,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kvcount.h"
+#include "kvcount.h" /* RECORD(level, count, ...) is ttlog_level(...), and counts it */
 #include "kvtable.h"
 
 #define LINE_BYTES_MAX 1024
@@ -49,7 +49,7 @@ struct connection {
 
 struct worker {
 	pthread_t thread;
-	int epoll;
+	int epoll, listener;
 	int index;
 	struct connection connections; /* head of a ring */
 	struct kv_count *count;	       /* where this thread counts what it recorded */
@@ -61,27 +61,16 @@ struct request {
 	size_t bytes;
 };
 
-static int listener = -1, stop_event = -1;
+static int stop_event = -1;
 static atomic_uint_fast64_t request_count, connection_count;
 static struct kv_counts *counts, private_counts;
 
-/*
- * Records an event and then counts it, where another process can see both. n numbers the events of
- * the thread, so that a missing one shows as a gap.
- */
-#define RECORD(level, count, message, ...)                                                             \
-	do {                                                                                           \
-		const uint64_t n = kv_count_load(count) + 1;                                           \
-		ttlog_##level(message, "n", n, __VA_ARGS__);                                           \
-		kv_count_store(count, n);                                                              \
-	} while (0)
-
-static double now_us(void)
+static uint64_t now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* ---- the commands: each writes its reply and returns a status --------------------------------- */
@@ -213,7 +202,7 @@ static void request_serve(struct worker *worker, struct connection *connection, 
 {
 	struct request request = {.id = ++request_count};
 	const struct command *command;
-	const double start_us = now_us();
+	const uint64_t start_ns = now_ns();
 	char reply[REPLY_BYTES_MAX];
 	const char *why;
 	int status;
@@ -232,8 +221,8 @@ static void request_serve(struct worker *worker, struct connection *connection, 
 			RECORD(error, worker->count, "Table full", "request_id", request.id, "key",
 			       request.key, "keys", table_keys);
 		RECORD(info, worker->count, "Request served", "request_id", request.id, "op",
-		       request.op, "key", request.key, "status", status, "duration_us",
-		       now_us() - start_us);
+		       request.op, "key", request.key, "status", status, "duration_ns",
+		       now_ns() - start_ns);
 	}
 	length = strlen(reply);
 	reply[length++] = '\n';
@@ -258,14 +247,12 @@ static void connection_close(struct worker *worker, struct connection *connectio
 
 static void connection_accept(struct worker *worker)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), one = 1;
+	int fd = accept4(worker->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), one = 1;
 	struct connection *connection;
 	struct epoll_event event = {.events = EPOLLIN};
 
 	if (fd < 0) {
-		/* EAGAIN: another worker was faster. */
-		if (errno != EAGAIN && errno != ECONNABORTED)
-			RECORD(error, worker->count, "Accept failed", "errno", errno);
+		RECORD(warn, worker->count, "Accept failed", "errno", errno);
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -281,8 +268,7 @@ static void connection_accept(struct worker *worker)
 	connection->id = ++connection_count;
 	connection->prev = &worker->connections;
 	connection->next = worker->connections.next;
-	connection->next->prev = connection;
-	worker->connections.next = connection;
+	connection->next->prev = worker->connections.next = connection;
 	RECORD(debug, worker->count, "Connection accepted", "connection", connection->id, "fd", fd);
 }
 
@@ -335,7 +321,7 @@ static void *worker_run(void *argument)
 		for (int i = 0; i < ready; i++) {
 			if (events[i].data.ptr == &stop_event)
 				running = false;
-			else if (events[i].data.ptr == &listener)
+			else if (events[i].data.ptr == &worker->listener)
 				connection_accept(worker);
 			else
 				connection_read(worker, events[i].data.ptr);
@@ -345,43 +331,61 @@ static void *worker_run(void *argument)
 		connection_close(worker, worker->connections.next, "shutdown");
 	RECORD(info, worker->count, "Worker stopped", "worker", worker->index);
 	close(worker->epoll);
+	close(worker->listener);
 	return NULL;
 }
 
-static int worker_start(struct worker *worker, int index)
+/* *port 0 takes a free one and says which; workers after the first share it. */
+static int listener_open(uint16_t *port)
 {
-	struct epoll_event listen_event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = &listener};
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(*port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1, error;
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) < 0 ||
+	    bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, 128) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
+		error = -errno;
+		close(fd);
+		return error;
+	}
+	*port = ntohs(address.sin_port);
+	return fd;
+}
+
+static int worker_start(struct worker *worker, int index, uint16_t *port)
+{
+	struct epoll_event arrival = {.events = EPOLLIN, .data.ptr = &worker->listener};
 	struct epoll_event stop = {.events = EPOLLIN, .data.ptr = &stop_event};
+	int error;
 
 	worker->index = index;
 	worker->count = &counts->thread[1 + index];
 	worker->connections.prev = worker->connections.next = &worker->connections;
+	worker->listener = listener_open(port);
+	if (worker->listener < 0)
+		return worker->listener;
 	worker->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (worker->epoll < 0 ||
-	    epoll_ctl(worker->epoll, EPOLL_CTL_ADD, listener, &listen_event) < 0 ||
+	    epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->listener, &arrival) < 0 ||
 	    epoll_ctl(worker->epoll, EPOLL_CTL_ADD, stop_event, &stop) < 0)
-		return -errno;
-	return -pthread_create(&worker->thread, NULL, worker_run, worker);
+		error = -errno;
+	else
+		error = -pthread_create(&worker->thread, NULL, worker_run, worker);
+	if (error) {
+		close(worker->listener);
+		if (worker->epoll >= 0)
+			close(worker->epoll);
+	}
+	return error;
 }
 
 /* ---- start and end ---------------------------------------------------------------------------- */
-
-static int listener_open(uint16_t port, uint16_t *ret_port)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_port = htons(port),
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof(address);
-	int one = 1;
-
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    bind(listener, (struct sockaddr *)&address, length) < 0 || listen(listener, 128) < 0 ||
-	    getsockname(listener, (struct sockaddr *)&address, &length) < 0)
-		return -errno;
-	*ret_port = ntohs(address.sin_port);
-	return 0;
-}
 
 /* One line, "port pid", in one write: the file may be a FIFO that somebody waits at. */
 static int port_tell(const char *path, uint16_t port)
@@ -442,31 +446,28 @@ static int serve(const struct options *options)
 {
 	struct worker workers[KV_THREADS_MAX] = {0};
 	struct kv_count *count = &counts->thread[0];
-	uint16_t port = 0;
-	int started = 0, result = listener_open(options->port, &port);
+	uint16_t port = options->port;
+	int started = 0, result = 0;
 
-	if (result < 0)
-		goto out;
-	RECORD(info, count, "Service starts", "port", port, "workers", options->workers);
+	RECORD(info, count, "Service starts", "workers", options->workers);
 	while (result == 0 && started < options->workers) {
-		result = worker_start(&workers[started], started);
+		result = worker_start(&workers[started], started, &port);
 		if (result == 0)
 			started++;
 	}
 	if (result == 0 && options->port_file)
 		result = port_tell(options->port_file, port);
-	if (result < 0)
+	if (result < 0) {
 		eventfd_write(stop_event, 1);
-	else
+	} else {
+		RECORD(info, count, "Service listens", "port", port);
 		printf("kvserver: pid %d listens on 127.0.0.1:%u\n", (int)getpid(), port);
-	fflush(stdout);
+		fflush(stdout);
+	}
 	for (int i = 0; i < started; i++)
 		pthread_join(workers[i].thread, NULL);
 	RECORD(info, count, "Service stops", "requests", request_count, "connections",
 	       connection_count, "result", result);
-out:
-	if (listener >= 0)
-		close(listener);
 	return result;
 }
 
