@@ -35,7 +35,7 @@ static const char *parse_length(const char *at, const char *end, unsigned int *r
 		*ret_length = end - at > 1 && at[1] == 'h' ? 1 : 2;
 		return at + (*ret_length == 1 ? 2 : 1);
 	}
-	if (at < end && strchr("ljztqL", *at)) {
+	if (at < end && *at && strchr("ljztqL", *at)) {
 		*ret_length = 8;
 		return at + (*at == 'l' && end - at > 1 && at[1] == 'l' ? 2 : 1);
 	}
