@@ -169,7 +169,7 @@ die_by_sigkill() {
 	start
 	unset TTLOG_BUFFER_SIZE
 	exec 4< <("$examples/kvload" --port "$port" --connections 8 --requests 100000000 --mark $requests 2>&1)
-	read -r -t $patience -u 4 mark || fail "the load does not get on"
+	read -r -t $patience -u 4 _ || fail "the load does not get on"
 	kill -KILL "$server_pid"
 	sed 's/^/  /' <&4
 	exec 4<&-
