@@ -373,31 +373,53 @@ static void settle(struct ttlog_thread *thread)
 	}
 }
 
-/* The thread gives its chunk back. */
-static void release_chunk(struct ttlog_thread *thread)
+/* A chunk that was a thread's, full or not, still OWNED. */
+struct held {
+	struct tenure tenure; /* chunk NULL: there is none */
+	uint32_t lane;
+	uint32_t count;
+	uint64_t last;
+};
+
+/* The writer has no chunk from here on: a handler that records finds no room. */
+static struct held detach(struct ttlog_thread *thread)
 {
 	struct ttlog_writer *hot = &thread->hot;
-	struct lane lane;
-	struct tenure tenure = {(struct ttlog_chunk *)(void *)hot->chunk, thread->chunk_index,
-				thread->generation};
+	struct held held = {
+		.tenure = {(struct ttlog_chunk *)(void *)hot->chunk, thread->chunk_index,
+			   thread->generation},
+		.lane = thread->lane,
+		.count = (uint32_t)(hot->position >> 32),
+		.last = hot->last_ticks,
+	};
 
-	if (!hot->chunk)
-		return;
-	lane = lane_of(thread->lane);
-	/* A handler that records from here on finds no chunk and no room. */
 	hot->limit = 0;
 	hot->chunk = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
-	retire(&lane, &tenure, (uint32_t)(hot->position >> 32), hot->last_ticks);
 	hot->position = 0;
+	return held;
+}
+
+static void give_back(struct held *held)
+{
+	struct lane lane;
+
+	if (!held->tenure.chunk)
+		return;
+	lane = lane_of(held->lane);
+	retire(&lane, &held->tenure, held->count, held->last);
+	held->tenure.chunk = NULL;
 }
 
 void ttlog_ring_leave(struct ttlog_thread *thread)
 {
+	struct held held;
+
 	thread->hot.busy = 1;
 	atomic_signal_fence(memory_order_seq_cst);
 	settle(thread);
-	release_chunk(thread);
+	held = detach(thread);
+	give_back(&held);
 	atomic_signal_fence(memory_order_seq_cst);
 	thread->hot.busy = 0;
 }
@@ -428,35 +450,38 @@ static void count_truncated(uint32_t lane_id, const struct ttlog_encoding *encod
 }
 
 /* The next chunk of the thread: afterlife when frozen, boot while there is some, else main. */
-static bool next_chunk(struct ttlog_thread *thread)
+static enum take_result take_next(const struct ttlog_thread *thread, uint32_t *ret_lane,
+				  struct tenure *ret_tenure)
 {
 	struct ttlog_life *life = ttlog_life();
+	/* 1. */
+	uint32_t freeze_word = ttlog_freeze_word();
+	enum take_result result;
+
+	if (is_frozen(freeze_word)) {
+		*ret_lane = TTLOG_LANE_AFTERLIFE;
+		return take(TTLOG_LANE_AFTERLIFE, thread, ANY_RETIRED, freeze_word, ret_tenure);
+	}
+	if (!atomic_load_explicit(&life->boot_full, memory_order_relaxed)) {
+		*ret_lane = TTLOG_LANE_BOOT;
+		result = take(TTLOG_LANE_BOOT, thread, ONLY_FREE, freeze_word, ret_tenure);
+		if (result != TAKE_NONE)
+			return result;
+		atomic_store_explicit(&life->boot_full, 1, memory_order_relaxed);
+	}
+	*ret_lane = TTLOG_LANE_MAIN;
+	return take(TTLOG_LANE_MAIN, thread, NOT_YOUNG, freeze_word, ret_tenure);
+}
+
+static bool next_chunk(struct ttlog_thread *thread)
+{
 	struct ttlog_writer *hot = &thread->hot;
 	struct tenure tenure;
 	enum take_result result;
 	uint32_t lane;
 
-	release_chunk(thread);
 	do {
-		/* 1. */
-		uint32_t freeze_word = ttlog_freeze_word();
-
-		result = TAKE_NONE;
-		lane = TTLOG_LANE_AFTERLIFE;
-		if (is_frozen(freeze_word)) {
-			result = take(lane, thread, ANY_RETIRED, freeze_word, &tenure);
-			break;
-		}
-		if (!atomic_load_explicit(&life->boot_full, memory_order_relaxed)) {
-			lane = TTLOG_LANE_BOOT;
-			result = take(lane, thread, ONLY_FREE, freeze_word, &tenure);
-			if (result == TAKE_NONE)
-				atomic_store_explicit(&life->boot_full, 1, memory_order_relaxed);
-		}
-		if (result == TAKE_NONE) {
-			lane = TTLOG_LANE_MAIN;
-			result = take(lane, thread, NOT_YOUNG, freeze_word, &tenure);
-		}
+		result = take_next(thread, &lane, &tenure);
 	} while (result == TAKE_FROZEN);
 	if (result != TAKE_DONE)
 		return false;
@@ -471,25 +496,37 @@ static bool next_chunk(struct ttlog_thread *thread)
 	return true;
 }
 
-/* Into the thread's own chunk. The caller has set busy, and ends it. */
+/*
+ * Into the thread's own chunk. The caller has set busy, and ends it. The full chunk is given back only
+ * when the next one has an event: whenever the thread is stopped, for however long, its newest events
+ * are in a chunk that nobody else takes. Unless there is no other chunk to be had.
+ */
 static bool record_in_chunk(struct ttlog_thread *thread, const struct ttlog_site *site,
 			    const struct ttlog_value *values)
 {
 	uint32_t room = TTLOG_CHUNK_ROOM(ttlog_place_.geometry.lane[TTLOG_LANE_MAIN].chunk_bytes);
 	struct ttlog_writer *hot = &thread->hot;
+	struct held full = {.tenure = {.chunk = NULL}};
 	struct ttlog_encoding encoding;
 	uint32_t end;
 
 	ttlog_encoding_plan(site, values, room, &encoding);
 	end = hot->chunk ? ttlog_place_.geometry.lane[thread->lane].chunk_bytes - 8 : 0;
 	/* 2. */
-	if ((uint32_t)hot->position + encoding.size > end && !next_chunk(thread))
-		return false;
+	if ((uint32_t)hot->position + encoding.size > end) {
+		full = detach(thread);
+		if (!next_chunk(thread)) {
+			give_back(&full);
+			if (!next_chunk(thread))
+				return false;
+		}
+	}
 	hot->last_ticks = write_event((struct ttlog_chunk *)(void *)hot->chunk, (uint32_t)hot->position,
 				      site, values, &encoding);
 	atomic_signal_fence(memory_order_seq_cst);
 	/* 5. */
 	hot->position += UINT64_C(1) << 32 | encoding.size;
+	give_back(&full);
 	count_truncated(thread->lane, &encoding);
 	return true;
 }
