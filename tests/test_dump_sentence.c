@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* test_dump_sentence.c - each verdict in words. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "recorder/dump_writer.h"
+
+#define SELF {.pid = 70, .tid = 77, .uid = 1000, .comm = "worker-3"}
+#define BASH {.pid = 12, .tid = 12, .uid = 0, .comm = "bash"}
+
+static const struct {
+	const char *wanted;
+	struct verdict verdict;
+} table[] = {
+	{"alive: a snapshot", {.how = VERDICT_ALIVE}},
+	{"exited cleanly (status 0)", {.how = VERDICT_EXIT, .have_exit_code = true}},
+	{"exited with status 3", {.how = VERDICT_EXIT, .have_exit_code = true, .exit_code = 3}},
+	{"exited with a status that is not known", {.how = VERDICT_EXIT}},
+	{"segmentation fault: SIGSEGV (SEGV_MAPERR) at address 0x0 in thread worker-3 (tid 77)",
+	 {.how = VERDICT_FAULT, .have_signal = true, .signal = 11, .code = 1,
+	  .have_fault_address = true, .thread = SELF}},
+	{"bus error: SIGBUS (BUS_ADRERR) at address 0xffffffffffffffff, core dumped",
+	 {.how = VERDICT_FAULT, .have_signal = true, .signal = 7, .code = 2,
+	  .have_fault_address = true, .fault_address = UINT64_MAX, .core_dumped = true}},
+	{"illegal instruction: SIGILL", {.how = VERDICT_FAULT, .have_signal = true, .signal = 4,
+					  .code = 4711}},
+	{"aborted: SIGABRT raised by itself in thread worker-3 (tid 77)",
+	 {.how = VERDICT_ABORT, .have_signal = true, .signal = 6, .code = -6, .thread = SELF}},
+	{"killed by SIGKILL from bash (pid 12, uid 0)",
+	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 9, .have_sender = true,
+	  .sender = BASH}},
+	{"terminated by SIGTERM from bash (pid 12, uid 0)",
+	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 15, .have_sender = true,
+	  .sender = BASH}},
+	{"terminated by SIGTERM that it sent to itself in thread worker-3 (tid 77)",
+	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 15, .have_sender = true,
+	  .sender = SELF, .thread = SELF}},
+	{"killed by SIGKILL, sent by nobody that is known",
+	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 9}},
+	{"replaced by another program (exec)", {.how = VERDICT_EXEC}},
+	{"how it died is not known", {.how = VERDICT_UNKNOWN}},
+	{"how it died is not known, but SIGSEGV was seen",
+	 {.how = VERDICT_UNKNOWN, .have_signal = true, .signal = 11}},
+};
+
+Test(dump_sentence, says_what_is_known_and_no_more)
+{
+	char sentence[256];
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		dump_sentence(&table[i].verdict, sentence, sizeof(sentence));
+		cr_expect_str_eq(sentence, table[i].wanted, "%s, wanted %s", sentence, table[i].wanted);
+	}
+}
+
+Test(dump_sentence, a_name_cannot_write_the_sentence)
+{
+	struct verdict verdict = {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 9,
+				  .have_sender = true, .sender = {.pid = 1, .tid = 1}};
+	char sentence[256];
+
+	/* No NUL, and all of it hostile. */
+	memcpy(verdict.sender.comm, "\033[2J\n\t\xc3\xbc%s%n\"\\\x7f", sizeof(verdict.sender.comm));
+	dump_sentence(&verdict, sentence, sizeof(sentence));
+	cr_expect_str_eq(sentence, "killed by SIGKILL from ?[2J????%s%n\"\\? (pid 1, uid 0)");
+}
+
+Test(dump_sentence, a_short_buffer_cuts_and_ends)
+{
+	char sentence[256];
+
+	for (size_t bytes = 1; bytes < sizeof(sentence); bytes++) {
+		memset(sentence, 'x', sizeof(sentence));
+		dump_sentence(&table[4].verdict, sentence, bytes);
+		cr_assert_lt(strnlen(sentence, bytes), bytes);
+		cr_assert_eq(strncmp(sentence, table[4].wanted, strlen(sentence)), 0);
+		cr_assert_eq(sentence[bytes], 'x');
+	}
+	dump_sentence(&table[4].verdict, sentence, 0);
+}
