@@ -82,9 +82,10 @@ void ttlog_close(void);
 /*
  * ttlog_info("message", "key", value, ...): message and keys are string literals, a value's type is
  * found at compile time: bool, char, integers of any width, float, double, strings (NULL is recorded
- * as "(null)"), ttlog_bytes(p, n), what ttlog_intern() returned, any other pointer as an address.
- * At most 20 fields. Arguments are evaluated only if the level is recorded. An event takes at most
- * 4,024 bytes: the longest strings are cut, and the event says so.
+ * as "(null)"), ttlog_bytes(p, n), what ttlog_intern() returned, any other pointer to an object as an
+ * address. At most 20 fields. A statement, not an expression; arguments are evaluated once, in no
+ * particular order, and only if the level is recorded. An event takes at most 4,024 bytes: the longest
+ * strings are cut, and the event says so.
  *
  * #define TTLOG_TARGET "database" before the include names the target of a file's events; the default
  * is the file's name without its ending.
