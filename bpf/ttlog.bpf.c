@@ -288,14 +288,17 @@ static __always_inline void freeze(struct ttlog_bpf_event *event)
 
 static __always_inline __u64 handler_of(struct task_struct *task, int signal)
 {
-	/* An index that is not constant is nothing CO-RE can relocate: size and offsets it can. */
+	/*
+	 * An index that is not constant is nothing CO-RE can relocate: size and offsets it can. Kernel
+	 * 6.1 allows no such arithmetic on a pointer that it knows the type of, so it is read as bytes.
+	 */
 	const __u64 offset = bpf_core_field_offset(struct sighand_struct, action) +
 			     bpf_core_field_offset(struct k_sigaction, sa.sa_handler);
 	const __u64 size = bpf_core_type_size(struct k_sigaction);
+	const char *sighand = (const char *)BPF_CORE_READ(task, sighand);
 	__u64 handler = ~0ull;
 
-	bpf_probe_read_kernel(&handler, sizeof(handler),
-			      (char *)task->sighand + offset + (signal - 1) * size);
+	bpf_probe_read_kernel(&handler, sizeof(handler), sighand + offset + (signal - 1) * size);
 	return handler;
 }
 

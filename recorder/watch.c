@@ -19,6 +19,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 
 #include "bpf/ttlog.skel.h"
@@ -34,6 +35,7 @@ struct watch {
 	struct controls *controls;
 	watch_fn fn;
 	void *context;
+	bool dispatching;
 };
 
 /* libbpf has one print function for the process, and so this is no member of anything. */
@@ -218,7 +220,15 @@ int watch_fd(const struct watch *watch)
 
 int watch_dispatch(struct watch *watch)
 {
-	return ring_buffer__consume(watch->ring);
+	int count;
+
+	/* From within fn, libbpf would hand out the same event again. */
+	if (watch->dispatching)
+		return 0;
+	watch->dispatching = true;
+	count = ring_buffer__consume(watch->ring);
+	watch->dispatching = false;
+	return count;
 }
 
 /* Runs of a program that the kernel skipped because another run was under way on that CPU. */

@@ -30,7 +30,7 @@ void watch_close(struct watch *watch); /* NULL is fine */
 
 /* Readable when watch_dispatch() has work. */
 int watch_fd(const struct watch *watch);
-/* Hands out what is there. The count of events, or a negative errno. */
+/* Hands out what is there. The count of events (0 from within fn), or a negative errno. */
 int watch_dispatch(struct watch *watch);
 
 /*
