@@ -3,8 +3,8 @@
  * reader.c - a copied region, checked and put in order of time.
  *
  * A run is the chunks that one thread filled one after the other in one lane, or all slots of a lane.
- * Within a run the order of recording holds whatever the timestamps say: an event counts as no older
- * than those before it. The runs are merged by a heap.
+ * Within a run the order of recording holds whatever the timestamps say: an event that claims to be
+ * older than the one before it comes right behind that one. The runs are merged by a heap.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static void chunk_check(struct ttlog_reader *reader, struct reader_chunk *chunk)
 		uint64_t ticks;
 
 		if (size == 0) {
-			reader->totals.torn++;
+			chunk->is_torn = true;
 			break;
 		}
 		ticks = reader_event_ticks(event);
@@ -48,6 +48,7 @@ static void chunk_check(struct ttlog_reader *reader, struct reader_chunk *chunk)
 		offset += size;
 	}
 	chunk->bytes = offset;
+	reader->totals.torn += chunk->is_torn;
 }
 
 /* Checks all chunks and forgets those of which nothing is left. */
@@ -186,7 +187,7 @@ static int runs_make(struct ttlog_reader *reader)
 
 static bool is_before(const struct reader_heap_node *a, const struct reader_heap_node *b)
 {
-	return a->key < b->key || (a->key == b->key && a->run < b->run);
+	return a->ticks < b->ticks || (a->ticks == b->ticks && a->run < b->run);
 }
 
 static void heap_sift(struct ttlog_reader *reader, uint32_t at)
@@ -212,7 +213,7 @@ void ttlog_reader_rewind(struct ttlog_reader *reader)
 
 		run->chunk = run->chunk_first;
 		run->offset = 0;
-		reader->heap[i].key = reader->chunk[run->chunk].first_ticks;
+		reader->heap[i].ticks = reader->chunk[run->chunk].first_ticks;
 		reader->heap[i].run = i;
 	}
 	reader->heap_count = reader->run_count;
@@ -225,20 +226,16 @@ static void heap_advance(struct ttlog_reader *reader, uint32_t size)
 {
 	struct reader_heap_node *node = &reader->heap[0];
 	struct reader_run *run = &reader->run[node->run];
-	uint64_t ticks;
 
 	run->offset += size;
 	if (run->offset == reader->chunk[run->chunk].bytes) {
 		run->chunk++;
 		run->offset = 0;
 	}
-	if (run->chunk == run->chunk_end) {
+	if (run->chunk == run->chunk_end)
 		*node = reader->heap[--reader->heap_count];
-	} else {
-		ticks = reader_event_ticks(reader->chunk[run->chunk].events + run->offset);
-		if (ticks > node->key)
-			node->key = ticks;
-	}
+	else
+		node->ticks = reader_event_ticks(reader->chunk[run->chunk].events + run->offset);
 	if (reader->heap_count > 0)
 		heap_sift(reader, 0);
 }

@@ -41,11 +41,13 @@ static struct source source_of(const struct ttlog_reader *reader, const unsigned
 	return source;
 }
 
+/* Generation 0 is a chunk that is FREE, or in COND on its way to its first owner. */
 static bool has_events(uint64_t state)
 {
-	return TTLOG_STATE_OF(state) == TTLOG_CHUNK_OWNED ||
-	       TTLOG_STATE_OF(state) == TTLOG_CHUNK_RETIRED ||
-	       TTLOG_STATE_OF(state) == TTLOG_CHUNK_COND;
+	return TTLOG_STATE_GENERATION(state) != 0 &&
+	       (TTLOG_STATE_OF(state) == TTLOG_CHUNK_OWNED ||
+		TTLOG_STATE_OF(state) == TTLOG_CHUNK_RETIRED ||
+		TTLOG_STATE_OF(state) == TTLOG_CHUNK_COND);
 }
 
 struct lost {
@@ -140,7 +142,6 @@ static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct 
 	const unsigned char *chunk = source->chunks + (uint64_t)index * source->geometry->chunk_bytes;
 	struct reader_chunk *copy = &reader->chunk[reader->chunk_count];
 	struct ttlog_chunk head;
-	bool is_torn = false;
 	struct lost lost;
 	/* Pairs with the release of OWNED: the first header of this tenure is there. */
 	uint64_t before = atomic_load_explicit(&source->states[index], memory_order_acquire), after;
@@ -148,7 +149,8 @@ static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct 
 	if (!has_events(before) || !is_same_tenure(source->scanned[index], before))
 		return false;
 	lost = account_load(source, index, TTLOG_STATE_GENERATION(before));
-	copy->bytes = walk(chunk, source->geometry->chunk_bytes, &is_torn);
+	copy->is_torn = false;
+	copy->bytes = walk(chunk, source->geometry->chunk_bytes, &copy->is_torn);
 	reader_copy_bytes(&head, chunk, sizeof(head));
 	reader_copy_bytes(to, chunk + TTLOG_CHUNK_FIRST, copy->bytes);
 	/* If anything of the next tenure was copied, INIT is seen below; pairs with the fence after INIT. */
@@ -157,7 +159,6 @@ static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct 
 	if (!is_same_tenure(before, after))
 		return false;
 	lost_add(&reader->lane[lane], &lost);
-	reader->totals.torn += is_torn;
 	copy->events = to;
 	copy->lane = lane;
 	copy->tid = head.tid;
@@ -251,7 +252,7 @@ static void chunks_copy(struct ttlog_reader *reader, const struct source *source
 			if (!is_wanted || !chunk_copy(reader, lane, source, i, to)) {
 				reader->lane[lane].recycled_while_read += is_wanted;
 				account_take(&reader->lane[lane], source, i);
-			} else if (copy->bytes > 0 && copy->taken_ticks <= newest) {
+			} else if ((copy->bytes > 0 || copy->is_torn) && copy->taken_ticks <= newest) {
 				to += copy->bytes;
 				reader->chunk_count++;
 			}

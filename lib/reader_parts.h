@@ -46,6 +46,7 @@ struct reader_chunk {
 	uint32_t lane;
 	uint32_t tid;
 	uint32_t thread;
+	bool is_torn; /* something in it makes no sense */
 	uint32_t run; /* chunks of a lane with the same number are read one after the other */
 	char thread_name[TTLOG_THREAD_NAME_BYTES];
 };
@@ -58,7 +59,7 @@ struct reader_run {
 };
 
 struct reader_heap_node {
-	uint64_t key; /* greatest ticks of the run so far, the next event included */
+	uint64_t ticks; /* of the run's next event */
 	uint32_t run;
 };
 
