@@ -88,7 +88,8 @@ static int send_message(int fd, const void *message, size_t bytes, int passed_fd
 static int connect_to(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = (int)call(syscall(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	int fd = (int)call(
+		syscall(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	int error;
 
 	if (fd < 0)
@@ -134,7 +135,9 @@ static int read_welcome(int fd, int fds[2])
 		char bytes[CMSG_SPACE(4 * sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr header = {.msg_iov = &iov,
+				.msg_iovlen = 1,
+				.msg_control = control.bytes,
 				.msg_controllen = sizeof(control.bytes)};
 	long length = call(syscall(SYS_recvmsg, fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
 
@@ -190,7 +193,7 @@ int ttlog_attach(const struct ttlog_settings *settings, enum ttlog_clock_source 
 		return fd;
 	error = say_hello(fd, settings, source);
 	if (error >= 0)
-		error = wait_readable(fd, TTLOG_HELLO_TIMEOUT_MS);
+		error = wait_readable(fd, (int)settings->hello_timeout_ms);
 	if (!error)
 		error = read_welcome(fd, fds);
 	if (error && error != -ETIMEDOUT) {

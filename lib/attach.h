@@ -2,8 +2,8 @@
 /*
  * attach.h - the client's end of the socket to the recorder.
  *
- * Raw system calls only: the wrappers of libc are cancellation points. Nothing here waits longer than
- * TTLOG_HELLO_TIMEOUT_MS in all.
+ * Raw system calls only: the wrappers of libc are cancellation points. Nothing here waits longer
+ * than hello_timeout_ms in all.
  */
 #ifndef TTLOG_ATTACH_H
 #define TTLOG_ATTACH_H
@@ -14,8 +14,8 @@
 
 /*
  * Asks for a region. 0: *ret_region_fd is one, *ret_control_fd the control map or -1; the caller
- * closes both. A negative errno: no recorder, it refused, or it took too long (-ETIMEDOUT: it is still
- * connected, and takes a region by ttlog_attach_offer()).
+ * closes both. A negative errno: no recorder, it refused, or it took too long (-ETIMEDOUT: it is
+ * still connected, and takes a region by ttlog_attach_offer()).
  */
 int ttlog_attach(const struct ttlog_settings *settings, enum ttlog_clock_source source,
 		 int *ret_region_fd, int *ret_control_fd);

@@ -113,13 +113,15 @@ static uint32_t find(const struct record *record, uint32_t hash)
 		/* Pairs with the release in commit(). */
 		uint64_t entry = atomic_load_explicit(&index[id], memory_order_acquire);
 
-		if (entry && TTLOG_DICT_HASH(entry) == hash && same(record, TTLOG_DICT_OFFSET(entry)))
+		if (entry && TTLOG_DICT_HASH(entry) == hash &&
+		    same(record, TTLOG_DICT_OFFSET(entry)))
 			return id;
 	}
 	return 0;
 }
 
-/* Moves a head of the ledger on by `step`; 0 when that would pass the limit. The first is `first`. */
+/* Moves a head of the ledger on by `step`; 0 when that would pass the limit. The first is `first`.
+ */
 static uint32_t reserve(_Atomic uint32_t *head, uint32_t first, uint32_t step, uint32_t limit)
 {
 	uint32_t now = atomic_load_explicit(head, memory_order_relaxed);
@@ -129,8 +131,8 @@ static uint32_t reserve(_Atomic uint32_t *head, uint32_t first, uint32_t step, u
 		start = now ? now : first;
 		if (step > limit || start > limit - step)
 			return 0;
-	} while (!atomic_compare_exchange_weak_explicit(head, &now, start + step,
-							memory_order_acq_rel, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		head, &now, start + step, memory_order_acq_rel, memory_order_relaxed));
 	return start;
 }
 
@@ -175,7 +177,8 @@ static int check_site(const struct ttlog_site *site)
 {
 	if (site->level > TTLOG_FATAL || site->field_count > TTLOG_FIELDS_MAX)
 		return -EINVAL;
-	if (site->field_count && (!site->types || (!(site->flags & TTLOG_SITE_PRINTF) && !site->names)))
+	if (site->field_count &&
+	    (!site->types || (!(site->flags & TTLOG_SITE_PRINTF) && !site->names)))
 		return -EINVAL;
 	for (uint32_t i = 0; i < site->field_count; i++)
 		if (site->types[i] == 0 || site->types[i] >= TTLOG_TYPE_COUNT)
@@ -230,8 +233,8 @@ int ttlog_dict_fits(const struct ttlog_geometry *from, const struct ttlog_geomet
 }
 
 /*
- * The order of the four loads makes the copy whole: an id that is seen has its room below the offset
- * that is seen later, and an entry that is seen has its record written.
+ * The order of the four loads makes the copy whole: an id that is seen has its room below the
+ * offset that is seen later, and an entry that is seen has its record written.
  */
 void ttlog_dict_carry(const struct ttlog_place *from, const struct ttlog_place *to)
 {
@@ -242,7 +245,8 @@ void ttlog_dict_carry(const struct ttlog_place *from, const struct ttlog_place *
 
 	for (uint32_t id = 1; id < id_limit && id < from->geometry.dict_index_count; id++)
 		atomic_store_explicit(&index_of(to)[id],
-				      atomic_load_explicit(&index_of(from)[id], memory_order_acquire),
+				      atomic_load_explicit(&index_of(from)[id],
+							   memory_order_acquire),
 				      memory_order_relaxed);
 	offset_limit = atomic_load_explicit(&old->dict_next_offset, memory_order_acquire);
 	if (offset_limit > from->geometry.dict_heap_bytes)

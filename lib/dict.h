@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dict.h - the dictionary's writing side: sites and strings, entered once, committed record by record.
+ * dict.h - the dictionary's writing side: sites and strings, entered once, committed record by
+ * record.
  *
  * Lock-free: two threads that enter the same thing at once may both do so, which costs bytes and
  * nothing else. Legal wherever recording is. The region must be there (ttlog_process_enter()).
@@ -19,7 +20,8 @@ uint32_t ttlog_dict_add_string(const char *string);
 
 /* Could the dictionary of `from` be carried into `to`, ids unchanged? */
 int ttlog_dict_fits(const struct ttlog_geometry *from, const struct ttlog_geometry *to);
-/* Copies all that is committed in `from` (which may be growing) into `to` (which nobody uses yet). */
+/* Copies all that is committed in `from` (which may be growing) into `to` (which nobody uses yet).
+ */
 void ttlog_dict_carry(const struct ttlog_place *from, const struct ttlog_place *to);
 
 #endif

@@ -9,7 +9,8 @@ static bool is_variable(unsigned int type)
 	return type == TTLOG_TYPE_STRING || type == TTLOG_TYPE_BYTES;
 }
 
-/* A cut inside a UTF-8 sequence would make the rest of the string unreadable: go back to its start. */
+/* A cut inside a UTF-8 sequence would make the rest of the string unreadable: go back to its start.
+ */
 uint32_t ttlog_cut_string(const char *string, uint32_t length)
 {
 	uint32_t at = length;
@@ -42,19 +43,21 @@ static uint32_t plan_within(const struct ttlog_site *site, const struct ttlog_va
 	return payload;
 }
 
-void ttlog_encoding_plan(const struct ttlog_site *site, const struct ttlog_value *values, uint32_t room,
-			 struct ttlog_encoding *ret_encoding)
+void ttlog_encoding_plan(const struct ttlog_site *site, const struct ttlog_value *values,
+			 uint32_t room, struct ttlog_encoding *ret_encoding)
 {
 	uint32_t low = 0, high = room;
 	uint32_t payload = plan_within(site, values, UINT32_MAX, ret_encoding);
 
 	ret_encoding->flags = 0;
 	if (TTLOG_EVENT_SIZE_(payload) > room) {
-		/* The greatest cap with which it fits: the longest are cut, the short ones stay whole. */
+		/* The greatest cap with which it fits: the longest are cut, the short ones stay
+		 * whole. */
 		while (low < high) {
 			uint32_t middle = low + (high - low + 1) / 2;
 
-			if (TTLOG_EVENT_SIZE_(plan_within(site, values, middle, ret_encoding)) <= room)
+			if (TTLOG_EVENT_SIZE_(plan_within(site, values, middle, ret_encoding)) <=
+			    room)
 				low = middle;
 			else
 				high = middle - 1;
@@ -65,8 +68,8 @@ void ttlog_encoding_plan(const struct ttlog_site *site, const struct ttlog_value
 	ret_encoding->size = TTLOG_EVENT_SIZE_(payload);
 }
 
-void ttlog_encode(unsigned char *to, const struct ttlog_site *site, const struct ttlog_value *values,
-		  const struct ttlog_encoding *encoding)
+void ttlog_encode(unsigned char *to, const struct ttlog_site *site,
+		  const struct ttlog_value *values, const struct ttlog_encoding *encoding)
 {
 	for (uint32_t i = 0; i < site->field_count; i++) {
 		struct ttlog_value value = values[i];

@@ -28,7 +28,7 @@ static struct ttlog_life life_static; /* when there is no memory for a page */
 static struct ttlog_settings settings_;
 static struct ttlog_attach_fd region_fd = {.fd = -1};
 
-/* ---- the life page ---------------------------------------------------------------------------- */
+/* ---- the life page --------------------------------------------------------------------------- */
 
 struct ttlog_life *ttlog_life(void)
 {
@@ -54,16 +54,17 @@ struct ttlog_life *ttlog_life(void)
 }
 
 /*
- * The child of a fork() in a signal handler may go on with an event that the handler interrupted: its
- * writer then stores into the parent's chunk. Private zero pages take the place of the lanes, so that
- * it does so harmlessly; the dictionary in front of them is still to be carried over.
+ * The child of a fork() in a signal handler may go on with an event that the handler interrupted:
+ * its writer then stores into the parent's chunk. Private zero pages take the place of the lanes,
+ * so that it does so harmlessly; the dictionary in front of them is still to be carried over.
  */
 static void disown_lanes(const struct ttlog_place *place)
 {
 	uint64_t start = place->geometry.lane[0].states_offset;
 
 	if (place->base)
-		mmap(place->base + start, place->geometry.region_bytes - start, PROT_READ | PROT_WRITE,
+		mmap(place->base + start, place->geometry.region_bytes - start,
+		     PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
 }
 
@@ -91,7 +92,7 @@ __attribute__((constructor)) static void on_load(void)
 	pthread_atfork(NULL, NULL, after_fork);
 }
 
-/* ---- start ------------------------------------------------------------------------------------ */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 /* A region of the recorder's making, or of ours. */
 static int find_region(struct ttlog_place *place, int *ret_fd, int *ret_control_fd)
@@ -106,7 +107,8 @@ static int find_region(struct ttlog_place *place, int *ret_fd, int *ret_control_
 		error = ttlog_region_map(*ret_fd, &place->geometry, &base);
 		if (!error && place->geometry.clock_source == (uint32_t)source &&
 		    (!old || ttlog_dict_fits(old, &place->geometry))) {
-			/* The pages are there; our own page tables are not yet. Faults later are no harm. */
+			/* The pages are there; our own page tables are not yet. Faults later are no
+			 * harm. */
 			ttlog_region_populate(base, &place->geometry);
 			place->base = base;
 			place->connected = true;
@@ -120,7 +122,8 @@ static int find_region(struct ttlog_place *place, int *ret_fd, int *ret_control_
 		*ret_control_fd = -1;
 		attached = -ETIMEDOUT; /* still connected: offer ours */
 	}
-	ttlog_debug_line(&settings_, "recording without the recorder's memory", strerror(-attached));
+	ttlog_debug_line(&settings_, "recording without the recorder's memory",
+			 strerror(-attached));
 	if (old)
 		place->geometry = *old;
 	else
@@ -145,7 +148,8 @@ static int lay_control(struct ttlog_place *place, int fd, int control_fd)
 
 	place->control = (void *)(place->base + offset);
 	if (control_fd >= 0) {
-		view = mmap(NULL, TTLOG_CONTROL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, control_fd, 0);
+		view = mmap(NULL, TTLOG_CONTROL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    control_fd, 0);
 		if (view == MAP_FAILED)
 			return -errno;
 		place->control = view;
@@ -185,13 +189,15 @@ static int start(struct ttlog_life *life)
 	}
 	/* Kept open, so that a recorder that starts later can take it with pidfd_getfd(). */
 	ttlog_attach_fd_keep(&region_fd, fd);
-	/* The base last: a fork by another thread between these leaves the child one or no region. */
+	/* The base last: a fork by another thread between these leaves the child one or no region.
+	 */
 	ttlog_place_.geometry = place.geometry;
 	ttlog_place_.control = place.control;
 	ttlog_place_.connected = place.connected;
 	atomic_signal_fence(memory_order_seq_cst);
 	ttlog_place_.base = place.base;
-	ttlog_debug_line(&settings_, place.connected ? "recording, with a recorder" : "recording, alone",
+	ttlog_debug_line(&settings_,
+			 place.connected ? "recording, with a recorder" : "recording, alone",
 			 settings_.service);
 	return 0;
 }
@@ -205,8 +211,8 @@ static void set_state(struct ttlog_life *life, uint32_t state)
 
 /*
  * The caller has moved the state to STARTING. No signal is handled until it is over: a handler that
- * recorded would wait for its own thread. The raw call: sigprocmask() leaves out libc's own signals,
- * and one of those is the cancellation.
+ * recorded would wait for its own thread. The raw call: sigprocmask() leaves out libc's own
+ * signals, and one of those is the cancellation.
  */
 static int run_start(struct ttlog_life *life)
 {
@@ -228,13 +234,15 @@ static int wait_for_start(struct ttlog_life *life)
 {
 	struct timespec slice = {0, 10 * 1000 * 1000};
 
-	if (atomic_load_explicit(&life->starter, memory_order_relaxed) == (uint32_t)syscall(SYS_gettid))
+	if (atomic_load_explicit(&life->starter, memory_order_relaxed) ==
+	    (uint32_t)syscall(SYS_gettid))
 		return -EDEADLK;
 	for (int waited_ms = 0; waited_ms < START_WAIT_MS; waited_ms += 10) {
-		if (atomic_load_explicit(&life->state, memory_order_acquire) != TTLOG_PROCESS_STARTING)
+		if (atomic_load_explicit(&life->state, memory_order_acquire) !=
+		    TTLOG_PROCESS_STARTING)
 			return 0;
-		syscall(SYS_futex, &life->state, FUTEX_WAIT_PRIVATE, TTLOG_PROCESS_STARTING, &slice, NULL,
-			0);
+		syscall(SYS_futex, &life->state, FUTEX_WAIT_PRIVATE, TTLOG_PROCESS_STARTING, &slice,
+			NULL, 0);
 	}
 	return -ETIMEDOUT;
 }
@@ -252,7 +260,8 @@ int ttlog_process_enter(void)
 		case TTLOG_PROCESS_READY:
 			return 0;
 		case TTLOG_PROCESS_NONE:
-			if (atomic_compare_exchange_strong(&life->state, &state, TTLOG_PROCESS_STARTING))
+			if (atomic_compare_exchange_strong(&life->state, &state,
+							   TTLOG_PROCESS_STARTING))
 				return run_start(life);
 			continue;
 		case TTLOG_PROCESS_STARTING:

@@ -28,11 +28,11 @@ struct ttlog_writer_segment;
 
 /* On a page of its own with MADV_WIPEONFORK. */
 struct ttlog_life {
-	_Atomic uint32_t state;	     /* enum ttlog_process_state; a futex */
-	_Atomic uint32_t starter;    /* tid that is starting */
-	_Atomic uint32_t boot_full;  /* the boot lane has no chunk left */
+	_Atomic uint32_t state;	    /* enum ttlog_process_state; a futex */
+	_Atomic uint32_t starter;   /* tid that is starting */
+	_Atomic uint32_t boot_full; /* the boot lane has no chunk left */
 	_Atomic uint32_t pid;
-	_Atomic uint64_t dropped;    /* events for which there was no region */
+	_Atomic uint64_t dropped;	    /* events for which there was no region */
 	_Atomic uint64_t next_search_ticks; /* when to look for vanished owners again */
 	_Atomic(struct ttlog_writer_segment *) segments;
 };
@@ -41,19 +41,21 @@ struct ttlog_life {
 struct ttlog_place {
 	unsigned char *base; /* NULL: there never was one */
 	struct ttlog_geometry geometry;
-	struct ttlog_control *control; /* writable; ttlog_control_ is the read-only view of the same */
-	bool connected;		       /* a recorder made the region or was given it */
+	struct ttlog_control
+		*control; /* writable; ttlog_control_ is the read-only view of the same */
+	bool connected;	  /* a recorder made the region or was given it */
 };
 
 extern struct ttlog_place ttlog_place_;
 
-/* The life page; made on first use. Never NULL: without memory it is a static page, wiped by hand. */
+/* The life page; made on first use. Never NULL: without memory it is a static page, wiped by hand.
+ */
 struct ttlog_life *ttlog_life(void);
 
 /*
- * Makes sure that there is a region. 0, or a negative errno. Several threads: one starts, the others
- * wait for it (it is bounded). Signals are blocked meanwhile, so a handler never meets its own thread
- * in here.
+ * Makes sure that there is a region. 0, or a negative errno. Several threads: one starts, the
+ * others wait for it (it is bounded). Signals are blocked meanwhile, so a handler never meets its
+ * own thread in here.
  */
 int ttlog_process_enter(void);
 /* The same with these settings; -EALREADY if it is READY. Opens a CLOSED one again. */
@@ -65,7 +67,8 @@ void ttlog_process_set_level(uint32_t level);
 
 static inline struct ttlog_ledger *ttlog_process_ledger(void)
 {
-	return (struct ttlog_ledger *)(void *)(ttlog_place_.base + ttlog_place_.geometry.ledger_offset);
+	return (struct ttlog_ledger *)(void *)(ttlog_place_.base +
+					       ttlog_place_.geometry.ledger_offset);
 }
 
 static inline uint32_t ttlog_freeze_word(void)

@@ -53,13 +53,16 @@ int ttlog_settings_parse_size(const char *text, uint64_t *ret_bytes)
 	if (!rest)
 		return -EINVAL;
 	switch (*rest) {
-	case 'k': case 'K':
+	case 'k':
+	case 'K':
 		shift = 10;
 		break;
-	case 'm': case 'M':
+	case 'm':
+	case 'M':
 		shift = 20;
 		break;
-	case 'g': case 'G':
+	case 'g':
+	case 'G':
 		shift = 30;
 		break;
 	}
@@ -73,7 +76,8 @@ int ttlog_settings_parse_size(const char *text, uint64_t *ret_bytes)
 
 int ttlog_settings_parse_level(const char *text, uint32_t *ret_level)
 {
-	static const char *const names[] = {"trace", "debug", "info", "warn", "error", "fatal", "off"};
+	static const char *const names[] = {"trace", "debug", "info", "warn",
+					    "error", "fatal", "off"};
 
 	for (uint32_t level = 0; level < sizeof(names) / sizeof(names[0]); level++) {
 		if (strcasecmp(text, names[level]) == 0) {
@@ -88,14 +92,14 @@ int ttlog_settings_parse_level(const char *text, uint32_t *ret_level)
 	return -EINVAL;
 }
 
-int ttlog_settings_parse_seconds(const char *text, uint32_t *ret_seconds)
+int ttlog_settings_parse_number(const char *text, uint32_t *ret_number)
 {
 	uint64_t number;
 	const char *rest = parse_digits(text, &number);
 
 	if (!rest || *rest || number > UINT32_MAX)
 		return -EINVAL;
-	*ret_seconds = (uint32_t)number;
+	*ret_number = (uint32_t)number;
 	return 0;
 }
 
@@ -147,7 +151,18 @@ static int apply_level(struct ttlog_settings *settings, const char *text)
 
 static int apply_interval(struct ttlog_settings *settings, const char *text)
 {
-	return ttlog_settings_parse_seconds(text, &settings->flush_interval_s);
+	return ttlog_settings_parse_number(text, &settings->flush_interval_s);
+}
+
+static int apply_timeout(struct ttlog_settings *settings, const char *text)
+{
+	uint32_t timeout_ms;
+
+	if (ttlog_settings_parse_number(text, &timeout_ms) ||
+	    timeout_ms > TTLOG_HELLO_TIMEOUT_MAX_MS)
+		return -EINVAL;
+	settings->hello_timeout_ms = timeout_ms;
+	return 0;
 }
 
 void ttlog_settings_from_environment(struct ttlog_settings *ret_settings)
@@ -156,9 +171,9 @@ void ttlog_settings_from_environment(struct ttlog_settings *ret_settings)
 		const char *name;
 		int (*apply)(struct ttlog_settings *settings, const char *text);
 	} variables[] = {
-		{"TTLOG_SERVICE_NAME", apply_service}, {"TTLOG_SOCKET", apply_socket},
-		{"TTLOG_BUFFER_SIZE", apply_size},     {"TTLOG_LEVEL", apply_level},
-		{"TTLOG_FLUSH_INTERVAL", apply_interval},
+		{"TTLOG_SERVICE_NAME", apply_service},	  {"TTLOG_SOCKET", apply_socket},
+		{"TTLOG_BUFFER_SIZE", apply_size},	  {"TTLOG_LEVEL", apply_level},
+		{"TTLOG_FLUSH_INTERVAL", apply_interval}, {"TTLOG_HELLO_TIMEOUT", apply_timeout},
 	};
 	const char *debug = secure_getenv("TTLOG_DEBUG");
 
@@ -167,6 +182,7 @@ void ttlog_settings_from_environment(struct ttlog_settings *ret_settings)
 	copy_text(ret_settings->socket, TTLOG_SOCKET_DEFAULT, TTLOG_SOCKET_PATH_BYTES);
 	ret_settings->region_bytes = TTLOG_REGION_BYTES_DEFAULT;
 	ret_settings->level = TTLOG_TRACE;
+	ret_settings->hello_timeout_ms = TTLOG_HELLO_TIMEOUT_MS;
 	ret_settings->debug = debug && *debug && strcmp(debug, "0") != 0;
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 		const char *text = secure_getenv(variables[i].name);
@@ -175,7 +191,8 @@ void ttlog_settings_from_environment(struct ttlog_settings *ret_settings)
 		if (!text || (!*text && variables[i].apply != apply_socket))
 			continue;
 		if (variables[i].apply(ret_settings, text))
-			ttlog_debug_line(ret_settings, "ignored, makes no sense", variables[i].name);
+			ttlog_debug_line(ret_settings, "ignored, makes no sense",
+					 variables[i].name);
 	}
 }
 
@@ -200,6 +217,10 @@ int ttlog_settings_apply(struct ttlog_settings *settings, const struct ttlog_opt
 		return -EINVAL;
 	if (known.flush_interval_s)
 		next.flush_interval_s = known.flush_interval_s;
+	if (known.hello_timeout_ms > TTLOG_HELLO_TIMEOUT_MAX_MS)
+		return -EINVAL;
+	if (known.hello_timeout_ms)
+		next.hello_timeout_ms = known.hello_timeout_ms;
 	if (known.debug)
 		next.debug = true;
 	*settings = next;

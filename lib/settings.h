@@ -16,10 +16,12 @@ struct ttlog_settings {
 	uint64_t region_bytes;
 	uint32_t level;
 	uint32_t flush_interval_s;
+	uint32_t hello_timeout_ms;
 	bool debug;
 };
 
-/* The environment and the defaults. A value that makes no sense is ignored (TTLOG_DEBUG names it). */
+/* The environment and the defaults. A value that makes no sense is ignored (TTLOG_DEBUG names it).
+ */
 void ttlog_settings_from_environment(struct ttlog_settings *ret_settings);
 /* Options over what is in *settings. 0 or -EINVAL; *settings is unchanged then. */
 int ttlog_settings_apply(struct ttlog_settings *settings, const struct ttlog_options *options);
@@ -28,8 +30,8 @@ int ttlog_settings_apply(struct ttlog_settings *settings, const struct ttlog_opt
 int ttlog_settings_parse_size(const char *text, uint64_t *ret_bytes);
 /* "info", "WARN", "off". 0 or -EINVAL. */
 int ttlog_settings_parse_level(const char *text, uint32_t *ret_level);
-/* Seconds, a whole number. 0 or -EINVAL. */
-int ttlog_settings_parse_seconds(const char *text, uint32_t *ret_seconds);
+/* A whole number, of seconds or so. 0 or -EINVAL. */
+int ttlog_settings_parse_number(const char *text, uint32_t *ret_number);
 
 /* One line on stderr if debug is set: "ttlog: text: detail". Async-signal-safe. */
 void ttlog_debug_line(const struct ttlog_settings *settings, const char *text, const char *detail);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/attach.h"
+#include "lib/chunk.h"
 #include "lib/dict.h"
 #include "lib/process.h"
 #include "lib/ring.h"
@@ -56,7 +57,7 @@ static void count_homeless(void)
 }
 
 static __attribute__((noinline)) void record_slowly(struct ttlog_site *site,
-						     const struct ttlog_value *values, uintptr_t sp)
+						    const struct ttlog_value *values, uintptr_t sp)
 {
 	struct ttlog_thread *thread;
 
@@ -67,7 +68,8 @@ static __attribute__((noinline)) void record_slowly(struct ttlog_site *site,
 	thread = ttlog_thread_mine();
 	if (!thread)
 		thread = ttlog_thread_new();
-	if (!thread || (!__atomic_load_n(&site->id, __ATOMIC_RELAXED) && ttlog_dict_add_site(site))) {
+	if (!thread ||
+	    (!__atomic_load_n(&site->id, __ATOMIC_RELAXED) && ttlog_dict_add_site(site))) {
 		ttlog_ring_count_drop(TTLOG_LANE_MAIN);
 		return;
 	}
@@ -85,11 +87,14 @@ PUBLIC void ttlog_record_(struct ttlog_site *site, const struct ttlog_value *val
 }
 
 /* Do the values have the sizes of the site's types? Bindings are callers like any other. */
-static int check_values(const struct ttlog_site *site, const struct ttlog_value *values, uint32_t count)
+static int check_values(const struct ttlog_site *site, const struct ttlog_value *values,
+			uint32_t count)
 {
-	static const uint8_t sizes[TTLOG_TYPE_COUNT] = {0, 1, 1, 1, 1, 2, 2, 4, 4, 8, 8, 4, 8, 0, 0, 8, 4};
+	static const uint8_t sizes[TTLOG_TYPE_COUNT] = {0, 1, 1, 1, 1, 2, 2, 4, 4,
+							8, 8, 4, 8, 0, 0, 8, 4};
 
-	if (count != site->field_count || count > TTLOG_FIELDS_MAX || (count && (!values || !site->types)))
+	if (count != site->field_count || count > TTLOG_FIELDS_MAX ||
+	    (count && (!values || !site->types)))
 		return -EINVAL;
 	for (uint32_t i = 0; i < count; i++) {
 		unsigned int type = site->types[i];
@@ -162,10 +167,12 @@ static void fill_stats(struct ttlog_stats *stats)
 	struct ttlog_ledger *ledger = ttlog_process_ledger();
 	uint32_t next_id = atomic_load_explicit(&ledger->dict_next_id, memory_order_relaxed);
 
-	ttlog_ring_count(&stats->retained, &stats->overwritten);
+	ttlog_chunk_count(&stats->retained, &stats->overwritten);
 	for (uint32_t i = 0; i < ttlog_place_.geometry.lane_count; i++) {
-		stats->dropped += atomic_load_explicit(&ledger->lane[i].dropped, memory_order_relaxed);
-		stats->truncated += atomic_load_explicit(&ledger->lane[i].truncated, memory_order_relaxed);
+		stats->dropped +=
+			atomic_load_explicit(&ledger->lane[i].dropped, memory_order_relaxed);
+		stats->truncated +=
+			atomic_load_explicit(&ledger->lane[i].truncated, memory_order_relaxed);
 	}
 	stats->region_bytes = ttlog_place_.geometry.region_bytes;
 	stats->sites = next_id ? next_id - 1 : 0;

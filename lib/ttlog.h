@@ -58,13 +58,14 @@ struct ttlog_options {
 	uint64_t buffer_bytes;	   /* TTLOG_BUFFER_SIZE (with K, M, G); default 16 MiB; 1 MiB to 4 GiB */
 	const char *level;	   /* TTLOG_LEVEL: trace (default), debug, info, warn, error, fatal, off */
 	uint32_t flush_interval_s; /* TTLOG_FLUSH_INTERVAL: a snapshot every so many seconds; 0 = never */
+	uint32_t hello_timeout_ms; /* TTLOG_HELLO_TIMEOUT: how long to wait for the recorder; 50 */
 	int debug;		   /* TTLOG_DEBUG: say on stderr what the library does */
 };
 
 /*
  * Makes this process recordable: asks the recorder for a region, or makes one of its own. A program
  * that records without it is initialised by its first event. service NULL: as in ttlog_options.
- * Takes at most 50 ms more than making the memory does. 0, or a negative errno: -EALREADY (it was
+ * Takes at most hello_timeout_ms more than making the memory does. 0, or a negative errno: -EALREADY (it was
  * initialised), -EINVAL (an option that makes no sense), -ENOMEM, -EMFILE and so on (nothing will be
  * recorded). Any thread; legal in a signal handler and in a forked child.
  */

@@ -97,7 +97,7 @@
 #define TTLOG_THREAD_NAME_BYTES 16	     /* TASK_COMM_LEN */
 #define TTLOG_LANE_MAX 8
 
-/* ---- lanes ------------------------------------------------------------------------------------ */
+/* ---- lanes ----------------------------------------------------------------------------------- */
 
 enum ttlog_lane_id {
 	TTLOG_LANE_MAIN = 0,	    /* everything that no other lane takes */
@@ -124,7 +124,7 @@ struct ttlog_lane_geometry {
 	uint32_t zero;
 };
 
-/* ---- header ----------------------------------------------------------------------------------- */
+/* ---- header ---------------------------------------------------------------------------------- */
 
 enum ttlog_clock_source {
 	TTLOG_CLOCK_MONOTONIC = 0, /* ticks are nanoseconds of CLOCK_MONOTONIC */
@@ -159,7 +159,7 @@ struct ttlog_region_header {
 	struct ttlog_lane_geometry lane[TTLOG_LANE_MAX];
 };
 
-/* ---- ledger ----------------------------------------------------------------------------------- */
+/* ---- ledger ---------------------------------------------------------------------------------- */
 
 /* The hand and the counters are on cache lines of their own: the first moves with every take. */
 struct ttlog_lane_ledger {
@@ -177,7 +177,7 @@ struct ttlog_ledger {
 	_Atomic uint64_t dict_full;		       /* records for which there was no room */
 };
 
-/* ---- dictionary ------------------------------------------------------------------------------- */
+/* ---- dictionary ------------------------------------------------------------------------------ */
 
 /*
  * index[id] is zero until the record is whole, then (hash << 32 | heap offset), stored with release.
@@ -212,7 +212,7 @@ struct ttlog_dict_record {
 	uint32_t zero;
 };
 
-/* ---- state words, accounts, chunks ------------------------------------------------------------ */
+/* ---- state words, accounts, chunks ----------------------------------------------------------- */
 
 enum ttlog_chunk_state {
 	TTLOG_CHUNK_FREE = 0,
@@ -260,7 +260,7 @@ struct ttlog_chunk {
 /* The greatest event that fits a chunk of that size. */
 #define TTLOG_CHUNK_ROOM(chunk_bytes) ((chunk_bytes) - TTLOG_CHUNK_FIRST - 8)
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 /*
  * site id : 32 | zero : 8 | flags : 8 | bytes : 16. Bytes are those of the whole event, a multiple
@@ -274,7 +274,7 @@ struct ttlog_chunk {
 #define TTLOG_EVENT_TRUNCATED 1u /* a string or span was cut, or a value is missing */
 #define TTLOG_EVENT_MIN 16u
 
-/* ---- the hello -------------------------------------------------------------------------------- */
+/* ---- the hello ------------------------------------------------------------------------------- */
 
 /*
  * SOCK_SEQPACKET, one message each way, then notices of the client. Every message starts with the
@@ -293,11 +293,13 @@ struct ttlog_chunk {
  *
  * status is 0 or a negative errno; without a region the client records into memory of its own. The
  * second descriptor, where there is one, is a BPF array of one element of TTLOG_CONTROL_BYTES that the
- * client maps over its control page. A client waits TTLOG_HELLO_TIMEOUT_MS at the most, all in all.
- * A recorder that is slow or gone costs nothing after that; the socket carries nothing per event.
+ * client maps over its control page. A client waits TTLOG_HELLO_TIMEOUT_MS for its WELCOME, unless its
+ * options say otherwise. A recorder that is slow or gone costs nothing after that; the socket carries
+ * nothing per event.
  */
 #define TTLOG_SOCKET_DEFAULT "/run/ttlog/recorder.sock"
 #define TTLOG_HELLO_TIMEOUT_MS 50
+#define TTLOG_HELLO_TIMEOUT_MAX_MS 60000
 #define TTLOG_MESSAGE_MAGIC UINT32_C(0x4d4c5454) /* "TTLM" */
 #define TTLOG_REASON_BYTES 64			 /* with its NUL */
 
@@ -340,7 +342,7 @@ struct ttlog_snapshot_request {
 	char reason[TTLOG_REASON_BYTES];
 };
 
-/* ---- what the above says, checked ------------------------------------------------------------- */
+/* ---- what the above says, checked ------------------------------------------------------------ */
 
 static_assert(sizeof(struct ttlog_control) == TTLOG_CONTROL_BYTES, "the control page is a page");
 static_assert(sizeof(struct ttlog_chunk) == 64, "a chunk header is one cache line");

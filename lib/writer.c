@@ -24,21 +24,21 @@ struct ttlog_writer_segment {
 _Static_assert(sizeof(struct ttlog_writer_segment) <= SEGMENT_BYTES, "a segment is a segment");
 
 /*
- * What a thread without a writer has. Always busy, so the fast path never takes it and never writes to
- * it; tid 0, so the slow path sees what it is.
+ * What a thread without a writer has. Always busy, so the fast path never takes it and never writes
+ * to it; tid 0, so the slow path sees what it is.
  */
 static const struct ttlog_thread no_writer = {.hot = {.busy = 1}};
 
-__thread struct ttlog_writer *ttlog_writer_ __attribute__((visibility("default"))) =
-	(struct ttlog_writer *)(uintptr_t)&no_writer.hot;
+__thread struct ttlog_writer *ttlog_writer_
+	__attribute__((visibility("default"))) = (struct ttlog_writer *)(uintptr_t)&no_writer.hot;
 
 static pthread_key_t exit_key;
 static bool have_exit_key;
 
 /*
- * Runs when the thread exits, maybe several times: a later destructor that records gets a new writer,
- * and this runs again, up to PTHREAD_DESTRUCTOR_ITERATIONS times. What is taken after that is found by
- * the search for vanished owners (trap 23 of the protocol).
+ * Runs when the thread exits, maybe several times: a later destructor that records gets a new
+ * writer, and this runs again, up to PTHREAD_DESTRUCTOR_ITERATIONS times. What is taken after that
+ * is found by the search for vanished owners (trap 23 of the protocol).
  */
 static void on_thread_exit(void *argument)
 {
@@ -54,8 +54,8 @@ static void on_thread_exit(void *argument)
 }
 
 /*
- * A key that early has a slot inside libc's thread descriptor, so setting it allocates nothing and is
- * safe in a signal handler.
+ * A key that early has a slot inside libc's thread descriptor, so setting it allocates nothing and
+ * is safe in a signal handler.
  */
 __attribute__((constructor)) static void make_exit_key(void)
 {
@@ -65,8 +65,8 @@ __attribute__((constructor)) static void make_exit_key(void)
 static struct ttlog_writer_segment *add_segment(_Atomic(struct ttlog_writer_segment *) *link)
 {
 	struct ttlog_writer_segment *none = NULL;
-	void *memory = mmap(NULL, SEGMENT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			    0);
+	void *memory = mmap(NULL, SEGMENT_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return NULL;
@@ -86,9 +86,8 @@ static struct ttlog_thread *claim(struct ttlog_writer_segment *segment, uint32_t
 		uint32_t nobody = 0;
 
 		if (!atomic_load_explicit(&thread->tid, memory_order_relaxed) &&
-		    atomic_compare_exchange_strong_explicit(&thread->tid, &nobody, tid,
-							    memory_order_acquire,
-							    memory_order_relaxed))
+		    atomic_compare_exchange_strong_explicit(
+			    &thread->tid, &nobody, tid, memory_order_acquire, memory_order_relaxed))
 			return thread;
 	}
 	return NULL;
@@ -101,7 +100,8 @@ struct ttlog_thread *ttlog_thread_new(void)
 	struct ttlog_thread *thread = NULL;
 
 	while (!thread) {
-		struct ttlog_writer_segment *segment = atomic_load_explicit(link, memory_order_acquire);
+		struct ttlog_writer_segment *segment =
+			atomic_load_explicit(link, memory_order_acquire);
 
 		if (!segment)
 			segment = add_segment(link);
@@ -115,8 +115,8 @@ struct ttlog_thread *ttlog_thread_new(void)
 	thread->generation = 0;
 	memset(thread->name, 0, sizeof(thread->name));
 	syscall(SYS_prctl, PR_GET_NAME, thread->name, 0, 0, 0);
-	/* A handler may come here between the claim and the next line: it makes a writer of its own,
-	 * whose chunk is then only found by its thread's death. */
+	/* A handler may come here between the claim and the next line: it makes a writer of its
+	 * own, whose chunk is then only found by its thread's death. */
 	ttlog_writer_ = &thread->hot;
 	if (have_exit_key)
 		pthread_setspecific(exit_key, thread);

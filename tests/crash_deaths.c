@@ -191,7 +191,8 @@ static const struct death deaths[] = {
 static _Noreturn void run_client(const struct death *death)
 {
 	struct ttlog_options options = {.size = sizeof(options), .service = "crash-deaths",
-					.socket = socket_path};
+					.socket = socket_path,
+					.hello_timeout_ms = WAIT_MS / 2};
 	struct ttlog_stats stats = {.size = sizeof(stats)};
 	pthread_t thread;
 

@@ -74,12 +74,12 @@ Test(settings, seconds_are_whole_numbers)
 	static const char *const wrong[] = {"", "-1", "1.5", "1s", "4294967296", "ten", " 1"};
 	uint32_t seconds = 99;
 
-	cr_expect_eq(ttlog_settings_parse_seconds("4294967295", &seconds), 0);
+	cr_expect_eq(ttlog_settings_parse_number("4294967295", &seconds), 0);
 	cr_expect_eq(seconds, UINT32_MAX);
-	cr_expect_eq(ttlog_settings_parse_seconds("0", &seconds), 0);
+	cr_expect_eq(ttlog_settings_parse_number("0", &seconds), 0);
 	cr_expect_eq(seconds, 0);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		cr_expect_eq(ttlog_settings_parse_seconds(wrong[i], &seconds), -EINVAL, "%s", wrong[i]);
+		cr_expect_eq(ttlog_settings_parse_number(wrong[i], &seconds), -EINVAL, "%s", wrong[i]);
 	cr_expect_eq(seconds, 0);
 }
 

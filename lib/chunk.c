@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chunk.c - the chunk protocol: taking and retiring, and what was lost by it.
+ *
+ * A lock-free program is a list of moments at which the process may die. Each step below says what
+ * a reader finds if the process dies behind it; the numbers are the steps of the protocol and of
+ * the model. Nothing here waits for another thread, and nothing but the search for vanished owners
+ * makes a system call.
+ *
+ *   take     1 freeze word   2 find   3 condemn   4 freeze word again   5 account   6 INIT   7
+ * fence 8 empty it      9 OWNED retire   1 count, newest, age   2 their generation   3 RETIRED
+ */
+#include "lib/chunk.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/process.h"
+
+/* How often a taker that finds nothing asks whether the owners still live, about. */
+#define SEARCH_INTERVAL_TICKS (UINT64_C(1) << 30)
+
+/* A lane of this process's region. */
+struct lane {
+	uint32_t id;
+	const struct ttlog_lane_geometry *geometry;
+	struct ttlog_lane_ledger *ledger;
+	_Atomic uint64_t *states;
+	struct ttlog_account (*accounts)[2];
+};
+
+static struct lane lane_of(uint32_t id)
+{
+	const struct ttlog_lane_geometry *geometry = &ttlog_place_.geometry.lane[id];
+	struct lane lane = {
+		.id = id,
+		.geometry = geometry,
+		.ledger = &ttlog_process_ledger()->lane[id],
+		.states = (void *)(ttlog_place_.base + geometry->states_offset),
+		.accounts = (void *)(ttlog_place_.base + geometry->accounts_offset),
+	};
+
+	return lane;
+}
+
+static struct ttlog_chunk *chunk_of(const struct lane *lane, uint32_t index)
+{
+	return (void *)(ttlog_place_.base + lane->geometry->chunks_offset +
+			(uint64_t)index * lane->geometry->chunk_bytes);
+}
+
+static void set_word_at(struct ttlog_chunk *chunk, uint32_t offset, uint64_t word)
+{
+	__atomic_store_n((uint64_t *)(void *)((unsigned char *)chunk + offset), word,
+			 __ATOMIC_RELAXED);
+}
+
+/* ---- counting -------------------------------------------------------------------------------- */
+
+struct span {
+	uint64_t count, first, last; /* ticks, 0 = none */
+};
+
+/* The committed events of a chunk, from its headers. */
+static struct span walk(const struct ttlog_chunk *chunk, uint32_t chunk_bytes)
+{
+	struct span span = {0};
+	uint32_t offset = TTLOG_CHUNK_FIRST;
+	uint64_t word;
+
+	while (offset < chunk_bytes - 8 && (word = ttlog_chunk_word(chunk, offset)) != 0) {
+		uint32_t size = TTLOG_EVENT_BYTES(word);
+
+		if (size < TTLOG_EVENT_MIN || size > chunk_bytes - 8 - offset)
+			break;
+		span.last = ttlog_chunk_word(chunk, offset + 8);
+		if (!span.count++)
+			span.first = span.last;
+		offset += size;
+	}
+	return span;
+}
+
+/* What is in the chunk now: the data of its retire if they are of this generation, else a walk. */
+static struct span content(const struct ttlog_chunk *chunk, uint32_t chunk_bytes, uint64_t state)
+{
+	struct span span = {0};
+
+	if (TTLOG_STATE_OF(state) == TTLOG_CHUNK_FREE || TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT)
+		return span;
+	if (atomic_load_explicit(&chunk->retired_generation, memory_order_relaxed) !=
+	    TTLOG_STATE_GENERATION(state))
+		return walk(chunk, chunk_bytes);
+	span.count = atomic_load_explicit(&chunk->retired_count, memory_order_relaxed);
+	if (span.count) {
+		span.first = ttlog_chunk_word(chunk, TTLOG_CHUNK_FIRST + 8);
+		span.last = atomic_load_explicit(&chunk->retired_last, memory_order_relaxed);
+	}
+	return span;
+}
+
+static void add_account(const struct ttlog_account *old, struct ttlog_account *new,
+			const struct span *span)
+{
+	uint64_t first = atomic_load_explicit(&old->first, memory_order_relaxed);
+	uint64_t last = atomic_load_explicit(&old->last, memory_order_relaxed);
+	uint64_t count = atomic_load_explicit(&old->count, memory_order_relaxed);
+
+	if (span->count && (!count || span->first < first))
+		first = span->first;
+	if (span->count && span->last > last)
+		last = span->last;
+	atomic_store_explicit(&new->count, count + span->count, memory_order_relaxed);
+	atomic_store_explicit(&new->first, first, memory_order_relaxed);
+	atomic_store_explicit(&new->last, last, memory_order_relaxed);
+}
+
+void ttlog_chunk_count(uint64_t *ret_retained, uint64_t *ret_overwritten)
+{
+	uint64_t retained = 0, overwritten = 0;
+
+	for (uint32_t id = 0; id < ttlog_place_.geometry.lane_count; id++) {
+		struct lane lane = lane_of(id);
+
+		for (uint32_t i = 0; i < lane.geometry->chunk_count; i++) {
+			uint64_t state =
+				atomic_load_explicit(&lane.states[i], memory_order_acquire);
+			const struct ttlog_account *account =
+				&lane.accounts[i][TTLOG_STATE_GENERATION(state) & 1];
+
+			overwritten += atomic_load_explicit(&account->count, memory_order_relaxed);
+			retained += content(chunk_of(&lane, i), lane.geometry->chunk_bytes, state)
+					    .count;
+		}
+	}
+	*ret_retained = retained;
+	*ret_overwritten = overwritten;
+}
+
+/* ---- take ------------------------------------------------------------------------------------ */
+
+/*
+ * Is there no such thread? One whose id was given to a new thread looks alive: its chunk is leaked,
+ * never stolen (trap 13).
+ */
+static bool owner_vanished(uint32_t tid)
+{
+	uint32_t pid = atomic_load_explicit(&ttlog_life()->pid, memory_order_relaxed);
+
+	return syscall(SYS_tgkill, pid, tid, 0) < 0 && errno == ESRCH;
+}
+
+static bool may_take(const struct lane *lane, uint32_t index, uint64_t state,
+		     enum ttlog_take_rule rule, uint64_t ticket, uint32_t freeze_word)
+{
+	const struct ttlog_chunk *chunk = chunk_of(lane, index);
+
+	switch (TTLOG_STATE_OF(state)) {
+	case TTLOG_CHUNK_FREE:
+		return true;
+	case TTLOG_CHUNK_RETIRED:
+		if (rule == TTLOG_TAKE_ONLY_FREE)
+			return false;
+		/* The afterlife of an earlier freeze gives way to that of this one, and to nothing
+		 * else. */
+		if (lane->id == TTLOG_LANE_AFTERLIFE)
+			return __atomic_load_n(&chunk->epoch, __ATOMIC_RELAXED) != freeze_word;
+		if (lane->geometry->flags & TTLOG_LANE_NEVER_RECYCLED)
+			return false;
+		/* Signed: others may have drawn tickets since we drew ours, and retired this one.
+		 */
+		return rule != TTLOG_TAKE_NOT_YOUNG ||
+		       (int64_t)(ticket - atomic_load_explicit(&chunk->retired_ticket,
+							       memory_order_relaxed)) >=
+			       (int64_t)(lane->geometry->chunk_count / 2);
+	case TTLOG_CHUNK_OWNED:
+	case TTLOG_CHUNK_COND:
+	case TTLOG_CHUNK_INIT:
+		return rule == TTLOG_TAKE_VANISHED_TOO &&
+		       !(lane->geometry->flags & TTLOG_LANE_NEVER_RECYCLED) &&
+		       owner_vanished(TTLOG_STATE_TID(state));
+	}
+	return false;
+}
+
+/* Steps 5 to 9: the chunk is condemned and ours; its old content goes, ours may come. */
+static void occupy(const struct lane *lane, const struct ttlog_thread *thread, uint64_t old_state,
+		   uint32_t freeze_word, struct ttlog_tenure *tenure)
+{
+	uint64_t old = TTLOG_STATE_GENERATION(old_state), new = old + 1;
+	uint32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+	struct ttlog_chunk *chunk = tenure->chunk;
+	_Atomic uint64_t *state = &lane->states[tenure->index];
+	struct span lost = content(chunk, lane->geometry->chunk_bytes, old_state);
+
+	/* 5. The account of the next generation. Dead here: COND, the old events are read and not
+	 * counted. */
+	add_account(&lane->accounts[tenure->index][old & 1],
+		    &lane->accounts[tenure->index][new & 1], &lost);
+	/* 6. Dead here: INIT of the new generation, nothing is read, all is counted. Release: the
+	 * account is there; pairs with the reader's acquire of the state. */
+	atomic_store_explicit(state, TTLOG_STATE(new, tid, TTLOG_CHUNK_INIT), memory_order_release);
+	/* 7. INIT is seen before anything below; pairs with the reader's fence before its second
+	 * look. */
+	atomic_thread_fence(memory_order_release);
+	/* 8. */
+	set_word_at(chunk, TTLOG_CHUNK_FIRST, 0);
+	__atomic_store_n(&chunk->tid, tid, __ATOMIC_RELAXED);
+	__atomic_store_n(&chunk->epoch, freeze_word, __ATOMIC_RELAXED);
+	ttlog_store_((unsigned char *)chunk->thread_name, thread->name, sizeof(chunk->thread_name));
+	__atomic_store_n(&chunk->taken_ticks, ttlog_clock_ticks(ttlog_place_.geometry.clock_source),
+			 __ATOMIC_RELAXED);
+	/* 9. Dead here: OWNED and empty. */
+	atomic_store_explicit(state, TTLOG_STATE(new, tid, TTLOG_CHUNK_OWNED),
+			      memory_order_release);
+	tenure->generation = new;
+}
+
+/* Steps 3 and 4 for one candidate. */
+static enum ttlog_take condemn(const struct lane *lane, const struct ttlog_thread *thread,
+			       uint32_t index, uint64_t state, uint32_t freeze_word,
+			       struct ttlog_tenure *ret_tenure)
+{
+	uint64_t generation = TTLOG_STATE_GENERATION(state);
+	uint32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+	/* An INIT that a vanished taker left has nothing to condemn: it stays INIT. */
+	bool empty = TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT ||
+		     TTLOG_STATE_OF(state) == TTLOG_CHUNK_FREE;
+	uint64_t mine = TTLOG_STATE(generation, tid,
+				    TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT ? TTLOG_CHUNK_INIT
+									      : TTLOG_CHUNK_COND);
+
+	/* 3. Ours alone from here. Dead here: COND, all old events are whole and read. */
+	if (!atomic_compare_exchange_strong_explicit(&lane->states[index], &state, mine,
+						     memory_order_acq_rel, memory_order_relaxed))
+		return TTLOG_TAKE_NONE;
+	/* 4. Either the freezer sees COND and waits with its scan for what becomes of it, or we see
+	 * the freeze: one of the two, by a full fence on both sides. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!empty && lane->id != TTLOG_LANE_AFTERLIFE && ttlog_is_frozen(ttlog_freeze_word())) {
+		atomic_store_explicit(&lane->states[index],
+				      TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
+				      memory_order_release);
+		return TTLOG_TAKE_FROZEN;
+	}
+	ret_tenure->lane = lane->id;
+	ret_tenure->index = index;
+	ret_tenure->chunk = chunk_of(lane, index);
+	occupy(lane, thread, state, freeze_word, ret_tenure);
+	return TTLOG_TAKE_DONE;
+}
+
+/* Step 2: one lap around the lane. */
+static enum ttlog_take lap(const struct lane *lane, const struct ttlog_thread *thread,
+			   uint64_t ticket, enum ttlog_take_rule rule, uint32_t freeze_word,
+			   struct ttlog_tenure *ret_tenure)
+{
+	uint32_t count = lane->geometry->chunk_count;
+	uint32_t index = (uint32_t)(ticket % count);
+
+	for (uint32_t i = 0; i < count; i++, index = index + 1 == count ? 0 : index + 1) {
+		/* Pairs with the release of a retire: its data are there. */
+		uint64_t state = atomic_load_explicit(&lane->states[index], memory_order_acquire);
+		enum ttlog_take result;
+
+		if (!may_take(lane, index, state, rule, ticket, freeze_word))
+			continue;
+		result = condemn(lane, thread, index, state, freeze_word, ret_tenure);
+		if (result != TTLOG_TAKE_NONE)
+			return result;
+	}
+	return TTLOG_TAKE_NONE;
+}
+
+/* One taker in about half a second looks for owners that are no more. */
+static bool time_to_search(void)
+{
+	_Atomic uint64_t *next = &ttlog_life()->next_search_ticks;
+	uint64_t now = ttlog_clock_ticks(ttlog_place_.geometry.clock_source);
+	uint64_t due = atomic_load_explicit(next, memory_order_relaxed);
+
+	return now >= due &&
+	       atomic_compare_exchange_strong(next, &due, now + SEARCH_INTERVAL_TICKS);
+}
+
+enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_thread *thread,
+				 enum ttlog_take_rule rule, uint32_t freeze_word,
+				 struct ttlog_tenure *ret_tenure)
+{
+	struct lane lane = lane_of(lane_id);
+	uint64_t ticket;
+	enum ttlog_take result;
+
+	if (!lane.geometry->chunk_count)
+		return TTLOG_TAKE_NONE;
+	ticket = atomic_fetch_add_explicit(&lane.ledger->hand, 1, memory_order_relaxed);
+	result = lap(&lane, thread, ticket, rule, freeze_word, ret_tenure);
+	if (result == TTLOG_TAKE_NONE && rule == TTLOG_TAKE_NOT_YOUNG)
+		result =
+			lap(&lane, thread, ticket, TTLOG_TAKE_ANY_RETIRED, freeze_word, ret_tenure);
+	if (result == TTLOG_TAKE_NONE && rule == TTLOG_TAKE_NOT_YOUNG && time_to_search())
+		result = lap(&lane, thread, ticket, TTLOG_TAKE_VANISHED_TOO, freeze_word,
+			     ret_tenure);
+	return result;
+}
+
+/* ---- retire ---------------------------------------------------------------------------------- */
+
+void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint64_t last)
+{
+	struct ttlog_chunk *chunk = tenure->chunk;
+	struct lane lane = lane_of(tenure->lane);
+
+	/* 1. */
+	atomic_store_explicit(&chunk->retired_count, count, memory_order_relaxed);
+	atomic_store_explicit(&chunk->retired_last, last, memory_order_relaxed);
+	atomic_store_explicit(&chunk->retired_ticket,
+			      atomic_load_explicit(&lane.ledger->hand, memory_order_relaxed),
+			      memory_order_relaxed);
+	/* 2. Dead before this: their generation is an older one, and a reader counts by walking. */
+	atomic_store_explicit(&chunk->retired_generation, tenure->generation, memory_order_release);
+	/* 3. Pairs with the acquire of the next taker and of the reader. */
+	atomic_store_explicit(&lane.states[tenure->index],
+			      TTLOG_STATE(tenure->generation, 0, TTLOG_CHUNK_RETIRED),
+			      memory_order_release);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chunk.h - the chunk protocol: taking and retiring. The states are in ttlog_abi.h.
+ *
+ * What is written into a chunk is for ring.c. Lock-free; legal wherever recording is.
+ */
+#ifndef TTLOG_CHUNK_H
+#define TTLOG_CHUNK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/writer.h"
+
+/* A chunk that was taken. */
+struct ttlog_tenure {
+	struct ttlog_chunk *chunk;
+	uint32_t lane;
+	uint32_t index;
+	uint64_t generation;
+};
+
+enum ttlog_take_rule {
+	TTLOG_TAKE_ONLY_FREE, /* evict nothing */
+	TTLOG_TAKE_NOT_YOUNG, /* leave the younger half alone: a quiet thread's chunk, retired just
+			       * now; then any, then those whose owner is no more */
+	TTLOG_TAKE_ANY_RETIRED,
+	TTLOG_TAKE_VANISHED_TOO,
+};
+
+enum ttlog_take {
+	TTLOG_TAKE_NONE,
+	TTLOG_TAKE_DONE,
+	TTLOG_TAKE_FROZEN, /* the freeze came in between, and nothing was evicted: look again */
+};
+
+static inline bool ttlog_is_frozen(uint32_t freeze_word)
+{
+	return freeze_word & 1;
+}
+
+static inline uint64_t ttlog_chunk_word(const struct ttlog_chunk *chunk, uint32_t offset)
+{
+	return __atomic_load_n(
+		(const uint64_t *)(const void *)((const unsigned char *)chunk + offset),
+		__ATOMIC_ACQUIRE);
+}
+
+/* Takes a chunk of that lane for the thread: empty, OWNED. freeze_word was loaded by the caller
+ * (step 1). */
+enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_thread *thread,
+				 enum ttlog_take_rule rule, uint32_t freeze_word,
+				 struct ttlog_tenure *ret_tenure);
+
+/* Gives it back with that many events, the newest of which has those ticks. */
+void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint64_t last);
+
+/* The events that can be read now, and those that were overwritten. Walks all chunks. */
+void ttlog_chunk_count(uint64_t *ret_retained, uint64_t *ret_overwritten);
+
+#endif
