@@ -4,13 +4,13 @@
  *
  * No thread's events have a gap, though chunks are copied one after the other while it writes:
  *
- *   1. all chunks are looked at, for the newest take T;
+ *   1. all chunks are looked at, for the newest time T of a first event;
  *   2. all state words are read;
- *   3. a chunk is copied if its tenure is that of 2 and it was taken at T at the latest.
+ *   3. a chunk is copied if its tenure is that of 2 and its first event is of T at the latest.
  *
- * A thread that took a chunk at T or before had retired its earlier ones by then: 2 sees them, and they
- * are copied whole or counted as recycled. Later takes are newer than this reader. In a region whose
- * writers are dead nothing is newer than T.
+ * A thread that began to fill a chunk at T or before was done with its earlier ones by then: 2 sees
+ * them, and they are copied whole or counted as recycled. What was begun later is newer than this
+ * reader. In a region whose writers are dead nothing is newer than T.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,6 +39,11 @@ static struct source source_of(const struct ttlog_reader *reader, const unsigned
 	};
 
 	return source;
+}
+
+static const unsigned char *chunk_at(const struct source *source, uint32_t index)
+{
+	return source->chunks + (uint64_t)index * source->geometry->chunk_bytes;
 }
 
 /* Generation 0 is a chunk that is FREE, or in COND on its way to its first owner. */
@@ -139,7 +144,7 @@ static void account_take(struct ttlog_reader_lane *lane, const struct source *so
 static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct source *source,
 		       uint32_t index, unsigned char *to)
 {
-	const unsigned char *chunk = source->chunks + (uint64_t)index * source->geometry->chunk_bytes;
+	const unsigned char *chunk = chunk_at(source, index);
 	struct reader_chunk *copy = &reader->chunk[reader->chunk_count];
 	struct ttlog_chunk head;
 	struct lost lost;
@@ -214,8 +219,17 @@ static int scan(struct ttlog_reader *reader, struct source *sources, uint64_t *w
 	return reader->chunk ? 0 : -ENOMEM;
 }
 
-/* The newest of all takes so far. Of a chunk that is changing hands it may be the old or the new. */
-static uint64_t newest_take(const struct ttlog_reader *reader, const struct source *sources)
+/* The ticks of the first event, 0 if there is none. Of a chunk that changes hands: the old or the new. */
+static uint64_t first_ticks(const unsigned char *chunk)
+{
+	const _Atomic uint64_t *event = (const void *)(chunk + TTLOG_CHUNK_FIRST);
+
+	if (atomic_load_explicit(&event[0], memory_order_acquire) == 0)
+		return 0;
+	return atomic_load_explicit(&event[1], memory_order_relaxed);
+}
+
+static uint64_t newest_first(const struct ttlog_reader *reader, const struct source *sources)
 {
 	uint64_t newest = 0;
 
@@ -223,21 +237,25 @@ static uint64_t newest_take(const struct ttlog_reader *reader, const struct sour
 		const struct source *source = &sources[lane];
 
 		for (uint32_t i = 0; i < source->geometry->chunk_count; i++) {
-			const struct ttlog_chunk *chunk = (const void *)(
-				source->chunks + (uint64_t)i * source->geometry->chunk_bytes);
-			uint64_t taken;
+			uint64_t ticks;
 
 			if (!has_events(atomic_load_explicit(&source->states[i], memory_order_acquire)))
 				continue;
-			taken = __atomic_load_n(&chunk->taken_ticks, __ATOMIC_RELAXED);
-			if (taken > newest)
-				newest = taken;
+			ticks = first_ticks(chunk_at(source, i));
+			if (ticks > newest)
+				newest = ticks;
 		}
 	}
 	return newest;
 }
 
-/* Events of chunks that were taken after `newest` are left out: they are newer than this reader. */
+static bool is_kept(const struct reader_chunk *copy, uint64_t newest)
+{
+	if (copy->bytes == 0)
+		return copy->is_torn; /* to be counted */
+	return reader_event_ticks(copy->events) <= newest;
+}
+
 static void chunks_copy(struct ttlog_reader *reader, const struct source *sources, uint64_t newest)
 {
 	unsigned char *to = reader->arena;
@@ -252,7 +270,7 @@ static void chunks_copy(struct ttlog_reader *reader, const struct source *source
 			if (!is_wanted || !chunk_copy(reader, lane, source, i, to)) {
 				reader->lane[lane].recycled_while_read += is_wanted;
 				account_take(&reader->lane[lane], source, i);
-			} else if ((copy->bytes > 0 || copy->is_torn) && copy->taken_ticks <= newest) {
+			} else if (is_kept(copy, newest)) {
 				to += copy->bytes;
 				reader->chunk_count++;
 			}
@@ -273,7 +291,7 @@ int ttlog_reader_copy(struct ttlog_reader *reader, const unsigned char *base)
 	words = malloc((word_count + 1) * sizeof(*words));
 	if (!words)
 		return -ENOMEM;
-	newest = newest_take(reader, sources);
+	newest = newest_first(reader, sources);
 	if (scan(reader, sources, words, &bytes) != 0)
 		goto out;
 	/* Pages of it that no event reaches are never touched. */
