@@ -93,6 +93,17 @@ static void put_column(struct format_text *text, size_t columns)
 	text->scratch.bytes = 0;
 }
 
+/* How wide is what is in the scratch, escaped? */
+static void widen(struct format_text *text, size_t *columns)
+{
+	struct out escaped;
+
+	out_init(&escaped, -1);
+	*columns = larger(*columns, out_escaped(&escaped, span_of(&text->scratch), 0));
+	out_fini(&escaped);
+	text->scratch.bytes = 0;
+}
+
 static void measure(struct format_text *text, struct dump *dump)
 {
 	const struct meta *meta = dump_meta(dump);
@@ -100,16 +111,16 @@ static void measure(struct format_text *text, struct dump *dump)
 
 	for (uint64_t i = 0; i < meta->thread_count; i++) {
 		write_thread(&text->scratch, &meta->threads[i]);
-		text->thread_columns = larger(text->thread_columns, text->scratch.bytes);
-		text->scratch.bytes = 0;
+		widen(text, &text->thread_columns);
 	}
-	for (uint32_t i = 0; i < dictionary->site_limit; i++)
-		if (dictionary->sites[i])
-			text->target_columns =
-				larger(text->target_columns, dictionary->sites[i]->target.bytes);
+	for (uint32_t i = 0; i < dictionary->site_limit; i++) {
+		if (!dictionary->sites[i])
+			continue;
+		out_span(&text->scratch, dictionary->sites[i]->target);
+		widen(text, &text->target_columns);
+	}
 	write_source(&text->scratch, meta);
-	text->source_columns = larger(text->source_columns, text->scratch.bytes);
-	text->scratch.bytes = 0;
+	widen(text, &text->source_columns);
 }
 
 /* ---- marks ------------------------------------------------------------------------------------ */
@@ -225,9 +236,10 @@ static void put_mark(struct format_text *text, const struct mark *mark)
 	write_source(&text->scratch, mark->meta);
 	out_escaped(text->out, span_of(&text->scratch), 0);
 	text->scratch.bytes = 0;
-	out_text(text->out, mark->dead ? " died: " : " ");
+	out_text(text->out, ": ");
 	if (!sentence.bytes)
-		sentence = (struct span){"for a reason that is not known", 30};
+		sentence = mark->dead ? (struct span){"how it died is not known", 24}
+				      : (struct span){"written", 7};
 	out_escaped(text->out, sentence, 0);
 	out_text(text->out, " =====");
 	colour(text, RESET);
