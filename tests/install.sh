@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# install.sh BUILD - what `make install` puts down serves a program that knows nothing of this tree.
+set -eu
+cd "$(dirname "$0")/.."
+build=$1
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+make --no-print-directory -s B="$build" DESTDIR="$root" PREFIX=/opt/ttlog install >/dev/null
+cat >"$root/app.c" <<'C'
+#include <ttlog.h>
+#include <stdio.h>
+
+int main(void)
+{
+	struct ttlog_stats stats = {.size = sizeof(stats)};
+
+	if (ttlog_init("app"))
+		return 1;
+	for (int i = 0; i < 1000; i++)
+		ttlog_info("started", "i", i);
+	ttlog_warn("careful", "why", "test");
+	ttlog_get_stats(&stats);
+	return stats.retained == 1001 ? 0 : 2;
+}
+C
+export PKG_CONFIG_PATH=$root/opt/ttlog/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root TTLOG_SOCKET=
+flags=$(pkg-config --cflags --libs ttlog)
+for cc in gcc clang; do
+	for pie in -pie -no-pie; do
+		# shellcheck disable=SC2086
+		$cc -Wall -Wextra -Werror -O2 $pie -o "$root/shared" "$root/app.c" $flags
+		LD_LIBRARY_PATH=$root/opt/ttlog/lib "$root/shared"
+	done
+	$cc -O2 -static -I"$root/opt/ttlog/include" -o "$root/static" "$root/app.c" \
+		"$root/opt/ttlog/lib/libttlog.a"
+	"$root/static"
+done
+
+# Nothing but the promised symbols leaves the library; everything external in the archive is ours.
+extra=$(nm -D --defined-only "$root/opt/ttlog/lib/libttlog.so.0" | awk '{print $3}' |
+	sed 's/@.*//' | grep -v -E '^(ttlog_|TTLOG_)' || true)
+[ -z "$extra" ] || { echo "libttlog.so shows $extra"; exit 1; }
+extra=$(nm -g --defined-only "$root/opt/ttlog/lib/libttlog.a" | awk 'NF == 3 {print $3}' | grep -v '^ttlog_' || true)
+[ -z "$extra" ] || { echo "libttlog.a shows $extra"; exit 1; }
+needed=$(readelf -d "$root/opt/ttlog/lib/libttlog.so.0" | grep NEEDED | grep -v -E 'libc\.so|ld-linux' || true)
+[ -z "$needed" ] || { echo "libttlog.so needs $needed"; exit 1; }
+
+for file in bin/ttlog-recorder bin/ttlog-view share/man/man1/ttlog-view.1 share/man/man3/ttlog.3 \
+	share/man/man8/ttlog-recorder.8; do
+	[ -f "$root/opt/ttlog/$file" ] || { echo "$file is not installed"; exit 1; }
+done
+echo "install: shared, static, PIE and not, gcc and clang"
