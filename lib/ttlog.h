@@ -626,9 +626,11 @@ template <class T> TTLOG_INLINE_ struct ttlog_value value_of(const T &argument)
 		return ttlog_value_string(argument);
 	else if constexpr (type == TTLOG_TYPE_STRING) {
 		const std::string_view view = argument;
-		const size_t length = view.size() < 65535 ? view.size() : 65535;
+		const char *const data = view.empty() ? "" : view.data();
+		/* It ends with a NUL in the event, so it can't have one inside. */
+		const size_t length = strnlen(data, view.size() < 65535 ? view.size() : 65535);
 
-		return {0, length ? view.data() : "", static_cast<uint32_t>(length) + 1, 0};
+		return {0, data, static_cast<uint32_t>(length) + 1, 0};
 	} else
 		return {static_cast<uint64_t>(argument), nullptr, sizeof(D), 0};
 }
