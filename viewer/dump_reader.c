@@ -12,7 +12,7 @@
 #include "viewer/frames.h"
 
 struct dump {
-	const char *path;
+	char *path;
 	struct frames *frames;
 	struct meta meta;
 	unsigned char *meta_bytes, *summary_bytes; /* what the spans of meta point into */
@@ -363,9 +363,11 @@ int dump_open(struct dump **ret_dump, const char *path, const char **ret_why)
 		error = -ENOMEM;
 		goto out;
 	}
-	dump->path = path;
+	dump->path = strdup(path);
 	fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	error = fd < 0 ? -errno : dump_start(dump, fd);
+	if (!dump->path)
+		error = -ENOMEM;
 	if (!error)
 		*ret_dump = dump;
 	else
@@ -385,6 +387,7 @@ void dump_close(struct dump *dump)
 	meta_fini(&dump->meta);
 	free(dump->meta_bytes);
 	free(dump->summary_bytes);
+	free(dump->path);
 	free(dump);
 }
 

@@ -24,7 +24,7 @@ struct mark {
 
 struct format_text {
 	struct out *out;
-	struct out scratch;
+	struct out scratch, escaped;
 	bool colour;
 	size_t source_columns; /* 0: one dump, no column */
 	size_t thread_columns, target_columns;
@@ -96,12 +96,8 @@ static void put_column(struct format_text *text, size_t columns)
 /* How wide is what is in the scratch, escaped? */
 static void widen(struct format_text *text, size_t *columns)
 {
-	struct out escaped;
-
-	out_init(&escaped, -1);
-	*columns = larger(*columns, out_escaped(&escaped, span_of(&text->scratch), 0));
-	out_fini(&escaped);
-	text->scratch.bytes = 0;
+	*columns = larger(*columns, out_escaped(&text->escaped, span_of(&text->scratch), 0));
+	text->scratch.bytes = text->escaped.bytes = 0;
 }
 
 static void measure(struct format_text *text, struct dump *dump)
@@ -168,6 +164,7 @@ int format_text_open(struct format_text **ret_text, struct out *out, struct dump
 	text->colour = with_colour;
 	text->day = INT64_MIN;
 	out_init(&text->scratch, -1);
+	out_init(&text->escaped, -1);
 	for (size_t i = 0; i < dump_count; i++) {
 		measure(text, dumps[i]);
 		add_mark(text, dump_meta(dumps[i]));
@@ -187,6 +184,7 @@ void format_text_close(struct format_text *text)
 	if (!text)
 		return;
 	out_fini(&text->scratch);
+	out_fini(&text->escaped);
 	free(text->marks);
 	free(text);
 }

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_dump.c - any bytes as a dump, through everything that the viewer does with one.
+ *
+ * An input that starts with 'W' holds the contents of frames, with four bytes 0xff between them: they
+ * are put into frames with good checksums, which no fuzzer would find by itself.
+ */
+#include <lz4frame.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tests/view_dump.h"
+#include "viewer/format_json.h"
+#include "viewer/format_text.h"
+#include "viewer/info.h"
+#include "viewer/query.h"
+
+#define EVENTS_MAX 20000 /* a small file may unfold into many */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void show(struct dump *dump)
+{
+	struct format_text *text = NULL;
+	struct record record = {0};
+	struct query_error error;
+	struct query query;
+	struct out out, scratch;
+	unsigned int events = 0;
+	char damage[160];
+
+	out_init(&out, -1);
+	out_init(&scratch, -1);
+	query_init(&query);
+	if (query_add(&query, "msg~=e,1", &error) || query_add(&query, "status!=200,x", &error))
+		abort();
+	if (format_text_open(&text, &out, &dump, 1, true))
+		abort();
+	for (; events < EVENTS_MAX && dump_next(dump, &record.event); events++) {
+		record.decoded = false;
+		format_text_event(text, &record);
+		format_json_event(&out, &scratch, &record);
+		(void)query_match(&query, &record);
+		out.bytes = 0;
+	}
+	format_text_end(text);
+	dump_damage(dump, damage, sizeof(damage));
+	info_text(&out, dump, true);
+	info_json(&out, dump);
+	format_text_close(text);
+	query_fini(&query);
+	out_fini(&scratch);
+	out_fini(&out);
+}
+
+static void try_bytes(const void *data, size_t bytes)
+{
+	struct dump *dump;
+	const char *why;
+
+	if (view_bytes(&dump, data, bytes, &why))
+		return;
+	show(dump);
+	dump_close(dump);
+}
+
+struct file {
+	unsigned char *data;
+	size_t bytes;
+};
+
+static void put_frame(struct file *file, const uint8_t *content, size_t bytes)
+{
+	const LZ4F_preferences_t preferences = {
+		.frameInfo = {.contentChecksumFlag = LZ4F_contentChecksumEnabled,
+			      .contentSize = bytes},
+	};
+	size_t bound = LZ4F_compressFrameBound(bytes, &preferences);
+
+	file->data = realloc(file->data, file->bytes + bound);
+	if (!file->data)
+		abort();
+	file->bytes += LZ4F_compressFrame(file->data + file->bytes, bound, content, bytes, &preferences);
+}
+
+static void try_wrapped(const uint8_t *data, size_t size)
+{
+	static const unsigned char head[] = "\x50\x2a\x4d\x18\x11\0\0\0TTLOGDMP\1\0\1\0\0\0\0\0\xa0";
+	struct file file = {malloc(sizeof(head)), sizeof(head) - 1};
+	const uint8_t *end;
+	size_t part;
+
+	if (!file.data)
+		abort();
+	memcpy(file.data, head, sizeof(head));
+	while (size) {
+		end = memmem(data, size, "\xff\xff\xff\xff", 4);
+		part = end ? (size_t)(end - data) : size;
+		put_frame(&file, data, part);
+		part = end ? part + 4 : part;
+		data += part;
+		size -= part;
+	}
+	try_bytes(file.data, file.bytes);
+	free(file.data);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size && data[0] == 'W')
+		try_wrapped(data + 1, size - 1);
+	else
+		try_bytes(data, size);
+	return 0;
+}
