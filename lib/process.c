@@ -210,21 +210,31 @@ static void set_state(struct ttlog_life *life, uint32_t state)
 }
 
 /*
- * The caller has moved the state to STARTING. No signal is handled until it is over: a handler that
- * recorded would wait for its own thread. The raw call: sigprocmask() leaves out libc's own
- * signals, and one of those is the cancellation.
+ * Moves the state from `from` to READY or FAILED. -EALREADY: it was not `from` any more. No signal
+ * is handled from before the state says STARTING until it is over: a handler that recorded would
+ * wait for its own thread. The raw call: sigprocmask() leaves out libc's own signals, and one of
+ * those is the cancellation.
  */
-static int run_start(struct ttlog_life *life)
+static int run_start(struct ttlog_life *life, uint32_t from, const struct ttlog_settings *settings)
 {
 	uint64_t all = ~UINT64_C(0), before = 0;
-	int error;
+	int error = -EALREADY;
 
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof(all));
+	if (!atomic_compare_exchange_strong(&life->state, &from, TTLOG_PROCESS_STARTING))
+		goto out;
 	atomic_store_explicit(&life->starter, (uint32_t)syscall(SYS_gettid), memory_order_relaxed);
-	error = start(life);
+	if (settings)
+		settings_ = *settings;
+	error = 0;
+	if (from == TTLOG_PROCESS_CLOSED)
+		ttlog_process_set_level(settings_.level);
+	else
+		error = start(life);
 	if (error)
 		ttlog_debug_line(&settings_, "can't record", strerror(-error));
 	set_state(life, error ? TTLOG_PROCESS_FAILED : TTLOG_PROCESS_READY);
+out:
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
 	return error;
 }
@@ -260,9 +270,9 @@ int ttlog_process_enter(void)
 		case TTLOG_PROCESS_READY:
 			return 0;
 		case TTLOG_PROCESS_NONE:
-			if (atomic_compare_exchange_strong(&life->state, &state,
-							   TTLOG_PROCESS_STARTING))
-				return run_start(life);
+			error = run_start(life, state, NULL);
+			if (error != -EALREADY)
+				return error;
 			continue;
 		case TTLOG_PROCESS_STARTING:
 			error = wait_for_start(life);
@@ -278,29 +288,20 @@ int ttlog_process_enter(void)
 int ttlog_process_start(const struct ttlog_settings *settings)
 {
 	struct ttlog_life *life = ttlog_life();
-	uint32_t state = atomic_load_explicit(&life->state, memory_order_acquire);
 
 	for (;;) {
+		uint32_t state = atomic_load_explicit(&life->state, memory_order_acquire);
+		int error;
+
 		if (state == TTLOG_PROCESS_READY)
 			return -EALREADY;
-		if (state == TTLOG_PROCESS_STARTING) {
-			int error = wait_for_start(life);
-
-			if (error)
-				return error;
-			state = atomic_load_explicit(&life->state, memory_order_acquire);
-			continue;
-		}
-		if (atomic_compare_exchange_strong(&life->state, &state, TTLOG_PROCESS_STARTING))
-			break;
+		if (state == TTLOG_PROCESS_STARTING)
+			error = wait_for_start(life);
+		else
+			error = run_start(life, state, settings);
+		if (state == TTLOG_PROCESS_STARTING ? error : error != -EALREADY)
+			return error;
 	}
-	settings_ = *settings;
-	if (state == TTLOG_PROCESS_CLOSED) {
-		ttlog_process_set_level(settings_.level);
-		set_state(life, TTLOG_PROCESS_READY);
-		return 0;
-	}
-	return run_start(life);
 }
 
 void ttlog_process_close(void)
