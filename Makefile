@@ -125,6 +125,10 @@ $(B)/tests/race_%: $(B)/tests/race_%.o $(B)/parts.a $(B)/libttlog.a
 $(B)/tests/crash_%: $(B)/tests/crash_%.o $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
 
+STEP_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/step_*.c))
+$(B)/tests/crash_step: $(B)/tests/crash_step.o $(STEP_OBJ) $(B)/parts.a $(B)/libttlog.a
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
+
 # A fuzz target and its replay: tests/fuzz_main.c runs LLVMFuzzerTestOneInput over files and folders.
 $(B)/tests/fuzz_%: $(B)/tests/fuzz_%.o $(B)/tests/fuzz_main.o $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)

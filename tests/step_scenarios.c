@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * step_scenarios.c - see step_scenarios.h.
+ *
+ * Streams: 0 what the main thread records, 1 and 2 what a signal handler records, 3 other threads
+ * and alerts of the piece, 4 and up a forked child.
+ */
+#include "tests/step_scenarios.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/process.h"
+#include "tests/step_tracer.h"
+#include "tests/step_witness.h"
+
+#define SMALL 20u  /* bytes of text that fit a slot */
+#define LARGE 400u /* that fill a chunk with eight events */
+#define LARGE_EVENT_BYTES 448u
+#define AFTER_EVENTS 20
+
+/* ---- what scenarios are made of ---------------------------------------------------------------
+ */
+
+static __attribute__((noinline)) void record_info(uint32_t stream, uint32_t bytes)
+{
+	WITNESS_RECORD(ttlog_info, stream, bytes);
+}
+
+static __attribute__((noinline)) void record_warn(uint32_t stream, uint32_t bytes)
+{
+	WITNESS_RECORD(ttlog_warn, stream, bytes);
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+	WITNESS_RECORD(ttlog_info, 1, SMALL);
+	WITNESS_RECORD(ttlog_warn, 2, SMALL);
+}
+
+static void handle(void (*handler)(int number))
+{
+	struct sigaction action = {.sa_handler = handler};
+
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+/* All sites but those of the piece are known, and the thread has a chunk. */
+static void warm_up(void)
+{
+	handle(on_signal);
+	record_info(0, SMALL);
+	record_warn(3, SMALL);
+	raise(SIGUSR1);
+}
+
+static void piece_is_over(void)
+{
+	atomic_store(&witness->phase, WITNESS_AFTER);
+}
+
+static void after(void)
+{
+	for (int i = 0; i < AFTER_EVENTS; i++)
+		record_info(0, LARGE);
+	record_warn(3, SMALL);
+}
+
+/* Until the next large event does not fit. */
+static void fill_chunk(void)
+{
+	while ((uint32_t)ttlog_writer_->position + LARGE_EVENT_BYTES <= ttlog_writer_->limit)
+		record_info(0, LARGE);
+}
+
+static void fill_chunks(uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		record_info(0, LARGE); /* takes the next one, if the last was filled */
+		fill_chunk();
+	}
+}
+
+static uint32_t chunk_count(uint32_t lane)
+{
+	return ttlog_place_.geometry.lane[lane].chunk_count;
+}
+
+static uint64_t hand(uint32_t lane)
+{
+	return atomic_load(&ttlog_process_ledger()->lane[lane].hand);
+}
+
+static void step_large_event(void)
+{
+	stepper_stop_here();
+	record_info(0, LARGE);
+	piece_is_over();
+	after();
+}
+
+static void run_thread(void *(*function)(void *argument), void *argument)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, function, argument) != 0)
+		abort();
+	pthread_join(thread, NULL);
+}
+
+static void freeze_myself(void)
+{
+	__atomic_fetch_add(&ttlog_place_.control->freeze, 1, __ATOMIC_SEQ_CST);
+}
+
+/* ---- an event ---------------------------------------------------------------------------------
+ */
+
+static void fast_path(void)
+{
+	warm_up();
+	stepper_stop_here();
+	record_info(0, SMALL);
+	piece_is_over();
+	after();
+}
+
+static void slow_path(void)
+{
+	struct ttlog_value values[] = {
+		ttlog_value_u32(0),	  ttlog_value_u64(0), ttlog_value_u32(SMALL),
+		ttlog_value_string(NULL), ttlog_value_u64(0),
+	};
+	static const uint8_t types[] = {TTLOG_TYPE_U32, TTLOG_TYPE_U64, TTLOG_TYPE_U32,
+					TTLOG_TYPE_STRING, TTLOG_TYPE_U64};
+	static const char *const names[] = {"stream", "number", "bytes", "text", "mark"};
+	static struct ttlog_site site = {.level = TTLOG_INFO,
+					 .field_count = 5,
+					 .message = "step",
+					 .names = names,
+					 .types = types};
+
+	warm_up();
+	ttlog_site_register(&site);
+	stepper_stop_here();
+	values[1].bits = witness_start(0);
+	values[3] = ttlog_value_string(witness_text(values[1].bits, SMALL));
+	values[4].bits = values[1].bits * WITNESS_MARK;
+	ttlog_record(&site, values, 5);
+	witness_return(0, values[1].bits);
+	piece_is_over();
+	after();
+}
+
+static void new_site(void)
+{
+	warm_up();
+	stepper_stop_here();
+	WITNESS_RECORD(ttlog_info, 0, SMALL);
+	piece_is_over();
+	after();
+}
+
+static void interned_string(void)
+{
+	uint64_t number;
+	struct ttlog_interned interned;
+
+	warm_up();
+	stepper_stop_here();
+	interned = ttlog_intern(WITNESS_INTERNED);
+	atomic_store(&witness->interned_id, interned.id);
+	number = witness_start(0);
+	interned = ttlog_intern(witness_text(number, SMALL));
+	ttlog_info("step", "stream", 0u, "number", number, "bytes", SMALL, "text", interned, "mark",
+		   number * WITNESS_MARK);
+	witness_return(0, number);
+	piece_is_over();
+	after();
+}
+
+/* ---- a chunk change ---------------------------------------------------------------------------
+ */
+
+static void take_from_boot(void)
+{
+	warm_up();
+	fill_chunk();
+	step_large_event();
+}
+
+/* The one that finds that boot is full. */
+static void first_from_main(void)
+{
+	warm_up();
+	fill_chunk();
+	fill_chunks(chunk_count(TTLOG_LANE_BOOT) - 1);
+	step_large_event();
+}
+
+static void free_from_main(void)
+{
+	warm_up();
+	fill_chunk();
+	fill_chunks(chunk_count(TTLOG_LANE_BOOT) + 1);
+	step_large_event();
+}
+
+static void recycled(void)
+{
+	warm_up();
+	fill_chunk();
+	fill_chunks(chunk_count(TTLOG_LANE_BOOT) + chunk_count(TTLOG_LANE_MAIN) + 3);
+	step_large_event();
+}
+
+/* The account of the chunk has been through both parities. */
+static void recycled_again(void)
+{
+	warm_up();
+	fill_chunk();
+	fill_chunks(chunk_count(TTLOG_LANE_BOOT) + 2 * chunk_count(TTLOG_LANE_MAIN) + 3);
+	step_large_event();
+}
+
+static sem_t guest_may_leave, guest_is_in;
+
+static void *guest(void *argument)
+{
+	(void)argument;
+	record_info(3, LARGE);
+	sem_post(&guest_is_in);
+	sem_wait(&guest_may_leave);
+	return NULL;
+}
+
+/* A quiet thread's chunk, retired just now, is where the hand is: the taker goes on to the next. */
+static void young_is_left(void)
+{
+	uint32_t count, index;
+	pthread_t thread;
+
+	warm_up();
+	sem_init(&guest_is_in, 0, 0);
+	sem_init(&guest_may_leave, 0, 0);
+	fill_chunk();
+	fill_chunks(chunk_count(TTLOG_LANE_BOOT) + 3);
+	count = chunk_count(TTLOG_LANE_MAIN);
+	index = (uint32_t)(hand(TTLOG_LANE_MAIN) % count);
+	if (pthread_create(&thread, NULL, guest, NULL) != 0)
+		abort();
+	sem_wait(&guest_is_in);
+	do
+		fill_chunks(1);
+	while (hand(TTLOG_LANE_MAIN) % count != index);
+	sem_post(&guest_may_leave);
+	pthread_join(thread, NULL);
+	step_large_event();
+}
+
+/* No destructor of libc runs: the chunk stays OWNED by nobody. */
+static void *vanish(void *argument)
+{
+	(void)argument;
+	record_info(3, LARGE);
+	syscall(SYS_exit, 0);
+	return NULL;
+}
+
+static void owner_has_vanished(void)
+{
+	uint32_t threads;
+
+	warm_up();
+	threads = chunk_count(TTLOG_LANE_BOOT) - 1 + chunk_count(TTLOG_LANE_MAIN);
+	for (uint32_t i = 0; i < threads; i++)
+		run_thread(vanish, NULL);
+	fill_chunk();
+	stepper_stop_here();
+	record_info(0, LARGE);
+	piece_is_over();
+}
+
+static void take_when_frozen(void)
+{
+	warm_up();
+	freeze_myself();
+	fill_chunk();
+	step_large_event();
+}
+
+static void dropped(void)
+{
+	warm_up();
+	freeze_myself();
+	fill_chunk();
+	fill_chunks(chunk_count(TTLOG_LANE_AFTERLIFE));
+	stepper_stop_here();
+	record_info(0, LARGE);
+	piece_is_over();
+	record_info(0, LARGE);
+}
+
+/* ---- alerts -----------------------------------------------------------------------------------
+ */
+
+static void alert(void)
+{
+	warm_up();
+	stepper_stop_here();
+	record_warn(3, SMALL);
+	piece_is_over();
+	after();
+}
+
+static void alert_recycled(void)
+{
+	handle(on_signal);
+	record_info(0, SMALL);
+	for (uint32_t i = 0; i < chunk_count(TTLOG_LANE_ALERT) + 7; i++)
+		record_warn(3, SMALL);
+	stepper_stop_here();
+	record_warn(3, SMALL);
+	piece_is_over();
+	after();
+}
+
+static void alert_large(void)
+{
+	warm_up();
+	stepper_stop_here();
+	record_warn(3, LARGE);
+	piece_is_over();
+	after();
+}
+
+/* ---- signal handlers --------------------------------------------------------------------------
+ */
+
+static void nested(void)
+{
+	warm_up();
+	/* What a handler's event finds that came in the middle of another. */
+	stepper_stop_here();
+	ttlog_writer_->busy = ttlog_stack_pointer_();
+	record_info(3, SMALL);
+	ttlog_writer_->busy = 0;
+	piece_is_over();
+	after();
+}
+
+static sigjmp_buf back;
+
+static void on_signal_jump(int number)
+{
+	(void)number;
+	record_info(1, SMALL);
+	siglongjmp(back, 1);
+}
+
+static void abandon(uint32_t stream)
+{
+	uint64_t started = atomic_load(&witness->stream[stream].started);
+
+	if (started > atomic_load(&witness->stream[stream].returned))
+		atomic_store(&witness->stream[stream].abandoned, started);
+}
+
+static __attribute__((noinline)) void jump_in_event(void)
+{
+	if (sigsetjmp(back, 1) == 0) {
+		handle(on_signal_jump);
+		stepper_stop_here();
+		record_info(0, LARGE);
+	} else {
+		abandon(0);
+	}
+	piece_is_over();
+}
+
+/* The handler leaves the event for ever. */
+static void jumped_out(void)
+{
+	warm_up();
+	fill_chunk();
+	jump_in_event();
+	for (int i = 0; i < AFTER_EVENTS; i++)
+		record_info(0, SMALL);
+}
+
+/* ---- threads and processes --------------------------------------------------------------------
+ */
+
+static void *first_event_of_thread(void *argument)
+{
+	(void)argument;
+	stepper_stop_here();
+	record_info(3, SMALL);
+	piece_is_over();
+	record_info(3, SMALL);
+	return NULL;
+}
+
+static void new_thread(void)
+{
+	warm_up();
+	run_thread(first_event_of_thread, NULL);
+	after();
+}
+
+static void *exit_of_thread(void *argument)
+{
+	(void)argument;
+	record_info(3, SMALL);
+	record_info(3, LARGE);
+	stepper_stop_here();
+	return NULL;
+}
+
+static void thread_exit(void)
+{
+	warm_up();
+	run_thread(exit_of_thread, NULL);
+	piece_is_over();
+	after();
+}
+
+static void new_process(void)
+{
+	handle(on_signal);
+	stepper_stop_here();
+	record_info(0, SMALL);
+	piece_is_over();
+	after();
+}
+
+static void forked_child(void)
+{
+	pid_t pid;
+
+	warm_up();
+	ttlog_intern("carried over");
+	handle(SIG_DFL);
+	fill_chunk();
+	pid = fork();
+	if (pid == 0) {
+		stepper_stop_here();
+		record_info(4, SMALL);
+		piece_is_over();
+		for (int i = 0; i < AFTER_EVENTS; i++)
+			record_info(4, LARGE);
+		_exit(0);
+	}
+	if (pid < 0)
+		abort();
+	while (waitpid(pid, NULL, 0) < 0)
+		;
+	after();
+}
+
+const struct scenario scenarios[] = {
+	{"event, fast path", fast_path, 4, 1, 4},
+	{"event, slow path", slow_path, 16, 3, 0},
+	{"event of a new site", new_site, 16, 5, 0},
+	{"interned string, twice", interned_string, 16, 7, 0},
+	{"chunk change: boot", take_from_boot, 16, 3, 7},
+	{"chunk change: boot is full", first_from_main, 16, 3, 7},
+	{"chunk change: free", free_from_main, 16, 3, 7},
+	{"chunk change: recycled", recycled, 16, 1, 1},
+	{"chunk change: recycled again", recycled_again, 16, 7, 7},
+	{"chunk change: the young is left", young_is_left, 16, 7, 7},
+	{"chunk change: owner vanished", owner_has_vanished, 64, 0, 0},
+	{"chunk change: frozen", take_when_frozen, 16, 3, 0},
+	{"event is dropped", dropped, 16, 7, 0},
+	{"alert", alert, 16, 3, 7},
+	{"alert, slot recycled", alert_recycled, 16, 3, 3},
+	{"alert, large", alert_large, 16, 7, 0},
+	{"event within an event", nested, 16, 3, 7},
+	{"event that a handler jumps out of", jumped_out, 16, 1, 0},
+	{"first event of a thread", new_thread, 16, 3, 0},
+	{"exit of a thread", thread_exit, 16, 7, 0},
+	{"first event of a process", new_process, 64, 3, 0},
+	{"first event of a forked child", forked_child, 64, 0, 0},
+};
+
+const unsigned int scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);
