@@ -107,6 +107,11 @@ static int check_values(const struct ttlog_site *site, const struct ttlog_value 
 			return -EINVAL;
 		if (!sizes[type] && values[i].size > 2 && !values[i].data)
 			return -EINVAL;
+		/* A NUL inside would end it there for the reader, and shift the values behind it.
+		 */
+		if (type == TTLOG_TYPE_STRING && values[i].size > 1 &&
+		    (!values[i].data || memchr(values[i].data, 0, values[i].size - 1)))
+			return -EINVAL;
 	}
 	return 0;
 }
