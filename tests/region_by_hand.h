@@ -83,7 +83,8 @@ struct by_hand_record {
 static inline void by_hand_add(struct by_hand_record *record, const void *data, size_t size)
 {
 	assert(record->body_bytes + size <= sizeof(record->body));
-	memcpy(record->body + record->body_bytes, data, size);
+	if (size)
+		memcpy(record->body + record->body_bytes, data, size);
 	record->body_bytes += (uint32_t)size;
 }
 
@@ -199,11 +200,12 @@ static inline struct by_hand_writer by_hand_take(struct by_hand *hand, uint32_t 
 	struct by_hand_writer writer = {hand, by_hand_chunk(hand, lane, index), lane, index,
 					TTLOG_CHUNK_FIRST};
 	struct ttlog_chunk *head = (void *)writer.chunk;
+	size_t length = strlen(name);
 
 	memset(writer.chunk, 0, hand->geometry.lane[lane].chunk_bytes);
 	head->tid = tid;
 	head->taken_ticks = ticks;
-	memcpy(head->thread_name, name, strnlen(name, TTLOG_THREAD_NAME_BYTES));
+	memcpy(head->thread_name, name, length < TTLOG_THREAD_NAME_BYTES ? length : TTLOG_THREAD_NAME_BYTES);
 	by_hand_set_state(hand, lane, index, 1, tid, TTLOG_CHUNK_OWNED);
 	return writer;
 }
