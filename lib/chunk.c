@@ -252,6 +252,21 @@ static enum ttlog_take condemn(const struct lane *lane, const struct ttlog_threa
 	return TTLOG_TAKE_DONE;
 }
 
+/*
+ * A take moves the hand by one, but may have passed over chunks that quiet threads hold. Without
+ * this the hand would fall behind by as many with every lap, and each take look at all of them
+ * again.
+ */
+static void move_hand(const struct lane *lane, uint64_t to)
+{
+	uint64_t now = atomic_load_explicit(&lane->ledger->hand, memory_order_relaxed);
+
+	while (now < to &&
+	       !atomic_compare_exchange_weak_explicit(&lane->ledger->hand, &now, to,
+						      memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
 /* Step 2: one lap around the lane. */
 static enum ttlog_take lap(const struct lane *lane, const struct ttlog_thread *thread,
 			   uint64_t ticket, enum ttlog_take_rule rule, uint32_t freeze_word,
@@ -268,6 +283,8 @@ static enum ttlog_take lap(const struct lane *lane, const struct ttlog_thread *t
 		if (!may_take(lane, index, state, rule, ticket, freeze_word))
 			continue;
 		result = condemn(lane, thread, index, state, freeze_word, ret_tenure);
+		if (result == TTLOG_TAKE_DONE && i > 0)
+			move_hand(lane, ticket + i + 1);
 		if (result != TTLOG_TAKE_NONE)
 			return result;
 	}

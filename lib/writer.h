@@ -14,11 +14,11 @@
 
 #include "lib/ttlog_abi.h"
 
-/* A cache line and a bit; nobody but its thread writes to it while tid is set. */
+/* Nobody but its thread writes to it while tid is set; no cache line has parts of two. */
 struct ttlog_thread {
-	struct ttlog_writer hot; /* what ttlog.h shows */
-	_Atomic uint32_t tid;	 /* 0 = free, or wiped */
-	uint32_t lane;		 /* of the chunk; valid if hot.chunk */
+	_Alignas(64) struct ttlog_writer hot; /* what ttlog.h shows */
+	_Atomic uint32_t tid;		      /* 0 = free, or wiped */
+	uint32_t lane;			      /* of the chunk; valid if hot.chunk */
 	uint32_t chunk_index;
 	uint32_t zero;
 	uint64_t generation; /* of the chunk's tenure */
