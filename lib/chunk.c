@@ -330,6 +330,10 @@ void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint6
 	struct ttlog_chunk *chunk = tenure->chunk;
 	struct lane lane = lane_of(tenure->lane);
 
+	/* The child of a handler that forked in mid-event comes back with a chunk of its parent's,
+	 * and may have a region of its own by now. */
+	if (chunk_of(&lane, tenure->index) != chunk)
+		return;
 	/* 1. */
 	atomic_store_explicit(&chunk->retired_count, count, memory_order_relaxed);
 	atomic_store_explicit(&chunk->retired_last, last, memory_order_relaxed);

@@ -151,7 +151,8 @@ static enum ttlog_take take_next(const struct ttlog_thread *thread, uint32_t *re
 				ret_tenure);
 }
 
-static bool next_chunk(struct ttlog_thread *thread)
+/* NULL: there is none. */
+static struct ttlog_chunk *next_chunk(struct ttlog_thread *thread)
 {
 	struct ttlog_writer *hot = &thread->hot;
 	struct ttlog_tenure tenure;
@@ -162,23 +163,30 @@ static bool next_chunk(struct ttlog_thread *thread)
 		result = take_next(thread, &lane, &tenure);
 	} while (result == TTLOG_TAKE_FROZEN);
 	if (result != TTLOG_TAKE_DONE)
-		return false;
+		return NULL;
 	thread->lane = lane;
 	thread->chunk_index = tenure.index;
 	thread->generation = tenure.generation;
 	hot->position = TTLOG_CHUNK_FIRST;
+	/* Whoever jumps out of here leaves a writer with a chunk that is described, or with none.
+	 */
+	atomic_signal_fence(memory_order_seq_cst);
 	hot->chunk = (unsigned char *)tenure.chunk;
+	atomic_signal_fence(memory_order_seq_cst);
 	/* Without ticks that the fast path can read, the limit stays 0 and all events come this
 	 * way. */
 	if (ttlog_place_.geometry.clock_source != TTLOG_CLOCK_MONOTONIC)
 		hot->limit = ttlog_place_.geometry.lane[lane].chunk_bytes - 8;
-	return true;
+	return tenure.chunk;
 }
 
 /*
  * Into the thread's own chunk. The caller has set busy, and ends it. The full chunk is given back
  * only when the next one has an event: whenever the thread is stopped, for however long, its newest
  * events are in a chunk that nobody else takes. Unless there is no other chunk to be had.
+ *
+ * A handler may fork in here, and the child come back: its writer is zeros then. So the chunk is
+ * kept in hand, and looked up only once.
  */
 static bool record_in_chunk(struct ttlog_thread *thread, const struct ttlog_site *site,
 			    const struct ttlog_value *values)
@@ -187,21 +195,24 @@ static bool record_in_chunk(struct ttlog_thread *thread, const struct ttlog_site
 	struct ttlog_writer *hot = &thread->hot;
 	struct held full = {.tenure = {.chunk = NULL}};
 	struct ttlog_encoding encoding;
-	uint32_t end;
+	uint32_t offset = (uint32_t) * (volatile uint64_t *)&hot->position;
+	struct ttlog_chunk *chunk = (void *)*(unsigned char *volatile *)&hot->chunk;
+	uint32_t end = chunk ? ttlog_place_.geometry.lane[thread->lane].chunk_bytes - 8 : 0;
 
 	ttlog_encoding_plan(site, values, room, &encoding);
-	end = hot->chunk ? ttlog_place_.geometry.lane[thread->lane].chunk_bytes - 8 : 0;
 	/* 2. */
-	if ((uint32_t)hot->position + encoding.size > end) {
+	if (offset + encoding.size > end) {
 		full = detach(thread);
-		if (!next_chunk(thread)) {
+		chunk = next_chunk(thread);
+		if (!chunk) {
 			give_back(&full);
-			if (!next_chunk(thread))
-				return false;
+			chunk = next_chunk(thread);
 		}
+		if (!chunk)
+			return false;
+		offset = TTLOG_CHUNK_FIRST;
 	}
-	hot->last_ticks = write_event((struct ttlog_chunk *)(void *)hot->chunk,
-				      (uint32_t)hot->position, site, values, &encoding);
+	hot->last_ticks = write_event(chunk, offset, site, values, &encoding);
 	atomic_signal_fence(memory_order_seq_cst);
 	/* 5. */
 	hot->position += UINT64_C(1) << 32 | encoding.size;
@@ -231,17 +242,28 @@ static bool record_in_slot(struct ttlog_thread *thread, uint32_t lane_id,
 }
 
 /*
+ * The least that a kernel puts between the stack pointer that it interrupts and the handler's
+ * frame: red zone, registers, vector state (x86-64: 128 + 440 + 512 bytes; arm64: more than 4 KiB).
+ */
+#if defined(__x86_64__) || defined(__aarch64__)
+#define SIGNAL_FRAME_MIN 1024
+#else
+#define SIGNAL_FRAME_MIN 0
+#endif
+
+/*
  * Has the call that is marked busy returned without saying so (a jump out of a handler, a vfork()
- * child that was killed)? A call that is still there has its frame at a higher address than
- * anything that interrupts it on the same stack. On an alternate stack nothing is provable: then it
- * counts as there. One system call, and only when the addresses say that it is gone.
+ * child that was killed)? If it is still there, then whoever interrupts it on the same stack is
+ * further below than a signal frame. A call from the same place again is not: it differs by what
+ * the compiler pushed in between. On an alternate stack nothing is provable: then it counts as
+ * there. One system call, and only when the addresses say that it is gone.
  */
 static bool is_gone(uintptr_t busy, uintptr_t sp)
 {
 	const uintptr_t far = 1u << 20;
 	stack_t stack = {0};
 
-	if (busy <= 1 || sp < busy || sp - busy > far)
+	if (busy <= 1 || sp + SIGNAL_FRAME_MIN < busy || (sp > busy && sp - busy > far))
 		return false;
 	return syscall(SYS_sigaltstack, NULL, &stack) == 0 && !(stack.ss_flags & SS_ONSTACK);
 }
@@ -295,4 +317,8 @@ void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *sit
 									   : TTLOG_LANE_MAIN);
 	atomic_signal_fence(memory_order_seq_cst);
 	*busy = 0;
+	/* Wiped meanwhile: this is a forked child, and what was written to the writer since must
+	 * not send its next events to its parent's chunk. */
+	if (!atomic_load_explicit(&thread->tid, memory_order_relaxed))
+		memset(&thread->hot, 0, sizeof(thread->hot));
 }

@@ -78,8 +78,8 @@ static __attribute__((noinline)) void record_slowly(struct ttlog_site *site,
 
 PUBLIC void ttlog_record_(struct ttlog_site *site, const struct ttlog_value *values)
 {
-	/* Of this frame: below the caller's, above those of handlers that interrupt it. */
-	uintptr_t sp = ttlog_stack_pointer_();
+	/* The caller's: the same that its fast path takes, and above those of all handlers. */
+	uintptr_t sp = (uintptr_t)__builtin_dwarf_cfa();
 	int saved = errno;
 
 	record_slowly(site, values, sp);

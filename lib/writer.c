@@ -97,8 +97,12 @@ struct ttlog_thread *ttlog_thread_new(void)
 {
 	_Atomic(struct ttlog_writer_segment *) *link = &ttlog_life()->segments;
 	uint32_t tid = (uint32_t)syscall(SYS_gettid);
-	struct ttlog_thread *thread = NULL;
+	struct ttlog_writer *found = ttlog_writer_;
+	struct ttlog_thread *thread = (struct ttlog_thread *)(void *)found;
 
+	if (atomic_load_explicit(&thread->tid, memory_order_relaxed))
+		return thread;
+	thread = NULL;
 	while (!thread) {
 		struct ttlog_writer_segment *segment =
 			atomic_load_explicit(link, memory_order_acquire);
@@ -115,9 +119,12 @@ struct ttlog_thread *ttlog_thread_new(void)
 	thread->generation = 0;
 	memset(thread->name, 0, sizeof(thread->name));
 	syscall(SYS_prctl, PR_GET_NAME, thread->name, 0, 0, 0);
-	/* A handler may come here between the claim and the next line: it makes a writer of its
-	 * own, whose chunk is then only found by its thread's death. */
-	ttlog_writer_ = &thread->hot;
+	/* One instruction: if a handler has recorded meanwhile, the writer that it made stays. */
+	if (!__atomic_compare_exchange_n(&ttlog_writer_, &found, &thread->hot, false,
+					 __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+		atomic_store_explicit(&thread->tid, 0, memory_order_release);
+		return (struct ttlog_thread *)(void *)found;
+	}
 	if (have_exit_key)
 		pthread_setspecific(exit_key, thread);
 	return thread;

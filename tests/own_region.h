@@ -2,8 +2,8 @@
 /*
  * own_region.h - for tests that record into a region of their own process and read it back.
  *
- * Each Criterion test is a process. The environment is set before the library reads it: no recorder,
- * and a region of 1 MiB, so that laps are short.
+ * Each Criterion test is a process. The environment is set before the library reads it: no
+ * recorder, and a region of 1 MiB, so that laps are short.
  */
 #ifndef TTLOG_TESTS_OWN_REGION_H
 #define TTLOG_TESTS_OWN_REGION_H
@@ -34,7 +34,8 @@ __attribute__((constructor(101), unused)) static void set_environment(void)
 
 __attribute__((unused)) static void begin(uint64_t bytes)
 {
-	struct ttlog_options options = {.size = sizeof(options), .service = "test", .buffer_bytes = bytes};
+	struct ttlog_options options = {
+		.size = sizeof(options), .service = "test", .buffer_bytes = bytes};
 
 	cr_assert_eq(ttlog_init_with(&options), 0);
 }
@@ -116,10 +117,10 @@ __attribute__((unused)) static struct ttlog_reader_lane lane_now(uint32_t lane)
 }
 
 /* What a child has to say: 0, or the line that was wrong. */
-#define CHILD_CHECK(condition) \
-	do { \
-		if (!(condition)) \
-			_exit(__LINE__ % 250 + 1); \
+#define CHILD_CHECK(condition)                                                                     \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			_exit(__LINE__ % 250 + 1);                                                 \
 	} while (0)
 
 /* Waits for a child that uses CHILD_CHECK and _exit(0). */
