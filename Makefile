@@ -97,7 +97,7 @@ $(B)/%.o: %.c
 # ---- the kernel side: bpf/ttlog.bpf.c becomes a skeleton that watch.c includes ----
 
 ifeq ($(BPF),1)
-$(B)/recorder/watch.o $(B)/recorder/controls.o: EXTRA_CFLAGS := -DTTLOG_HAVE_BPF=1
+$(B)/recorder/watch.o $(B)/recorder/controls.o $(B)/tests/test_controls.o: EXTRA_CFLAGS := -DTTLOG_HAVE_BPF=1
 $(B)/recorder/watch.o: $(B)/bpf/ttlog.skel.h
 endif
 

@@ -2,12 +2,11 @@
 /*
  * ttlog.bpf.c - tells the recorder of fatal signals, deaths and execs of its clients.
  *
- * Four tracepoints. A task that is no client costs one failed lookup. The kernel's structs are
- * declared by hand, no larger than what is read, and relocated at load time (CO-RE); where kernels
- * differ, watch.c chooses the program. No kfuncs, no helper younger than 5.15.
+ * Four tracepoints. A task that is no client costs one failed lookup. Where kernels differ, watch.c
+ * chooses the program. No kfuncs, no helper younger than 5.15.
  *
- * signal_generate and signal_deliver run under the siglock of the target with interrupts off, so what
- * they keep in the task storage needs no lock of its own.
+ * signal_generate and signal_deliver run under the siglock of the target with interrupts off, so
+ * what they keep in the task storage needs no lock of its own.
  */
 #include <stdbool.h>
 #include <linux/bpf.h>
@@ -15,106 +14,13 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/kernel_types.h"
 #include "bpf/ttlog_bpf.h"
 
 /* A tracepoint has the arguments that it has, and BPF_PROG makes a parameter of each. */
 #pragma clang diagnostic ignored "-Wunused-parameter"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
-
-/* ---- the kernel, as far as it matters here ---------------------------------------------------- */
-
-#define KERNEL __attribute__((preserve_access_index))
-
-typedef struct {
-	unsigned long sig[1];
-} KERNEL sigset_t;
-
-typedef struct {
-	int counter;
-} KERNEL atomic_t;
-
-typedef struct {
-	unsigned int val;
-} KERNEL kuid_t, kgid_t;
-
-struct sigaction {
-	void *sa_handler;
-} KERNEL;
-
-struct k_sigaction {
-	struct sigaction sa;
-} KERNEL;
-
-struct sighand_struct {
-	struct k_sigaction action[64];
-} KERNEL;
-
-struct signal_struct {
-	atomic_t live;
-	int group_exit_code;
-	unsigned int flags;
-} KERNEL;
-
-struct kernfs_node {
-	__u64 id;
-} KERNEL;
-
-struct cgroup {
-	struct kernfs_node *kn;
-} KERNEL;
-
-struct css_set {
-	struct cgroup *dfl_cgrp;
-} KERNEL;
-
-struct cred {
-	kuid_t uid;
-	kgid_t gid;
-} KERNEL;
-
-struct task_struct {
-	unsigned int flags;
-	unsigned int ptrace;
-	int exit_code;
-	int pid;
-	int tgid;
-	struct task_struct *group_leader;
-	const struct cred *cred;
-	char comm[TTLOG_BPF_COMM_BYTES];
-	struct signal_struct *signal;
-	struct sighand_struct *sighand;
-	sigset_t blocked;
-	sigset_t real_blocked;
-	struct css_set *cgroups;
-} KERNEL;
-
-struct kernel_siginfo {
-	int si_signo;
-	int si_errno;
-	int si_code;
-	union {
-		struct {
-			int _pid;
-			unsigned int _uid;
-		} _kill;
-		struct {
-			void *_addr;
-		} _sigfault;
-	} _sifields;
-} KERNEL;
-
-struct pt_regs___x86 {
-	unsigned long ip;
-	unsigned long sp;
-} KERNEL;
-
-struct pt_regs___arm64 {
-	__u64 pc;
-	__u64 sp;
-} KERNEL;
-
-struct linux_binprm;
 
 #define PF_EXITING 0x4u		/* include/linux/sched.h */
 #define SIGNAL_GROUP_EXIT 0x4u	/* include/linux/sched/signal.h */
@@ -132,7 +38,7 @@ struct linux_binprm;
 #define HARMLESS (BIT(17) | BIT(18) | BIT(19) | BIT(20) | BIT(21) | BIT(22) | BIT(23) | BIT(28))
 /* What the hardware raises, with an address: ILL, TRAP, BUS, FPE, SEGV. */
 #define FAULTS (BIT(4) | BIT(5) | BIT(7) | BIT(8) | BIT(11))
-/* What dumps core, so that its thread takes it by itself: QUIT, ABRT, XCPU, XFSZ, SYS and the faults. */
+/* What dumps core, so that a thread takes it by itself: QUIT, ABRT, XCPU, XFSZ, SYS, the faults. */
 #define DUMPS_CORE (FAULTS | BIT(3) | BIT(6) | BIT(24) | BIT(25) | BIT(31))
 
 /* ---- maps ------------------------------------------------------------------------------------- */
@@ -174,8 +80,8 @@ static __always_inline struct ttlog_bpf_client *client_of(struct task_struct *ta
 	return bpf_task_storage_get(&clients, task->group_leader, 0, 0);
 }
 
-static __always_inline void begin(struct ttlog_bpf_event *event, const struct ttlog_bpf_client *client,
-				  __u32 kind)
+static __always_inline void begin(struct ttlog_bpf_event *event,
+				  const struct ttlog_bpf_client *client, __u32 kind)
 {
 	event->client_id = client->client_id;
 	event->time_ns = bpf_ktime_get_ns();
@@ -266,7 +172,7 @@ static __always_inline void send(struct ttlog_bpf_event *event)
 		__sync_fetch_and_add(&counters.sent, 1);
 }
 
-/* Pairs with the client's load of its freeze word; the recorder, which thaws, adds one to an odd word. */
+/* Pairs with the client's load of its freeze word. The recorder thaws. */
 static __always_inline void freeze(struct ttlog_bpf_event *event)
 {
 	void *control = bpf_map_lookup_elem(&controls, &event->client_id);
@@ -289,8 +195,8 @@ static __always_inline void freeze(struct ttlog_bpf_event *event)
 static __always_inline __u64 handler_of(struct task_struct *task, int signal)
 {
 	/*
-	 * An index that is not constant is nothing CO-RE can relocate: size and offsets it can. Kernel
-	 * 6.1 allows no such arithmetic on a pointer that it knows the type of, so it is read as bytes.
+	 * An index that is not constant is nothing CO-RE can relocate: size and offsets it can.
+	 * Kernel 6.1 allows no such arithmetic on a typed pointer, so this one is read as a number.
 	 */
 	const __u64 offset = bpf_core_field_offset(struct sighand_struct, action) +
 			     bpf_core_field_offset(struct k_sigaction, sa.sa_handler);
@@ -331,30 +237,37 @@ static __always_inline bool worth_telling(struct ttlog_bpf_client *client, int s
 	return true;
 }
 
-SEC("tp_btf/signal_generate")
-int BPF_PROG(ttlog_signal_generate, int signal, struct kernel_siginfo *info, struct task_struct *task,
-	     int group, int result)
+/* What will become of it, as flags. */
+static __always_inline __u32 outlook(struct task_struct *task, int signal, int group)
 {
-	struct ttlog_bpf_client *client = client_of(task);
-	struct ttlog_bpf_event event = {};
+	if (signal != SIGKILL && handler_of(task, signal) != SIG_DFL)
+		return TTLOG_BPF_HANDLED;
+	return is_fatal(task, signal, group) ? TTLOG_BPF_FATAL : 0;
+}
 
-	if (!client)
-		return 0;
-	if (result != TRACE_SIGNAL_DELIVERED && result != TRACE_SIGNAL_LOSE_INFO)
-		return 0;
-	if (signal < 1 || signal > 64 || (BIT(signal) & HARMLESS))
-		return 0;
+/* Keeps what may turn out to be the cause, for the DEATH. */
+static __always_inline void remember(struct ttlog_bpf_client *client,
+				     const struct ttlog_bpf_event *event)
+{
+	if (event->flags & TTLOG_BPF_FATAL) {
+		/* A SIGKILL that comes while the core is dumped does not change the cause. */
+		if (client->fatal.kind && client->fatal.signal != event->signal)
+			client->pending = client->fatal;
+		client->fatal = *event;
+	} else if (!(event->flags & TTLOG_BPF_HANDLED)) {
+		client->pending = *event;
+	}
+}
+
+static __always_inline int generated(void *ctx, struct ttlog_bpf_client *client,
+				     struct task_struct *task, int signal, int group, int result)
+{
+	struct ttlog_bpf_event event = {};
 
 	begin(&event, client, TTLOG_BPF_SIGNAL);
 	event.signal = signal;
 	event.result = result;
-	if (group)
-		event.flags |= TTLOG_BPF_GROUP;
-	if (signal != SIGKILL && handler_of(task, signal) != SIG_DFL)
-		event.flags |= TTLOG_BPF_HANDLED;
-	else if (is_fatal(task, signal, group))
-		event.flags |= TTLOG_BPF_FATAL;
-
+	event.flags = outlook(task, signal, group) | (group ? TTLOG_BPF_GROUP : 0);
 	/* First of all, so that nothing that tells of the death is evicted while it is looked at. */
 	if (event.flags & TTLOG_BPF_FATAL)
 		freeze(&event);
@@ -363,23 +276,28 @@ int BPF_PROG(ttlog_signal_generate, int signal, struct kernel_siginfo *info, str
 	fill_current(&event.sender);
 	if (event.sender.tid == event.target.tid)
 		fill_registers(&event, task);
-
-	if (event.flags & TTLOG_BPF_FATAL) {
-		/* A SIGKILL that comes while the core is dumped does not change the cause. */
-		if (client->fatal.kind && client->fatal.signal != signal)
-			client->pending = client->fatal;
-		client->fatal = event;
-	} else if (!(event.flags & TTLOG_BPF_HANDLED)) {
-		client->pending = event;
-	}
+	remember(client, &event);
 	if ((event.flags & TTLOG_BPF_FATAL) || worth_telling(client, signal, event.time_ns))
 		send(&event);
 	return 0;
 }
 
+SEC("tp_btf/signal_generate")
+int BPF_PROG(ttlog_signal_generate, int signal, struct kernel_siginfo *info,
+	     struct task_struct *task, int group, int result)
+{
+	struct ttlog_bpf_client *client = client_of(task);
+
+	if (!client || (result != TRACE_SIGNAL_DELIVERED && result != TRACE_SIGNAL_LOSE_INFO))
+		return 0;
+	if (signal < 1 || signal > 64 || (BIT(signal) & HARMLESS))
+		return 0;
+	return generated(ctx, client, task, signal, group, result);
+}
+
 /*
- * Each thread of a dying group takes a SIGKILL that nobody sent: for a fatal signal, for exit_group(),
- * for an exec. The first sort says in the group's exit code which signal it was.
+ * Each thread of a dying group takes a SIGKILL that nobody sent: for a fatal signal, for
+ * exit_group(), for an exec. The first sort says in the group's exit code which signal it was.
  */
 static __always_inline int true_signal(struct task_struct *task, int signal)
 {
@@ -391,8 +309,8 @@ static __always_inline int true_signal(struct task_struct *task, int signal)
 }
 
 /*
- * Is there anything to tell of a thread that takes its client's fatal signal? Of those that dump core
- * only: one that was sent from elsewhere came without registers, and of two threads that fault
+ * Is there anything to tell of a thread that takes its client's fatal signal? Of those that dump
+ * core only: one that was sent from elsewhere came without registers, and of two threads that fault
  * together the first to come here is the one that dies of it.
  */
 static __always_inline bool is_news(const struct ttlog_bpf_client *client, struct task_struct *task,
@@ -400,9 +318,11 @@ static __always_inline bool is_news(const struct ttlog_bpf_client *client, struc
 {
 	if (!client->fatal.kind || client->fatal.signal != signal)
 		return true;
-	if (taken == SIGKILL || !(BIT(signal) & DUMPS_CORE) || client->fatal.kind != TTLOG_BPF_SIGNAL)
+	if (taken == SIGKILL || !(BIT(signal) & DUMPS_CORE) ||
+	    client->fatal.kind != TTLOG_BPF_SIGNAL)
 		return false;
-	return !(client->fatal.flags & TTLOG_BPF_REGISTERS) || client->fatal.target.tid != (__u32)task->pid;
+	return !(client->fatal.flags & TTLOG_BPF_REGISTERS) ||
+	       client->fatal.target.tid != (__u32)task->pid;
 }
 
 /* Keeps what is known best of the fatal signal for the DEATH to come. */
@@ -428,24 +348,10 @@ static __always_inline void settle(struct ttlog_bpf_client *client, struct ttlog
 	client->fatal.flags |= taken->flags & (TTLOG_BPF_REGISTERS | TTLOG_BPF_FATAL);
 }
 
-SEC("tp_btf/signal_deliver")
-int BPF_PROG(ttlog_signal_deliver, int taken, struct kernel_siginfo *info, struct k_sigaction *action)
+static __always_inline int delivered(void *ctx, struct ttlog_bpf_client *client,
+				     struct task_struct *task, int taken, int signal)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct ttlog_bpf_client *client = client_of(task);
 	struct ttlog_bpf_event event = {};
-	int signal;
-
-	if (!client)
-		return 0;
-	signal = true_signal(task, taken);
-	if (signal < 1 || signal > 64 || (BIT(signal) & HARMLESS))
-		return 0;
-	if (taken != SIGKILL && ((__u64)BPF_CORE_READ(action, sa.sa_handler) != SIG_DFL ||
-				 (task->signal->flags & SIGNAL_UNKILLABLE)))
-		return 0;
-	if (!is_news(client, task, taken, signal))
-		return 0;
 
 	begin(&event, client, TTLOG_BPF_DELIVER);
 	event.signal = signal;
@@ -461,6 +367,27 @@ int BPF_PROG(ttlog_signal_deliver, int taken, struct kernel_siginfo *info, struc
 	return 0;
 }
 
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(ttlog_signal_deliver, int taken, struct kernel_siginfo *info,
+	     struct k_sigaction *action)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ttlog_bpf_client *client = client_of(task);
+	int signal;
+
+	if (!client)
+		return 0;
+	signal = true_signal(task, taken);
+	if (signal < 1 || signal > 64 || (BIT(signal) & HARMLESS))
+		return 0;
+	if (taken != SIGKILL && ((__u64)BPF_CORE_READ(action, sa.sa_handler) != SIG_DFL ||
+				 (task->signal->flags & SIGNAL_UNKILLABLE)))
+		return 0;
+	if (!is_news(client, task, taken, signal))
+		return 0;
+	return delivered(ctx, client, task, taken, signal);
+}
+
 /* ---- deaths ----------------------------------------------------------------------------------- */
 
 /* As wait(2) will have it: the group's code once there is one, else that of the leader. */
@@ -472,7 +399,8 @@ static __always_inline int exit_code_of(struct task_struct *task)
 }
 
 /* The signal that the exit code names, if it was seen; no other is to blame. */
-static __always_inline void recall(struct ttlog_bpf_event *event, const struct ttlog_bpf_client *client)
+static __always_inline void recall(struct ttlog_bpf_event *event,
+				   const struct ttlog_bpf_client *client)
 {
 	int signal = event->exit_code & 0x7f;
 	__u64 death_ns = event->time_ns;
@@ -494,7 +422,8 @@ static __always_inline void recall(struct ttlog_bpf_event *event, const struct t
 }
 
 /* An exec by another thread will take the leader's place, but not its storage. */
-static __always_inline void leader_left(struct task_struct *task, const struct ttlog_bpf_client *client)
+static __always_inline void leader_left(struct task_struct *task,
+					const struct ttlog_bpf_client *client)
 {
 	__u32 tgid = task->tgid;
 
@@ -502,23 +431,12 @@ static __always_inline void leader_left(struct task_struct *task, const struct t
 		bpf_map_update_elem(&execs, &tgid, &client->client_id, BPF_ANY);
 }
 
-static __always_inline int exiting(struct task_struct *task, bool group_dead)
+static __always_inline int died(struct ttlog_bpf_client *client, struct task_struct *task)
 {
-	struct ttlog_bpf_client *client = client_of(task);
 	struct ttlog_bpf_event event = {};
-	__u32 tgid;
+	__u32 tgid = task->tgid;
 
-	if (!client)
-		return 0;
-	if (!group_dead) {
-		leader_left(task, client);
-		return 0;
-	}
-	if (__sync_lock_test_and_set(&client->dead, 1))
-		return 0;
-	tgid = task->tgid;
 	bpf_map_delete_elem(&execs, &tgid);
-
 	begin(&event, client, TTLOG_BPF_DEATH);
 	event.exit_code = exit_code_of(task);
 	recall(&event, client);
@@ -526,6 +444,19 @@ static __always_inline int exiting(struct task_struct *task, bool group_dead)
 	fill_target(&event.target, task);
 	send(&event);
 	return 0;
+}
+
+static __always_inline int exiting(struct task_struct *task, bool group_dead)
+{
+	struct ttlog_bpf_client *client = client_of(task);
+
+	if (!client)
+		return 0;
+	if (!group_dead) {
+		leader_left(task, client);
+		return 0;
+	}
+	return __sync_lock_test_and_set(&client->dead, 1) ? 0 : died(client, task);
 }
 
 SEC("tp_btf/sched_process_exit")
@@ -559,18 +490,24 @@ static __always_inline struct ttlog_bpf_client *inherit(struct task_struct *task
 	return client;
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(ttlog_sched_process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+static __always_inline int became_another(const struct ttlog_bpf_client *client,
+					  struct task_struct *task)
 {
-	struct ttlog_bpf_client *client = client_of(task);
 	struct ttlog_bpf_event event = {};
 
-	if (!client && task->pid != old_pid)
-		client = inherit(task);
-	if (!client)
-		return 0;
 	begin(&event, client, TTLOG_BPF_EXEC);
 	fill_target(&event.target, task);
 	send(&event);
 	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(ttlog_sched_process_exec, struct task_struct *task, int old_pid,
+	     struct linux_binprm *bprm)
+{
+	struct ttlog_bpf_client *client = client_of(task);
+
+	if (!client && task->pid != old_pid)
+		client = inherit(task);
+	return client ? became_another(client, task) : 0;
 }

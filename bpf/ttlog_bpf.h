@@ -15,7 +15,7 @@
  *              client's control page. The program sets its freeze word at the fatal signal.
  *   execs      tgid -> client id, from the exit of a leader whose group lives on, so that an exec by
  *              another thread (which takes the leader's place, without its storage) is known.
- *   events     the ring buffer. In .bss, mapped by the recorder: what was sent and what could not be.
+ *   events     the ring buffer. In .bss, mapped by the recorder: what was sent, what could not be.
  *
  *   kernel: signal_generate --SIGNAL--> signal_deliver --DELIVER--> sched_process_exit --DEATH-->
  *           sched_process_exec --EXEC-->                    (any of them may be missing)
@@ -56,7 +56,7 @@ enum ttlog_bpf_kind {
 #define TTLOG_BPF_HANDLED 16u	  /* a handler will take it. Neither: blocked or traced, who knows */
 #define TTLOG_BPF_FROZE 32u	  /* this event set the freeze word */
 #define TTLOG_BPF_REGISTERS 64u	  /* ip, sp are filled */
-#define TTLOG_BPF_HAS_SIGNAL 128u /* DEATH: `signal` and what belongs to it repeat the fatal SIGNAL */
+#define TTLOG_BPF_HAS_SIGNAL 128u /* DEATH: `signal` and what belongs to it repeat the fatal one */
 
 struct ttlog_bpf_actor {
 	__u32 pid; /* thread group id, in the first pid namespace */
@@ -86,7 +86,7 @@ struct ttlog_bpf_event {
 	__u64 sp;
 	__u64 signal_time_ns;		/* DEATH with HAS_SIGNAL: when it became fatal */
 	struct ttlog_bpf_actor target;	/* the thread that the signal is for, or that dies */
-	struct ttlog_bpf_actor sender;	/* SIGNAL, DEATH with HAS_SIGNAL: who was running; 0 = unknown */
+	struct ttlog_bpf_actor sender;	/* SIGNAL, and HAS_SIGNAL: who was running; 0 = unknown */
 };
 
 /*
@@ -98,7 +98,7 @@ struct ttlog_bpf_client {
 	__u32 dead; /* DEATH was sent; two threads that exit at once race for it */
 	__u32 zero;
 	struct ttlog_bpf_event fatal;	/* what ends it, kind 0 = nothing yet */
-	struct ttlog_bpf_event pending; /* the last that was neither FATAL nor HANDLED, or the former fatal */
+	struct ttlog_bpf_event pending; /* neither FATAL nor HANDLED, or the fatal one before */
 	__u64 calm_ns[TTLOG_BPF_SIGNALS]; /* when it was last told of, see TTLOG_BPF_CALM_NS */
 };
 

@@ -26,7 +26,7 @@ struct controls {
 	pthread_mutex_t mutex; /* of all below */
 	pthread_cond_t asked, done;
 	struct change *first, **last;
-	uint64_t asked_count, done_count, refused_count;
+	uint64_t asked_count, done_count;
 	bool closing;
 };
 
@@ -57,21 +57,17 @@ static void take(struct controls *controls, struct batch *ret_batch)
 	}
 }
 
-static int apply_one(int map_fd, const struct batch *batch, uint32_t i)
+static void apply_one(int map_fd, const struct batch *batch, uint32_t i)
 {
-	int err;
-
-	if (!batch->drop)
-		return bpf_map_update_elem(map_fd, &batch->client_id[i], &batch->control_fd[i], BPF_ANY);
-	err = bpf_map_delete_elem(map_fd, &batch->client_id[i]);
-	return err == -ENOENT ? 0 : err;
+	if (batch->drop)
+		bpf_map_delete_elem(map_fd, &batch->client_id[i]);
+	else
+		bpf_map_update_elem(map_fd, &batch->client_id[i], &batch->control_fd[i], BPF_ANY);
 }
 
-/* How many were refused. */
-static uint64_t apply(int map_fd, struct batch *batch)
+static void apply(int map_fd, struct batch *batch)
 {
 	uint32_t done = batch->count;
-	uint64_t refused = 0;
 	int err = -EINVAL;
 
 	/* One grace period for all of them, where the kernel has it so. */
@@ -82,17 +78,15 @@ static uint64_t apply(int map_fd, struct batch *batch)
 	/* It stops at the first that fails; doing one again that was done changes nothing. */
 	if (err)
 		for (uint32_t i = 0; i < batch->count; i++)
-			refused += apply_one(map_fd, batch, i) != 0;
+			apply_one(map_fd, batch, i);
 	for (uint32_t i = 0; i < batch->count && !batch->drop; i++)
 		close(batch->control_fd[i]);
-	return refused;
 }
 
 static void *work(void *argument)
 {
 	struct controls *controls = argument;
 	struct batch batch;
-	uint64_t refused;
 
 	pthread_mutex_lock(&controls->mutex);
 	while (!controls->closing) {
@@ -102,9 +96,8 @@ static void *work(void *argument)
 		}
 		take(controls, &batch);
 		pthread_mutex_unlock(&controls->mutex);
-		refused = apply(controls->map_fd, &batch);
+		apply(controls->map_fd, &batch);
 		pthread_mutex_lock(&controls->mutex);
-		controls->refused_count += refused;
 		controls->done_count += batch.count;
 		pthread_cond_broadcast(&controls->done);
 	}
@@ -206,16 +199,6 @@ void controls_settle(struct controls *controls)
 	while (controls->done_count < wanted)
 		pthread_cond_wait(&controls->done, &controls->mutex);
 	pthread_mutex_unlock(&controls->mutex);
-}
-
-uint64_t controls_refused(struct controls *controls)
-{
-	uint64_t count;
-
-	pthread_mutex_lock(&controls->mutex);
-	count = controls->refused_count;
-	pthread_mutex_unlock(&controls->mutex);
-	return count;
 }
 
 #endif

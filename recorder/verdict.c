@@ -2,8 +2,8 @@
 /*
  * verdict.c - evidence in, verdict out; and the words for both.
  *
- * The exit code is the judge: a signal that it does not name is not to blame, however fatal it looked.
- * Evidence comes from the kernel, but nothing here relies on that: any bytes give some verdict.
+ * The exit code is the judge: a signal that it does not name is not to blame, however fatal it
+ * looked. Evidence comes from the kernel, but nothing relies on that: any bytes give some verdict.
  */
 #include "recorder/verdict.h"
 
@@ -39,8 +39,8 @@ static unsigned int count_of(const struct evidence *evidence)
 }
 
 /* The newest event of a kind that has all of `flags`; signal 0 = any. NULL: none. */
-static const struct ttlog_bpf_event *newest(const struct evidence *evidence, uint32_t kind, int signal,
-					    uint32_t flags)
+static const struct ttlog_bpf_event *newest(const struct evidence *evidence, uint32_t kind,
+					    int signal, uint32_t flags)
 {
 	for (unsigned int i = count_of(evidence); i-- > 0;) {
 		const struct ttlog_bpf_event *event = &evidence->event[i];
@@ -53,8 +53,8 @@ static const struct ttlog_bpf_event *newest(const struct evidence *evidence, uin
 }
 
 /*
- * What is known of that signal: the kernel program's own choice, which came with the death; else what
- * was told before; else (it was blocked, or its sender's event was lost) what the thread took.
+ * What is known of that signal: the kernel program's own choice, which came with the death; else
+ * what was told before; else (it was blocked, or its sender's event was lost) what the thread took.
  */
 static const struct ttlog_bpf_event *find_signal(const struct evidence *evidence, int signal)
 {
@@ -87,7 +87,7 @@ static bool is_fault(int signal, int code)
 }
 
 /*
- * Was it sent by who was running? Not if the kernel sent it: a timer, a terminal or a memory shortage
+ * Was it sent by who was running? Not if the kernel sent it: a timer, a terminal or a lack of memory
  * strikes while anybody runs, and nobody must be blamed for that.
  */
 static bool has_sender(const struct ttlog_bpf_event *event)
@@ -105,7 +105,8 @@ static int code_of(const struct ttlog_bpf_event *event)
 	return event->flags & TTLOG_BPF_INFO_KERNEL ? SI_KERNEL : event->code;
 }
 
-static void take_thread(const struct ttlog_bpf_event *event, uint32_t own_pid, struct verdict *verdict)
+static void take_thread(const struct ttlog_bpf_event *event, uint32_t own_pid,
+			struct verdict *verdict)
 {
 	bool by_itself = event->sender.pid && event->sender.pid == own_pid;
 
@@ -149,10 +150,11 @@ static void take_signal(const struct evidence *evidence, const struct ttlog_bpf_
 		verdict->sender = event->sender;
 	if (is_fault(event->signal, verdict->code)) {
 		verdict->how = VERDICT_FAULT;
-		/* SI_KERNEL: a general protection fault, say, whose address the CPU does not tell. */
+		/* SI_KERNEL: a general protection fault, say: the CPU does not tell its address. */
 		verdict->have_fault_address = verdict->code != SI_KERNEL;
 		verdict->fault_address = verdict->have_fault_address ? event->fault_address : 0;
-	} else if (event->signal == SIGABRT && verdict->have_sender && event->sender.pid == own_pid) {
+	} else if (event->signal == SIGABRT && verdict->have_sender &&
+		   event->sender.pid == own_pid) {
 		verdict->how = VERDICT_ABORT;
 	}
 	take_thread(event, own_pid, verdict);
@@ -298,11 +300,12 @@ const char *verdict_signal_name(int signal, char *buffer, size_t bytes)
 static const char *code_above_zero(int signal, int code)
 {
 	/* By number: not every libc knows all the names. include/uapi/asm-generic/siginfo.h */
-	static const char *const ill[] = {NULL, "ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR", "ILL_ILLTRP",
-					  "ILL_PRVOPC", "ILL_PRVREG", "ILL_COPROC", "ILL_BADSTK",
-					  "ILL_BADIADDR"};
-	static const char *const fpe[] = {NULL, "FPE_INTDIV", "FPE_INTOVF", "FPE_FLTDIV", "FPE_FLTOVF",
-					  "FPE_FLTUND", "FPE_FLTRES", "FPE_FLTINV", "FPE_FLTSUB"};
+	static const char *const ill[] = {NULL, "ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR",
+					  "ILL_ILLTRP", "ILL_PRVOPC", "ILL_PRVREG",
+					  "ILL_COPROC", "ILL_BADSTK", "ILL_BADIADDR"};
+	static const char *const fpe[] = {NULL, "FPE_INTDIV", "FPE_INTOVF", "FPE_FLTDIV",
+					  "FPE_FLTOVF", "FPE_FLTUND", "FPE_FLTRES",
+					  "FPE_FLTINV", "FPE_FLTSUB"};
 	static const char *const segv[] = {NULL, "SEGV_MAPERR", "SEGV_ACCERR", "SEGV_BNDERR",
 					   "SEGV_PKUERR", "SEGV_ACCADI", "SEGV_ADIDERR",
 					   "SEGV_ADIPERR", "SEGV_MTEAERR", "SEGV_MTESERR",
@@ -318,8 +321,9 @@ static const char *code_above_zero(int signal, int code)
 		int signal, count;
 		const char *const *names;
 	} tables[] = {
-		{SIGILL, COUNT(ill), ill},    {SIGFPE, COUNT(fpe), fpe}, {SIGSEGV, COUNT(segv), segv},
-		{SIGBUS, COUNT(bus), bus},    {SIGTRAP, COUNT(trap), trap}, {SIGSYS, COUNT(sys), sys},
+		{SIGILL, COUNT(ill), ill},	{SIGFPE, COUNT(fpe), fpe},
+		{SIGSEGV, COUNT(segv), segv},	{SIGBUS, COUNT(bus), bus},
+		{SIGTRAP, COUNT(trap), trap},	{SIGSYS, COUNT(sys), sys},
 		{SIGIO, COUNT(io), io},
 	};
 

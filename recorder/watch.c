@@ -72,8 +72,8 @@ static int tracepoint_arguments(const struct btf *btf, const char *name)
 
 static int choose_programs(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_bytes)
 {
-	static const char *const needed[] = {"signal_generate", "signal_deliver", "sched_process_exec",
-					     "sched_process_exit"};
+	static const char *const needed[] = {"signal_generate", "signal_deliver",
+					     "sched_process_exec", "sched_process_exit"};
 	struct btf *btf = btf__load_vmlinux_btf();
 	int arguments = 0;
 
@@ -150,8 +150,10 @@ static int start(struct watch *watch, char *why_not, size_t why_not_bytes)
 
 	watch->skeleton = ttlog_bpf__open();
 	if (!watch->skeleton) {
-		snprintf(why_not, why_not_bytes, "the BPF object can't be opened: %s", strerror(errno));
-		return -errno;
+		err = -errno;
+		snprintf(why_not, why_not_bytes, "the BPF object can't be opened: %s",
+			 strerror(-err));
+		return err;
 	}
 	err = choose_programs(watch->skeleton, why_not, why_not_bytes);
 	if (err)
@@ -162,13 +164,16 @@ static int start(struct watch *watch, char *why_not, size_t why_not_bytes)
 		return -EPERM;
 	}
 	if (err) {
-		snprintf(why_not, why_not_bytes, "the kernel refuses the BPF program: %s", strerror(-err));
+		snprintf(why_not, why_not_bytes, "the kernel refuses the BPF program: %s",
+			 strerror(-err));
 		return err;
 	}
-	watch->ring = ring_buffer__new(bpf_map__fd(watch->skeleton->maps.events), on_event, watch, NULL);
+	watch->ring = ring_buffer__new(bpf_map__fd(watch->skeleton->maps.events), on_event, watch,
+				       NULL);
 	if (!watch->ring) {
-		snprintf(why_not, why_not_bytes, "no ring buffer: %s", strerror(errno));
-		return -errno;
+		err = -errno;
+		snprintf(why_not, why_not_bytes, "no ring buffer: %s", strerror(-err));
+		return err;
 	}
 	err = controls_open(&watch->controls, bpf_map__fd(watch->skeleton->maps.controls));
 	if (err)
@@ -272,6 +277,7 @@ int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *co
 	      size_t control_bytes, int *ret_control_fd)
 {
 	struct ttlog_bpf_client client = {.client_id = client_id};
+	int clients = bpf_map__fd(watch->skeleton->maps.clients);
 	int fd = control_create(control, control_bytes);
 	int err;
 
@@ -280,7 +286,7 @@ int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *co
 	err = controls_put(watch->controls, client_id, fd);
 	if (err)
 		goto out_close;
-	err = bpf_map_update_elem(bpf_map__fd(watch->skeleton->maps.clients), &pidfd, &client, BPF_ANY);
+	err = bpf_map_update_elem(clients, &pidfd, &client, BPF_ANY);
 	if (err == -ENOENT)
 		err = -ESRCH; /* reaped */
 	/* Who was dead before it was known sends nothing. Between the two, the pidfd tells. */

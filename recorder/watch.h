@@ -20,9 +20,9 @@ struct watch;
 typedef void (*watch_fn)(void *context, const struct ttlog_bpf_event *event);
 
 /*
- * Loads and attaches. 0 or a negative errno: -EPERM (needs CAP_BPF and CAP_PERFMON), -ENOENT (no BTF),
- * -ENOSYS (built with BPF=0), ...; why_not then says in one line what is missing. libbpf prints
- * nothing unless `verbose`.
+ * Loads and attaches. 0 or a negative errno: -EPERM (needs CAP_BPF and CAP_PERFMON), -ENOENT (no
+ * BTF), -ENOSYS (built with BPF=0), ...; why_not then says in one line what is missing. libbpf
+ * prints nothing unless `verbose`. Makes a thread.
  */
 int watch_open(struct watch **ret_watch, watch_fn fn, void *context, int verbose, char *why_not,
 	       size_t why_not_bytes);
@@ -34,9 +34,9 @@ int watch_fd(const struct watch *watch);
 int watch_dispatch(struct watch *watch);
 
 /*
- * From now on events of that process come with client_id. ret_control_fd is the one-element array for
- * the client's control page, filled with the first bytes of `control` (freeze word and level); the
- * caller closes it. A process registered twice changes its id; the old id still has to be removed.
+ * From now on events of that process come with client_id. ret_control_fd is the one-element array
+ * for the client's control page, filled with the first bytes of `control` (freeze word and level);
+ * the caller closes it. A process registered twice changes its id; the old id still has to be removed.
  * 0 or a negative errno: -ESRCH (dead).
  *
  * Events come from now on; the kernel program knows the control page a few milliseconds later, see
@@ -50,8 +50,8 @@ void watch_remove(struct watch *watch, int pidfd, uint64_t client_id);
 void watch_settle(struct watch *watch);
 
 /*
- * Events that the kernel could not send, so far: no room, or (for anybody, client or not) a tracepoint
- * that came while its program was running on that CPU.
+ * Events that the kernel could not send, so far: no room, or (for anybody, client or not) a
+ * tracepoint that came while its program was running on that CPU.
  */
 uint64_t watch_lost(const struct watch *watch);
 /* Handled and blocked signals that were left out on purpose, see TTLOG_BPF_CALM_NS. */

@@ -12,19 +12,26 @@
 #define OWN 100u
 
 static const struct ttlog_bpf_actor self = {.pid = OWN, .tid = 107, .uid = 5, .comm = "worker"};
-static const struct ttlog_bpf_actor main_thread = {.pid = OWN, .tid = OWN, .uid = 5, .comm = "orders"};
+static const struct ttlog_bpf_actor main_thread = {.pid = OWN, .tid = OWN, .comm = "orders"};
 static const struct ttlog_bpf_actor bash = {.pid = 12, .tid = 12, .uid = 7, .comm = "bash"};
 
 #define SENT(says, ...) \
 	{.kind = TTLOG_BPF_SIGNAL, .time_ns = 50, .flags = (says), __VA_ARGS__}
 #define TAKEN(says, ...) \
-	{.kind = TTLOG_BPF_DELIVER, .time_ns = 60, .flags = (says), .target = main_thread, __VA_ARGS__}
+	{.kind = TTLOG_BPF_DELIVER, .time_ns = 60, .flags = (says), __VA_ARGS__}
 #define DIED(...) \
 	{.kind = TTLOG_BPF_DEATH, .time_ns = 90, .target = main_thread, __VA_ARGS__}
 #define FATAL TTLOG_BPF_FATAL
 #define HANDLED TTLOG_BPF_HANDLED
 #define RECALLS (TTLOG_BPF_HAS_SIGNAL | TTLOG_BPF_FATAL)
 #define NO_STATUS (-1)
+
+/* Of the verdict. */
+#define HOW(kind, sure) .how = VERDICT_##kind, .confidence = VERDICT_##sure
+#define CODE(number) .have_exit_code = true, .exit_code = (number)
+#define BY(number) .have_signal = true, .signal = (number)
+#define FROM(who) .have_sender = true, .sender = who
+#define AT(address) .have_fault_address = true, .fault_address = (address)
 
 struct row {
 	const char *what;
@@ -66,7 +73,7 @@ static void check_row(const struct row *row)
 	cr_expect_eq(got.core_dumped, wanted->core_dumped, "%s", row->what);
 	cr_expect_eq(got.ip, wanted->ip, "%s", row->what);
 	cr_expect_eq(got.sp, wanted->sp, "%s", row->what);
-	cr_expect_eq(got.signal_ns, wanted->signal_ns, "%s: signal at %lu", row->what, got.signal_ns);
+	cr_expect_eq(got.signal_ns, wanted->signal_ns, "%s: at %lu", row->what, got.signal_ns);
 	cr_expect_eq(got.death_ns, wanted->death_ns, "%s: death at %lu", row->what, got.death_ns);
 	verdict_reason(&got, reason, sizeof(reason));
 	cr_expect_str_eq(reason, row->reason, "%s: %s", row->what, reason);
@@ -87,27 +94,24 @@ Test(verdict, of_an_exit_is_its_code)
 	const struct row rows[] = {
 		{"exit(0)",
 		 {DIED()}, NO_STATUS, true,
-		 {.how = VERDICT_EXIT, .confidence = VERDICT_HIGH, .have_exit_code = true, .death_ns = 90},
+		 {HOW(EXIT, HIGH), CODE(0), .death_ns = 90},
 		 "exit-0"},
 		{"exit(3)",
 		 {DIED(.exit_code = 3 << 8)}, 3 << 8, true,
-		 {.how = VERDICT_EXIT, .confidence = VERDICT_HIGH, .have_exit_code = true, .exit_code = 3,
-		  .death_ns = 90},
+		 {HOW(EXIT, HIGH), CODE(3), .death_ns = 90},
 		 "exit-3"},
 		{"exit(-1), known from wait() alone",
 		 {{0}}, 0xff00, true,
-		 {.how = VERDICT_EXIT, .confidence = VERDICT_MEDIUM, .have_exit_code = true,
-		  .exit_code = 255},
+		 {HOW(EXIT, MEDIUM), CODE(255)},
 		 "exit-255"},
 		{"a fatal signal that came too late",
-		 {SENT(FATAL, .signal = SIGKILL, .sender = bash),
-		  DIED(.exit_code = 1 << 8)}, NO_STATUS, true,
-		 {.how = VERDICT_EXIT, .confidence = VERDICT_HIGH, .have_exit_code = true, .exit_code = 1,
-		  .death_ns = 90},
+		 {SENT(FATAL, .signal = SIGKILL, .sender = bash), DIED(.exit_code = 1 << 8)},
+		  NO_STATUS, true,
+		 {HOW(EXIT, HIGH), CODE(1), .death_ns = 90},
 		 "exit-1"},
 		{"the kernel and wait() contradict each other",
 		 {DIED()}, 1 << 8, true,
-		 {.how = VERDICT_EXIT, .confidence = VERDICT_LOW, .have_exit_code = true, .death_ns = 90},
+		 {HOW(EXIT, LOW), CODE(0), .death_ns = 90},
 		 "exit-0"},
 	};
 
@@ -120,80 +124,67 @@ Test(verdict, of_a_signal_names_its_sender)
 {
 	const struct row rows[] = {
 		{"kill -9 by bash",
-		 {SENT(FATAL, .signal = SIGKILL, .sender = bash),
-		  DIED(.exit_code = SIGKILL, .signal = SIGKILL, .flags = RECALLS, .sender = bash,
-		      .signal_time_ns = 50)}, SIGKILL, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
-		  .signal = SIGKILL, .have_sender = true, .sender = bash, .signal_ns = 50, .death_ns = 90},
+		 {SENT(FATAL, .signal = SIGKILL, .sender = bash), DIED(.exit_code = SIGKILL,
+		  .signal = SIGKILL, .flags = RECALLS, .sender = bash, .signal_time_ns = 50)},
+		  SIGKILL, true,
+		 {HOW(SIGNAL, HIGH), BY(SIGKILL), FROM(bash), .signal_ns = 50, .death_ns = 90},
 		 "sigkill"},
 		{"the SIGNAL was lost",
-		 {DIED(.exit_code = SIGTERM, .signal = SIGTERM, .flags = RECALLS,
-		 .sender = bash, .signal_time_ns = 51)}, NO_STATUS, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
-		  .signal = SIGTERM, .have_sender = true, .sender = bash, .signal_ns = 51, .death_ns = 90},
+		 {DIED(.exit_code = SIGTERM, .signal = SIGTERM, .flags = RECALLS, .sender = bash,
+		  .signal_time_ns = 51)}, NO_STATUS, true,
+		 {HOW(SIGNAL, HIGH), BY(SIGTERM), FROM(bash), .signal_ns = 51, .death_ns = 90},
 		 "sigterm"},
 		{"the DEATH was lost",
 		 {SENT(FATAL, .signal = SIGTERM, .sender = bash)}, SIGTERM, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
-		  .signal = SIGTERM, .have_sender = true, .sender = bash, .signal_ns = 50},
+		 {HOW(SIGNAL, HIGH), BY(SIGTERM), FROM(bash), .signal_ns = 50},
 		 "sigterm"},
 		{"both are lost",
 		 {{0}}, SIGTERM, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_MEDIUM, .have_signal = true,
-		  .signal = SIGTERM},
+		 {HOW(SIGNAL, MEDIUM), BY(SIGTERM)},
 		 "sigterm"},
 		{"another one was seen",
-		 {SENT(FATAL, .signal = SIGKILL, .sender = bash),
-		  DIED(.exit_code = SIGTERM)}, NO_STATUS, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_MEDIUM, .have_signal = true,
-		  .signal = SIGTERM, .death_ns = 90},
+		 {SENT(FATAL, .signal = SIGKILL, .sender = bash), DIED(.exit_code = SIGTERM)},
+		  NO_STATUS, true,
+		 {HOW(SIGNAL, MEDIUM), BY(SIGTERM), .death_ns = 90},
 		 "sigterm"},
 		{"one that a handler took",
-		 {SENT(HANDLED, .signal = SIGTERM, .sender = bash),
-		  DIED(.exit_code = SIGTERM)}, NO_STATUS, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_MEDIUM, .have_signal = true,
-		  .signal = SIGTERM, .death_ns = 90},
+		 {SENT(HANDLED, .signal = SIGTERM, .sender = bash), DIED(.exit_code = SIGTERM)},
+		  NO_STATUS, true,
+		 {HOW(SIGNAL, MEDIUM), BY(SIGTERM), .death_ns = 90},
 		 "sigterm"},
 		{"blocked, then taken, the DEATH lost",
-		 {SENT(0, .signal = SIGTERM, .sender = bash),
-		  TAKEN(FATAL | TTLOG_BPF_REGISTERS, .signal = SIGTERM, .ip = 4, .sp = 5)},
-		 SIGTERM, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
-		  .signal = SIGTERM, .have_sender = true, .sender = bash, .ip = 4, .sp = 5, .signal_ns = 60},
+		 {SENT(0, .signal = SIGTERM, .sender = bash), TAKEN(FATAL | TTLOG_BPF_REGISTERS,
+		  .signal = SIGTERM, .ip = 4, .sp = 5)}, SIGTERM, true,
+		 {HOW(SIGNAL, HIGH), BY(SIGTERM), FROM(bash), .ip = 4, .sp = 5, .signal_ns = 60},
 		 "sigterm"},
 		{"the kernel itself, while bash ran",
 		 {SENT(FATAL | TTLOG_BPF_INFO_KERNEL, .signal = SIGALRM, .sender = bash),
-		  DIED(.exit_code = SIGALRM)},
-		 NO_STATUS, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
-		  .signal = SIGALRM, .code = SI_KERNEL, .signal_ns = 50, .death_ns = 90},
+		  DIED(.exit_code = SIGALRM)}, NO_STATUS, true,
+		 {HOW(SIGNAL, HIGH), BY(SIGALRM), .code = SI_KERNEL, .signal_ns = 50, .death_ns =
+		  90},
 		 "sigalrm"},
 		{"a POSIX timer, while bash ran",
-		 {SENT(FATAL, .signal = SIGRTMIN, .code = SI_TIMER,
-		 .sender = bash), DIED(.exit_code = SIGRTMIN)}, NO_STATUS, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
-		  .signal = SIGRTMIN, .code = SI_TIMER, .signal_ns = 50, .death_ns = 90},
+		 {SENT(FATAL, .signal = SIGRTMIN, .code = SI_TIMER, .sender = bash),
+		  DIED(.exit_code = SIGRTMIN)}, NO_STATUS, true,
+		 {HOW(SIGNAL, HIGH), BY(SIGRTMIN), .code = SI_TIMER, .signal_ns = 50, .death_ns =
+		  90},
 		 "sig34"},
 		{"SIGPIPE, its own doing",
 		 {SENT(FATAL | TTLOG_BPF_INFO_NONE, .signal = SIGPIPE, .sender = self),
-		  DIED(.exit_code = SIGPIPE)},
-		 NO_STATUS, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
-		  .signal = SIGPIPE, .have_sender = true, .sender = self, .thread = self,
-		  .signal_ns = 50, .death_ns = 90},
+		  DIED(.exit_code = SIGPIPE)}, NO_STATUS, true,
+		 {HOW(SIGNAL, HIGH), BY(SIGPIPE), FROM(self), .thread = self, .signal_ns = 50,
+		  .death_ns = 90},
 		 "sigpipe"},
 		{"SIGSEGV sent by bash is no fault",
-		 {SENT(FATAL, .signal = SIGSEGV, .sender = bash),
-		  DIED(.exit_code = SIGSEGV | 0x80)}, NO_STATUS, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
-		  .signal = SIGSEGV, .have_sender = true, .sender = bash, .core_dumped = true,
-		  .signal_ns = 50, .death_ns = 90},
+		 {SENT(FATAL, .signal = SIGSEGV, .sender = bash), DIED(.exit_code = SIGSEGV |
+		  0x80)}, NO_STATUS, true,
+		 {HOW(SIGNAL, HIGH), BY(SIGSEGV), FROM(bash), .core_dumped = true, .signal_ns =
+		  50, .death_ns = 90},
 		 "sigsegv"},
 		{"SIGABRT sent by bash is no abort",
-		 {SENT(FATAL, .signal = SIGABRT, .sender = bash),
-		  DIED(.exit_code = SIGABRT)}, NO_STATUS, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true,
-		  .signal = SIGABRT, .have_sender = true, .sender = bash, .signal_ns = 50, .death_ns = 90},
+		 {SENT(FATAL, .signal = SIGABRT, .sender = bash), DIED(.exit_code = SIGABRT)},
+		  NO_STATUS, true,
+		 {HOW(SIGNAL, HIGH), BY(SIGABRT), FROM(bash), .signal_ns = 50, .death_ns = 90},
 		 "sigabrt"},
 	};
 
@@ -207,54 +198,49 @@ Test(verdict, of_a_fault_says_where)
 	const uint32_t full = TTLOG_BPF_FATAL | TTLOG_BPF_REGISTERS;
 	const struct row rows[] = {
 		{"a null pointer",
-		 {SENT(full, .signal = SIGSEGV, .code = SEGV_MAPERR, .fault_address = 16,
-		 .ip = 1, .sp = 2, .sender = self, .target = self),
-		  DIED(.exit_code = SIGSEGV)}, NO_STATUS, true,
-		 {.how = VERDICT_FAULT, .confidence = VERDICT_HIGH, .have_signal = true,
-		  .signal = SIGSEGV, .code = SEGV_MAPERR, .have_fault_address = true, .fault_address = 16,
-		  .ip = 1, .sp = 2, .thread = self, .signal_ns = 50, .death_ns = 90},
+		 {SENT(full, .signal = SIGSEGV, .code = SEGV_MAPERR, .fault_address = 16, .ip = 1,
+		  .sp = 2, .sender = self, .target = self), DIED(.exit_code = SIGSEGV)},
+		  NO_STATUS, true,
+		 {HOW(FAULT, HIGH), BY(SIGSEGV), .code = SEGV_MAPERR, AT(16), .ip = 1, .sp = 2,
+		  .thread = self, .signal_ns = 50, .death_ns = 90},
 		 "sigsegv"},
 		{"the address zero is one",
 		 {SENT(FATAL, .signal = SIGSEGV, .code = SEGV_MAPERR, .sender = self),
 		  DIED(.exit_code = SIGSEGV)}, NO_STATUS, true,
-		 {.how = VERDICT_FAULT, .confidence = VERDICT_HIGH, .have_signal = true,
-		  .signal = SIGSEGV, .code = SEGV_MAPERR, .have_fault_address = true, .thread = self,
+		 {HOW(FAULT, HIGH), BY(SIGSEGV), .code = SEGV_MAPERR, AT(0), .thread = self,
 		  .signal_ns = 50, .death_ns = 90},
 		 "sigsegv"},
 		{"an address that the CPU does not tell",
-		 {SENT(FATAL, .signal = SIGSEGV, .code = SI_KERNEL,
-		 .sender = self), DIED(.exit_code = SIGSEGV)}, NO_STATUS, true,
-		 {.how = VERDICT_FAULT, .confidence = VERDICT_HIGH, .have_signal = true,
-		  .signal = SIGSEGV, .code = SI_KERNEL, .thread = self, .signal_ns = 50, .death_ns = 90},
+		 {SENT(FATAL, .signal = SIGSEGV, .code = SI_KERNEL, .sender = self),
+		  DIED(.exit_code = SIGSEGV)}, NO_STATUS, true,
+		 {HOW(FAULT, HIGH), BY(SIGSEGV), .code = SI_KERNEL, .thread = self, .signal_ns =
+		  50, .death_ns = 90},
 		 "sigsegv"},
 		{"a division by zero, the SIGNAL lost",
-		 {DIED(.exit_code = SIGFPE | 0x80, .signal = SIGFPE,
-		 .code = FPE_INTDIV, .fault_address = 77, .ip = 77, .sp = 3, .flags = RECALLS |
-		 TTLOG_BPF_REGISTERS, .sender = self, .signal_time_ns = 55)}, NO_STATUS, true,
-		 {.how = VERDICT_FAULT, .confidence = VERDICT_HIGH, .have_signal = true, .signal = SIGFPE,
-		  .code = FPE_INTDIV, .have_fault_address = true, .fault_address = 77, .ip = 77, .sp = 3,
+		 {DIED(.exit_code = SIGFPE | 0x80, .signal = SIGFPE, .code = FPE_INTDIV,
+		  .fault_address = 77, .ip = 77, .sp = 3, .flags = RECALLS | TTLOG_BPF_REGISTERS,
+		  .sender = self, .signal_time_ns = 55)}, NO_STATUS, true,
+		 {HOW(FAULT, HIGH), BY(SIGFPE), .code = FPE_INTDIV, AT(77), .ip = 77, .sp = 3,
 		  .thread = self, .core_dumped = true, .signal_ns = 55, .death_ns = 90},
 		 "sigfpe"},
 		{"SIGKILL while the core was dumped",
-		 {SENT(FATAL, .signal = SIGBUS, .code = BUS_ADRERR,
-		 .fault_address = 9, .sender = self), SENT(FATAL, .signal = SIGKILL, .sender = bash),
-		  DIED(.exit_code = SIGBUS)}, NO_STATUS, true,
-		 {.how = VERDICT_FAULT, .confidence = VERDICT_HIGH, .have_signal = true, .signal = SIGBUS,
-		  .code = BUS_ADRERR, .have_fault_address = true, .fault_address = 9, .thread = self,
+		 {SENT(FATAL, .signal = SIGBUS, .code = BUS_ADRERR, .fault_address = 9, .sender =
+		  self), SENT(FATAL, .signal = SIGKILL, .sender = bash), DIED(.exit_code =
+		  SIGBUS)}, NO_STATUS, true,
+		 {HOW(FAULT, HIGH), BY(SIGBUS), .code = BUS_ADRERR, AT(9), .thread = self,
 		  .signal_ns = 50, .death_ns = 90},
 		 "sigbus"},
 		{"gone after a fault, nothing else known",
-		 {SENT(FATAL, .signal = SIGILL, .code = ILL_ILLOPN,
-		 .fault_address = 8, .sender = self)}, NO_STATUS, true,
-		 {.how = VERDICT_FAULT, .confidence = VERDICT_LOW, .have_signal = true, .signal = SIGILL,
-		  .code = ILL_ILLOPN, .have_fault_address = true, .fault_address = 8, .thread = self,
+		 {SENT(FATAL, .signal = SIGILL, .code = ILL_ILLOPN, .fault_address = 8, .sender =
+		  self)}, NO_STATUS, true,
+		 {HOW(FAULT, LOW), BY(SIGILL), .code = ILL_ILLOPN, AT(8), .thread = self,
 		  .signal_ns = 50},
 		 "sigill"},
 		{"seccomp is no fault",
-		 {SENT(FATAL, .signal = SIGSYS, .code = 1, .sender = self),
-		  DIED(.exit_code = SIGSYS)}, NO_STATUS, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_HIGH, .have_signal = true, .signal = SIGSYS,
-		  .code = 1, .thread = self, .signal_ns = 50, .death_ns = 90},
+		 {SENT(FATAL, .signal = SIGSYS, .code = 1, .sender = self), DIED(.exit_code =
+		  SIGSYS)}, NO_STATUS, true,
+		 {HOW(SIGNAL, HIGH), BY(SIGSYS), .code = 1, .thread = self, .signal_ns = 50,
+		  .death_ns = 90},
 		 "sigsys"},
 	};
 
@@ -267,14 +253,12 @@ Test(verdict, of_an_abort_names_the_thread)
 		{"abort()",
 		 {SENT(FATAL, .signal = SIGABRT, .code = SI_TKILL, .sender = self),
 		  DIED(.exit_code = SIGABRT)}, NO_STATUS, true,
-		 {.how = VERDICT_ABORT, .confidence = VERDICT_HIGH, .have_signal = true, .signal = SIGABRT,
-		  .code = SI_TKILL, .have_sender = true, .sender = self, .thread = self, .signal_ns = 50,
-		  .death_ns = 90},
+		 {HOW(ABORT, HIGH), BY(SIGABRT), .code = SI_TKILL, FROM(self), .thread = self,
+		  .signal_ns = 50, .death_ns = 90},
 		 "abort"},
 		{"SIGABRT, known from wait() alone",
 		 {{0}}, SIGABRT | 0x80, true,
-		 {.how = VERDICT_SIGNAL, .confidence = VERDICT_MEDIUM, .have_signal = true,
-		  .signal = SIGABRT, .core_dumped = true},
+		 {HOW(SIGNAL, MEDIUM), BY(SIGABRT), .core_dumped = true},
 		 "sigabrt"},
 	};
 
@@ -288,34 +272,33 @@ Test(verdict, says_what_it_does_not_know)
 	const struct row rows[] = {
 		{"nothing happened",
 		 {{0}}, NO_STATUS, false,
-		 {.how = VERDICT_ALIVE, .confidence = VERDICT_HIGH}, "snapshot"},
+		 {HOW(ALIVE, HIGH)}, "snapshot"},
 		{"a snapshot after a handled signal",
-		 {SENT(HANDLED, .signal = SIGSEGV)},
-		 NO_STATUS, false,
-		 {.how = VERDICT_ALIVE, .confidence = VERDICT_HIGH}, "snapshot"},
+		 {SENT(HANDLED, .signal = SIGSEGV)}, NO_STATUS, false,
+		 {HOW(ALIVE, HIGH)}, "snapshot"},
 		{"a snapshot while it dies",
 		 {SENT(FATAL, .signal = SIGSEGV)}, NO_STATUS, false,
-		 {.how = VERDICT_ALIVE, .confidence = VERDICT_LOW}, "snapshot"},
+		 {HOW(ALIVE, LOW)}, "snapshot"},
 		{"gone",
 		 {{0}}, NO_STATUS, true,
-		 {.how = VERDICT_UNKNOWN, .confidence = VERDICT_LOW}, "unknown"},
+		 {HOW(UNKNOWN, LOW)}, "unknown"},
 		{"gone after a handled signal",
-		 {SENT(HANDLED, .signal = SIGSEGV)},
-		 NO_STATUS, true,
-		 {.how = VERDICT_UNKNOWN, .confidence = VERDICT_LOW}, "unknown"},
+		 {SENT(HANDLED, .signal = SIGSEGV)}, NO_STATUS, true,
+		 {HOW(UNKNOWN, LOW)}, "unknown"},
 		{"stopped is not dead",
 		 {{0}}, SIGSTOP << 8 | 0x7f, true,
-		 {.how = VERDICT_UNKNOWN, .confidence = VERDICT_LOW}, "unknown"},
+		 {HOW(UNKNOWN, LOW)}, "unknown"},
 		{"exec",
-		 {{.kind = TTLOG_BPF_EXEC, .time_ns = 70, .target = main_thread}}, NO_STATUS, false,
-		 {.how = VERDICT_EXEC, .confidence = VERDICT_HIGH, .death_ns = 70}, "exec"},
+		 {{.kind = TTLOG_BPF_EXEC, .time_ns = 70, .target = main_thread}}, NO_STATUS,
+		  false,
+		 {HOW(EXEC, HIGH), .death_ns = 70}, "exec"},
 		{"what another program died of after the exec",
-		 {{.kind = TTLOG_BPF_EXEC, .time_ns = 70},
-		  SENT(FATAL, .signal = SIGKILL, .sender = bash), DIED(.exit_code = SIGKILL)}, SIGKILL, true,
-		 {.how = VERDICT_EXEC, .confidence = VERDICT_HIGH, .death_ns = 70}, "exec"},
+		 {{.kind = TTLOG_BPF_EXEC, .time_ns = 70}, SENT(FATAL, .signal = SIGKILL, .sender
+		  = bash), DIED(.exit_code = SIGKILL)}, SIGKILL, true,
+		 {HOW(EXEC, HIGH), .death_ns = 70}, "exec"},
 		{"a kind from the future",
 		 {{.kind = 77, .signal = 9, .flags = ~0u}}, NO_STATUS, true,
-		 {.how = VERDICT_UNKNOWN, .confidence = VERDICT_LOW}, "unknown"},
+		 {HOW(UNKNOWN, LOW)}, "unknown"},
 	};
 
 	CHECK(rows);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch_client.h - for the tests of watch.c: a child that waits until it is registered, then does what
- * the test wants it to die of, and what the kernel program said of it.
+ * watch_client.h - for the tests of watch.c: a child that waits until it is registered, then does
+ * what the test wants it to die of, and what the kernel program said of it.
  */
 #ifndef TESTS_WATCH_CLIENT_H
 #define TESTS_WATCH_CLIENT_H
@@ -75,7 +75,8 @@ static __attribute__((unused)) void tell(const void *bytes, size_t count)
 		_exit(99);
 }
 
-static __attribute__((unused)) void listen_to(const struct client *client, void *ret_bytes, size_t count)
+static __attribute__((unused)) void listen_to(const struct client *client, void *ret_bytes,
+					      size_t count)
 {
 	cr_assert_eq(read(client->said, ret_bytes, count), (ssize_t)count, "the child said nothing");
 }
@@ -124,7 +125,8 @@ static void enrol(struct client *client, uint64_t id)
 	const uint32_t first[2] = {40, TTLOG_WARN}; /* the freeze word is even: not frozen */
 
 	client->id = id;
-	cr_assert_eq(watch_add(watch, client->pidfd, id, first, sizeof(first), &client->control_fd), 0);
+	cr_assert_eq(watch_add(watch, client->pidfd, id, first, sizeof(first), &client->control_fd),
+		     0);
 	client->control = mmap(NULL, sizeof(*client->control), PROT_READ, MAP_SHARED,
 			       client->control_fd, 0);
 	cr_assert_neq(client->control, MAP_FAILED);
