@@ -100,7 +100,7 @@ Test(dump_writer, other_programs_see_every_type_of_value)
 	made.string[1] = "\xff";
 	made.string_count = 2;
 	made_site(TTLOG_WARN, "t", "All \xc3\xbc", types, names);
-	event = made_event(5, 1, 1);
+	event = made_event(500000, 1, 1);
 	event->lane = 3;
 	event->flags = TTLOG_EVENT_TRUNCATED;
 	for (unsigned int i = 0; i < 10; i++)
@@ -113,7 +113,7 @@ Test(dump_writer, other_programs_see_every_type_of_value)
 	event->value[13].size = 2;
 	event->value[14].bits = 0x7fff;
 	event->value[15].bits = MADE_STRINGS_FROM;
-	event = made_event(4, 0, 1); /* earlier than the one before */
+	event = made_event(400000, 0, 1); /* earlier than the one before */
 	made_text(event, 12, "\xff\xfe");
 	write_file();
 	EXPECT(".[2].events[0][5:]",

@@ -74,6 +74,8 @@ Test(out, bytes_that_are_not_utf8_are_shown_as_such)
 {
 	expect_escaped(SPAN("\xff\xfe"), 0, "\\xff\\xfe", 8);
 	expect_escaped(SPAN("\xc0\xaf"), 0, "\\xc0\\xaf", 8);		     /* overlong */
+	expect_escaped(SPAN("\xe0\x80\x80"), 0, "\\xe0\\x80\\x80", 12);
+	expect_escaped(SPAN("\xf0\x80\x80\x80"), 0, "\\xf0\\x80\\x80\\x80", 16);
 	expect_escaped(SPAN("\xed\xa0\x80"), 0, "\\xed\\xa0\\x80", 12);	     /* surrogate */
 	expect_escaped(SPAN("\xf4\x90\x80\x80"), 0, "\\xf4\\x90\\x80\\x80", 16); /* too large */
 	expect_escaped(SPAN("\xe2\x82"), 0, "\\xe2\\x82", 8);		     /* cut */

@@ -8,7 +8,7 @@
 #include "viewer/query.h"
 
 /* One event of each kind; the table below names them by their numbers. */
-enum { OK_200, FAIL_500, PLAIN, FORMATTED, WITH_ALL, EVENTS };
+enum { OK_200, FAIL_500, PLAIN, FORMATTED, WITH_ALL, FORMATTED_TOO, EVENTS };
 
 static struct dump *dump;
 static struct record record[EVENTS];
@@ -57,6 +57,7 @@ static void make_events(void)
 	event->value[8].data = "\x01\xff";
 	event->value[8].size = 2;
 	event->lane = 1;
+	made_event(5000, 0, 4)->value[0].bits = 43; /* the same site, another message */
 
 	bytes = made_dump(&size);
 	cr_assert_eq(view_bytes(&dump, bytes, size, &why), 0);
@@ -101,6 +102,7 @@ static unsigned int matches(const char *const *expressions, unsigned int count)
 
 #define BIT(event) (1u << (event))
 #define ALL (BIT(EVENTS) - 1)
+#define TOOK (BIT(FORMATTED) | BIT(FORMATTED_TOO))
 
 static const struct {
 	const char *expression;
@@ -110,22 +112,24 @@ static const struct {
 	{"level=error", BIT(FAIL_500)},
 	{"level==error", BIT(FAIL_500)},
 	{"level!=ERROR", ALL & ~BIT(FAIL_500)},
-	{"level>=WARN", BIT(FAIL_500) | BIT(FORMATTED)},
+	{"level>=WARN", BIT(FAIL_500) | TOOK},
 	{"level>WARN", BIT(FAIL_500)},
 	{"level<INFO", BIT(PLAIN) | BIT(WITH_ALL)},
 	{"level<=DEBUG", BIT(PLAIN) | BIT(WITH_ALL)},
-	{"level=WARN,ERROR", BIT(FAIL_500) | BIT(FORMATTED)},
-	{"level!=WARN,ERROR", ALL & ~(BIT(FAIL_500) | BIT(FORMATTED))},
+	{"level=WARN,ERROR", BIT(FAIL_500) | TOOK},
+	{"level!=WARN,ERROR", ALL & ~(BIT(FAIL_500) | TOOK)},
 	{"level~=RR", BIT(FAIL_500)},
 	{"target=http", BIT(OK_200) | BIT(FAIL_500)},
 	{"target!=http,main", BIT(WITH_ALL)},
-	{"target>http", BIT(PLAIN) | BIT(FORMATTED)},
+	{"target>http", BIT(PLAIN) | TOOK},
 	{"msg=Request done", BIT(OK_200)},
 	{"msg~=Request", BIT(OK_200) | BIT(FAIL_500)},
 	{"msg=took 42 ms", BIT(FORMATTED)},
 	{"msg~=42", BIT(FORMATTED)},
+	{"msg~=43", BIT(FORMATTED_TOO)},
+	{"msg~=took", TOOK},
 	{"msg~=%d", 0},
-	{"tid=4242", BIT(OK_200) | BIT(PLAIN) | BIT(FORMATTED)},
+	{"tid=4242", BIT(OK_200) | BIT(PLAIN) | TOOK},
 	{"tid!=4242", BIT(FAIL_500) | BIT(WITH_ALL)},
 	{"tid>4242", BIT(FAIL_500) | BIT(WITH_ALL)},
 	{"thread=worker-1", BIT(FAIL_500) | BIT(WITH_ALL)},
@@ -196,7 +200,7 @@ Test(query, several_expressions_must_all_be_true)
 	const char *const site_and_event[] = {"level>=DEBUG", "tid=4242", "msg!=Nothing to say"};
 
 	cr_expect_eq(matches(both, 2), BIT(FAIL_500));
-	cr_expect_eq(matches(site_and_event, 3), BIT(OK_200) | BIT(FORMATTED));
+	cr_expect_eq(matches(site_and_event, 3), BIT(OK_200) | TOOK);
 	cr_expect_eq(matches(NULL, 0), ALL);
 }
 

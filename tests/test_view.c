@@ -190,6 +190,19 @@ Test(view, json_of_every_type_is_valid_and_exact)
 		  "[\"FATAL\",\"tar\\u001bget\",\"mess\\\"age\\\\ \xc3\xbc\",\"ser\\\"vice\xef\xbf\xbd\"]\n");
 }
 
+Test(view, fields_of_one_name_stay_apart)
+{
+	static const uint8_t types[] = {TTLOG_TYPE_U8, TTLOG_TYPE_U8, TTLOG_TYPE_U8, 0};
+	static const char *const names[] = {"a", "a", ""};
+
+	made_begin();
+	made_site(TTLOG_INFO, "t", "m", types, names);
+	for (unsigned int i = 0; i < 3; i++)
+		made_event(1, 0, 1)->value[i].bits = i + 1;
+	save("same.bin");
+	expect_jq("-o json -n1 same.bin", ".fields", "{\"a\":0,\"arg2\":0,\"arg3\":3}\n");
+}
+
 Test(view, printf_messages_are_formatted_for_both)
 {
 	static const uint8_t types[] = {TTLOG_TYPE_I32, TTLOG_TYPE_STRING, 0};
@@ -321,7 +334,7 @@ Test(view, several_files_become_one_timeline)
 	made.facts.verdict = (struct verdict){.how = VERDICT_EXIT, .have_exit_code = true,
 					      .exit_code = 3, .death_ns = 1000002000};
 	made_site(TTLOG_INFO, "main", "Between", none, names);
-	made_event(999001500, 0, 1);
+	made_event(999001000, 0, 1); /* at the same time: files keep their order */
 	save("y.bin");
 	view("x.bin y.bin");
 	cr_expect_eq(status, 0);
@@ -332,7 +345,7 @@ Test(view, several_files_become_one_timeline)
 		"path=/\n"
 		"  T-0.000999 22:13:20.999001 INFO  orders[4242] worker-1/4245 http  Request done  status=200 "
 		"path=/\n"
-		"  T-0.000998 22:13:20.999001 INFO  billing[99]  orders/4242   main  Between\n"
+		"  T-0.000999 22:13:20.999001 INFO  billing[99]  orders/4242   main  Between\n"
 		"  T-0.000998 22:13:20.999002 INFO  orders[4242] orders/4242   http  Request done  status=200 "
 		"path=\"/a b\"\n"
 		"  T-0.000997 22:13:20.999003 ERROR orders[4242] worker-1/4245 http  Request failed  "

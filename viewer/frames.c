@@ -158,6 +158,8 @@ static int decompress(struct frames *frames, size_t *ret_bytes)
 		if (error)
 			return error;
 		room = frames->content_capacity - frames->content_bytes;
+		if (room > DUMP_FRAME_BYTES_MAX + 1 - frames->content_bytes)
+			room = DUMP_FRAME_BYTES_MAX + 1 - frames->content_bytes;
 		taken = frames->end - frames->start - at;
 		/* The header alone first: it may say how much room the content wants. */
 		if (at == 0 && taken > LZ4F_HEADER_SIZE_MAX)
@@ -172,10 +174,10 @@ static int decompress(struct frames *frames, size_t *ret_bytes)
 		frames->content_bytes += room;
 		at += taken;
 		*ret_bytes = at;
-		if (hint == 0)
-			return 1;
 		if (frames->content_bytes > DUMP_FRAME_BYTES_MAX || at > INPUT_BYTES_MAX)
 			return 0;
+		if (hint == 0)
+			return 1;
 	}
 }
 
