@@ -41,7 +41,7 @@ static uint64_t clock_ns(clockid_t id)
 
 #if defined(__x86_64__)
 
-/* What the kernel keeps time with, cut to the buffer; -1 if it can't be read (no /sys, a sandbox). */
+/* What the kernel keeps time with, cut to the buffer; -1 if it can't be read (a sandbox). */
 static int kernel_clocksource(char *name, size_t bytes)
 {
 	long fd = syscall(SYS_openat, AT_FDCWD, CLOCKSOURCE_PATH, O_RDONLY | O_CLOEXEC, 0);
@@ -115,7 +115,7 @@ enum ttlog_clock_source ttlog_clock_source(void)
 	return (enum ttlog_clock_source)(found - 1);
 }
 
-/* The source may come from a region: one that this machine does not have is read as CLOCK_MONOTONIC. */
+/* The source may come from a region: one that is not of this machine is CLOCK_MONOTONIC. */
 uint64_t ttlog_clock_ticks(enum ttlog_clock_source source)
 {
 #if defined(__x86_64__)

@@ -17,11 +17,12 @@ uint64_t ttlog_clock_ticks(enum ttlog_clock_source source);
 void ttlog_clock_read(enum ttlog_clock_source source, struct ttlog_clock_point *ret_point);
 
 /*
- * Nanoseconds of CLOCK_MONOTONIC for ticks, from two points (the line through both, which also serves
- * before the first and behind the second). With points closer than a millisecond, or in the wrong
- * order, or without a second point (all zero), ticks count as given by fallback_hz, from the second
- * point if there is one. Ticks of TTLOG_CLOCK_MONOTONIC are the result, whatever the points say. Never
- * overflows: the result is kept within 0..INT64_MAX. Earlier ticks never give a later time.
+ * Nanoseconds of CLOCK_MONOTONIC for ticks, from two points (the line through both, which also
+ * serves before the first and behind the second). With points closer than a millisecond, or in the
+ * wrong order, or without a second point (all zero), ticks count as given by fallback_hz, from the
+ * second point if there is one. Ticks of TTLOG_CLOCK_MONOTONIC are the result, whatever the points
+ * say. Never overflows: the result is kept within 0..INT64_MAX. Earlier ticks never give a later
+ * time.
  */
 struct ttlog_clock_line {
 	enum ttlog_clock_source source;

@@ -2,9 +2,9 @@
 /*
  * reader.c - a copied region, checked and put in order of time.
  *
- * A run is the chunks that one thread filled one after the other in one lane, or all slots of a lane.
- * Within a run the order of recording holds whatever the timestamps say: an event that claims to be
- * older than the one before it comes right behind that one. The runs are merged by a heap.
+ * A run is the chunks that one thread filled one after the other in one lane, or all slots of a
+ * lane. Within a run the order of recording holds whatever the timestamps say: an event that claims
+ * to be older than the one before it comes right behind that one. The runs are merged by a heap.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,9 +17,10 @@ static bool is_slots(const struct ttlog_reader *reader, uint32_t lane)
 	return reader->geometry.lane[lane].flags & TTLOG_LANE_SLOTS;
 }
 
-/* ---- the check ------------------------------------------------------------------------------ */
+/* ---- the check ------------------------------------------------------------------------------- */
 
-static void span_add(uint64_t *first, uint64_t *last, bool is_empty, uint64_t oldest, uint64_t newest)
+static void span_add(uint64_t *first, uint64_t *last, bool is_empty, uint64_t oldest,
+		     uint64_t newest)
 {
 	if (is_empty || oldest < *first)
 		*first = oldest;
@@ -35,7 +36,8 @@ static void chunk_check(struct ttlog_reader *reader, struct reader_chunk *chunk)
 	chunk->event_count = 0;
 	while (offset < chunk->bytes) {
 		const unsigned char *event = chunk->events + offset;
-		uint32_t size = ttlog_reader_event(&reader->dict, event, chunk->bytes - offset, NULL);
+		uint32_t size =
+			ttlog_reader_event(&reader->dict, event, chunk->bytes - offset, NULL);
 		uint64_t ticks;
 
 		if (size == 0) {
@@ -43,7 +45,8 @@ static void chunk_check(struct ttlog_reader *reader, struct reader_chunk *chunk)
 			break;
 		}
 		ticks = reader_event_ticks(event);
-		span_add(&chunk->oldest_ticks, &chunk->newest_ticks, chunk->event_count == 0, ticks, ticks);
+		span_add(&chunk->oldest_ticks, &chunk->newest_ticks, chunk->event_count == 0, ticks,
+			 ticks);
 		chunk->event_count++;
 		offset += size;
 	}
@@ -87,7 +90,7 @@ static int compare(uint64_t left, uint64_t right)
 	return (left > right) - (left < right);
 }
 
-/* ---- threads -------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static int thread_compare(const void *left, const void *right)
 {
@@ -139,7 +142,7 @@ static int threads_make(struct ttlog_reader *reader)
 	return 0;
 }
 
-/* ---- the order ------------------------------------------------------------------------------ */
+/* ---- the order ------------------------------------------------------------------------------- */
 
 /* Of events at the same tick, a thread's come in the order in which it goes through the lanes. */
 static uint32_t lane_rank(uint32_t lane)
@@ -240,7 +243,7 @@ static void heap_advance(struct ttlog_reader *reader, uint32_t size)
 		heap_sift(reader, 0);
 }
 
-/* ---- what others call ----------------------------------------------------------------------- */
+/* ---- what others call ------------------------------------------------------------------------ */
 
 int ttlog_reader_open(struct ttlog_reader **ret_reader, const void *base,
 		      const struct ttlog_geometry *geometry)
@@ -296,8 +299,8 @@ int ttlog_reader_next(struct ttlog_reader *reader, struct ttlog_reader_event *re
 		return 0;
 	run = &reader->run[reader->heap[0].run];
 	chunk = &reader->chunk[run->chunk];
-	size = ttlog_reader_event(&reader->dict, chunk->events + run->offset, chunk->bytes - run->offset,
-				  ret_event);
+	size = ttlog_reader_event(&reader->dict, chunk->events + run->offset,
+				  chunk->bytes - run->offset, ret_event);
 	assert(size != 0); /* chunk_check() saw to it */
 	ret_event->lane = chunk->lane;
 	ret_event->thread = chunk->thread;

@@ -2,10 +2,10 @@
 /*
  * reader.h - events out of a region, which is hostile input and may be alive.
  *
- * Copies what it needs chunk by chunk while nobody is stopped (the copy is kept if the state word says
- * that the chunk did not change hands meanwhile), then works on the copy alone. Every size and offset
- * is checked; a liar gets its own events wrong and nothing else. Used by the recorder and the tests;
- * not part of libttlog.
+ * Copies what it needs chunk by chunk while nobody is stopped (the copy is kept if the state word
+ * says that the chunk did not change hands meanwhile), then works on the copy alone. Every size and
+ * offset is checked; a liar gets its own events wrong and nothing else. Used by the recorder and
+ * the tests; not part of libttlog.
  */
 #ifndef TTLOG_READER_H
 #define TTLOG_READER_H
@@ -39,7 +39,7 @@ struct ttlog_reader_site {
 
 struct ttlog_reader_event {
 	uint64_t ticks;
-	uint32_t site; /* always one that ttlog_reader_site() knows */
+	uint32_t site;	/* always one that ttlog_reader_site() knows */
 	uint32_t flags; /* TTLOG_EVENT_... */
 	uint32_t lane;
 	uint32_t thread; /* index for ttlog_reader_thread() */
@@ -60,7 +60,7 @@ struct ttlog_reader_lane {
 	uint64_t overwritten, overwritten_first, overwritten_last; /* ticks; 0 = none */
 	uint64_t dropped, dropped_first, dropped_last;
 	uint64_t truncated;
-	uint64_t recycled_while_read; /* chunks that changed hands during the copy: a living region */
+	uint64_t recycled_while_read; /* changed hands during the copy: a living region */
 };
 
 struct ttlog_reader_totals {
@@ -74,16 +74,16 @@ struct ttlog_reader_totals {
 };
 
 /*
- * Copies the region. base is a mapping of geometry->region_bytes that may change at any time and must
- * not shrink (the seals see to it). 0 or -ENOMEM. Takes the time of a memcpy of what is used.
+ * Copies the region. base is a mapping of geometry->region_bytes that may change at any time and
+ * must not shrink (the seals see to it). 0 or -ENOMEM. Takes the time of a memcpy of what is used.
  */
 int ttlog_reader_open(struct ttlog_reader **ret_reader, const void *base,
 		      const struct ttlog_geometry *geometry);
 void ttlog_reader_close(struct ttlog_reader *reader); /* NULL is fine */
 
 /*
- * The next event in time order over all threads; per thread always in the order of recording. 1, or 0
- * at the end. Pointers in the event live as long as the reader.
+ * The next event in time order over all threads; per thread always in the order of recording. 1, or
+ * 0 at the end. Pointers in the event live as long as the reader.
  */
 int ttlog_reader_next(struct ttlog_reader *reader, struct ttlog_reader_event *ret_event);
 void ttlog_reader_rewind(struct ttlog_reader *reader);
@@ -101,6 +101,7 @@ uint32_t ttlog_reader_lane_count(const struct ttlog_reader *reader);
 const struct ttlog_reader_lane *ttlog_reader_lane(const struct ttlog_reader *reader, uint32_t lane);
 void ttlog_reader_totals(const struct ttlog_reader *reader, struct ttlog_reader_totals *ret_totals);
 
-const char *ttlog_lane_name(uint32_t lane); /* "main", "alert", ...; "lane-7" has no name: "other" */
+const char *
+ttlog_lane_name(uint32_t lane); /* "main", "alert", ...; "lane-7" has no name: "other" */
 
 #endif

@@ -66,11 +66,11 @@ static bool is_same_tenure(uint64_t before, uint64_t after)
 	       TTLOG_STATE_OF(after) != TTLOG_CHUNK_INIT;
 }
 
-/* ---- chunks --------------------------------------------------------------------------------- */
+/* ---- chunks ---------------------------------------------------------------------------------- */
 
 /*
- * Bytes of the events that are committed now, by their headers: an event is whole when its header is
- * there. Damage ends the walk. It reads the living chunk, so all it says is how much to copy.
+ * Bytes of the events that are committed now, by their headers: an event is whole when its header
+ * is there. Damage ends the walk. It reads the living chunk, so all it says is how much to copy.
  */
 static uint32_t walk(const unsigned char *chunk, uint32_t chunk_bytes, bool *ret_torn)
 {
@@ -111,14 +111,16 @@ static void lost_add(struct ttlog_reader_lane *lane, const struct lost *lost)
 	if (lost->count == 0)
 		return;
 	reader_count(&lane->overwritten, lost->count);
-	if (lost->first != 0 && (lane->overwritten_first == 0 || lost->first < lane->overwritten_first))
+	if (lost->first != 0 &&
+	    (lane->overwritten_first == 0 || lost->first < lane->overwritten_first))
 		lane->overwritten_first = lost->first;
 	if (lost->last > lane->overwritten_last)
 		lane->overwritten_last = lost->last;
 }
 
 /* The account of a chunk of which no events are taken: that of its generation by now. */
-static void account_take(struct ttlog_reader_lane *lane, const struct source *source, uint32_t index)
+static void account_take(struct ttlog_reader_lane *lane, const struct source *source,
+			 uint32_t index)
 {
 	const int tries = 3;
 	uint64_t before = atomic_load_explicit(&source->states[index], memory_order_acquire);
@@ -138,8 +140,8 @@ static void account_take(struct ttlog_reader_lane *lane, const struct source *so
 }
 
 /*
- * Copies a chunk and its account if it is still what the scan saw. False: it changed hands. The account
- * of a generation stays as it is as long as the generation does.
+ * Copies a chunk and its account if it is still what the scan saw. False: it changed hands. The
+ * account of a generation stays as it is as long as the generation does.
  */
 static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct source *source,
 		       uint32_t index, unsigned char *to)
@@ -158,7 +160,10 @@ static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct 
 	copy->bytes = walk(chunk, source->geometry->chunk_bytes, &copy->is_torn);
 	reader_copy_bytes(&head, chunk, sizeof(head));
 	reader_copy_bytes(to, chunk + TTLOG_CHUNK_FIRST, copy->bytes);
-	/* If anything of the next tenure was copied, INIT is seen below; pairs with the fence after INIT. */
+	/*
+	 * If anything of the next tenure was copied, INIT is seen below; pairs with the fence
+	 * after INIT.
+	 */
 	atomic_thread_fence(memory_order_acquire);
 	after = atomic_load_explicit(&source->states[index], memory_order_relaxed);
 	if (!is_same_tenure(before, after))
@@ -173,7 +178,7 @@ static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct 
 	return true;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------ */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static void ledger_take(struct ttlog_reader *reader, const unsigned char *base)
 {
@@ -184,14 +189,15 @@ static void ledger_take(struct ttlog_reader *reader, const unsigned char *base)
 		struct ttlog_reader_lane *to = &reader->lane[i];
 
 		to->dropped = atomic_load_explicit(&from->dropped, memory_order_relaxed);
-		to->dropped_first = atomic_load_explicit(&from->dropped_first, memory_order_relaxed);
+		to->dropped_first =
+			atomic_load_explicit(&from->dropped_first, memory_order_relaxed);
 		to->dropped_last = atomic_load_explicit(&from->dropped_last, memory_order_relaxed);
 		to->truncated = atomic_load_explicit(&from->truncated, memory_order_relaxed);
 	}
 	reader->totals.dict_full = atomic_load_explicit(&ledger->dict_full, memory_order_relaxed);
 }
 
-/* The state words, and room for what they promise: *ret_bytes of events, the chunks' descriptions. */
+/* The state words, and room for what they promise: *ret_bytes of events, and the chunks. */
 static int scan(struct ttlog_reader *reader, struct source *sources, uint64_t *words,
 		uint64_t *ret_bytes)
 {
@@ -203,7 +209,8 @@ static int scan(struct ttlog_reader *reader, struct source *sources, uint64_t *w
 		source->scanned = words;
 		words += source->geometry->chunk_count;
 		for (uint32_t i = 0; i < source->geometry->chunk_count; i++) {
-			uint64_t state = atomic_load_explicit(&source->states[i], memory_order_acquire);
+			uint64_t state =
+				atomic_load_explicit(&source->states[i], memory_order_acquire);
 
 			source->scanned[i] = state;
 			reader->lane[lane].chunks_used += TTLOG_STATE_OF(state) != TTLOG_CHUNK_FREE;
@@ -219,7 +226,7 @@ static int scan(struct ttlog_reader *reader, struct source *sources, uint64_t *w
 	return reader->chunk ? 0 : -ENOMEM;
 }
 
-/* The ticks of the first event, 0 if there is none. Of a chunk that changes hands: the old or the new. */
+/* Ticks of the first event, 0 = none. Of a chunk that changes hands: the old or the new. */
 static uint64_t first_ticks(const unsigned char *chunk)
 {
 	const _Atomic uint64_t *event = (const void *)(chunk + TTLOG_CHUNK_FIRST);
@@ -239,7 +246,8 @@ static uint64_t newest_first(const struct ttlog_reader *reader, const struct sou
 		for (uint32_t i = 0; i < source->geometry->chunk_count; i++) {
 			uint64_t ticks;
 
-			if (!has_events(atomic_load_explicit(&source->states[i], memory_order_acquire)))
+			if (!has_events(
+				    atomic_load_explicit(&source->states[i], memory_order_acquire)))
 				continue;
 			ticks = first_ticks(chunk_at(source, i));
 			if (ticks > newest)

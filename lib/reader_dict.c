@@ -2,8 +2,9 @@
 /*
  * reader_dict.c - the dictionary: copied once, then only the copy is looked at.
  *
- * An entry that makes no sense is an unknown id. All records together can't be larger than the heap:
- * a region that points at the same bytes again and again would otherwise be blown up in the dump.
+ * An entry that makes no sense is an unknown id. All records together can't be larger than the
+ * heap: a region that points at the same bytes again and again would otherwise be blown up in the
+ * dump.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -90,7 +91,7 @@ static bool site_take(struct reader_site *site, uint32_t id, const struct ttlog_
 	return seen->function && names_take(seen, &body, end);
 }
 
-/* Fills the entry of that id from the record at offset. The bytes of the record, or 0: it is no good. */
+/* Fills the entry of that id. The bytes of the record at offset, or 0: it is no good. */
 static uint32_t record_take(struct reader_dict *dict, uint32_t id, uint32_t offset,
 			    struct reader_site *site)
 {
@@ -113,7 +114,7 @@ static uint32_t record_take(struct reader_dict *dict, uint32_t id, uint32_t offs
 	return dict->entry[id].site || dict->entry[id].string ? record.bytes : 0;
 }
 
-/* Copies the index, and only then as much of the heap as is in use: no entry is newer than its record. */
+/* Before the heap is copied: so no entry is newer than its record. */
 static uint64_t *index_copy(struct reader_dict *dict, const unsigned char *base,
 			    const struct ttlog_geometry *geometry)
 {

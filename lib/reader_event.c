@@ -5,10 +5,10 @@
 #include "lib/reader_parts.h"
 
 static const uint8_t scalar_bytes[TTLOG_TYPE_COUNT] = {
-	[TTLOG_TYPE_BOOL] = 1, [TTLOG_TYPE_CHAR] = 1,	 [TTLOG_TYPE_I8] = 1,
-	[TTLOG_TYPE_U8] = 1,   [TTLOG_TYPE_I16] = 2,	 [TTLOG_TYPE_U16] = 2,
-	[TTLOG_TYPE_I32] = 4,  [TTLOG_TYPE_U32] = 4,	 [TTLOG_TYPE_I64] = 8,
-	[TTLOG_TYPE_U64] = 8,  [TTLOG_TYPE_F32] = 4,	 [TTLOG_TYPE_F64] = 8,
+	[TTLOG_TYPE_BOOL] = 1,	  [TTLOG_TYPE_CHAR] = 1,     [TTLOG_TYPE_I8] = 1,
+	[TTLOG_TYPE_U8] = 1,	  [TTLOG_TYPE_I16] = 2,	     [TTLOG_TYPE_U16] = 2,
+	[TTLOG_TYPE_I32] = 4,	  [TTLOG_TYPE_U32] = 4,	     [TTLOG_TYPE_I64] = 8,
+	[TTLOG_TYPE_U64] = 8,	  [TTLOG_TYPE_F32] = 4,	     [TTLOG_TYPE_F64] = 8,
 	[TTLOG_TYPE_POINTER] = 8, [TTLOG_TYPE_INTERNED] = 4,
 };
 

@@ -117,15 +117,15 @@ int ttlog_reader_copy(struct ttlog_reader *reader, const unsigned char *base);
 /* Bytes of a value of that type, 0 for strings and spans. type is less than TTLOG_TYPE_COUNT. */
 uint32_t ttlog_reader_scalar_bytes(enum ttlog_type type);
 
-/* After ttlog_reader_copy(): then every site of a copied event is in the dictionary. 0 or -ENOMEM. */
+/* After ttlog_reader_copy(): then each site of a copied event is there. 0 or -ENOMEM. */
 int ttlog_reader_dict_copy(struct reader_dict *dict, const unsigned char *base,
 			   const struct ttlog_geometry *geometry);
 void ttlog_reader_dict_free(struct reader_dict *dict);
 const struct reader_site *ttlog_reader_dict_site(const struct reader_dict *dict, uint32_t id);
 
 /*
- * The event at `at`, of which at most `room` bytes are there; fills all but lane and thread. Its size,
- * or 0: it makes no sense. ret_event may be NULL: then it is only checked.
+ * The event at `at`, of which at most `room` bytes are there; fills all but lane and thread. Its
+ * size, or 0: it makes no sense. ret_event may be NULL: then it is only checked.
  */
 uint32_t ttlog_reader_event(const struct reader_dict *dict, const unsigned char *at, uint32_t room,
 			    struct ttlog_reader_event *ret_event);

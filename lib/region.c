@@ -2,9 +2,9 @@
 /*
  * region.c - lays a region out, makes one, and checks one that somebody else made.
  *
- * Legal in a signal handler and in a forked child: no allocation, no locks, and raw system calls where
- * the wrapper is a cancellation point. What stands in a region is never believed: the header is copied
- * once, and only the copy is checked and used.
+ * Legal in a signal handler and in a forked child: no allocation, no locks, and raw system calls
+ * where the wrapper is a cancellation point. What stands in a region is never believed: the header
+ * is copied once, and only the copy is checked and used.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -62,7 +62,7 @@ static const struct lane_share {
 	[TTLOG_LANE_NESTED] = {{512, 64, 2048}, SLOT_BYTES, TTLOG_LANE_SLOTS},
 };
 
-/* ---- the plan ------------------------------------------------------------------------------- */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
 static uint64_t page_up(uint64_t bytes)
 {
@@ -137,8 +137,8 @@ void ttlog_region_plan(uint64_t bytes, struct ttlog_geometry *ret_geometry)
 	plan.ledger_offset = plan.control_offset + TTLOG_PAGE_BYTES;
 	plan.dict_index_offset = plan.ledger_offset + TTLOG_PAGE_BYTES;
 	plan.dict_index_count = share_of(plan.region_bytes, dict_index_share);
-	plan.dict_heap_offset =
-		plan.dict_index_offset + page_up(plan.dict_index_count * sizeof(uint64_t));
+	plan.dict_heap_offset = plan.dict_index_offset +
+				page_up(plan.dict_index_count * sizeof(uint64_t));
 	plan.dict_heap_bytes = (uint32_t)page_up(share_of(plan.region_bytes, dict_heap_share));
 	offset = plan.dict_heap_offset + plan.dict_heap_bytes;
 
@@ -157,7 +157,7 @@ void ttlog_region_plan(uint64_t bytes, struct ttlog_geometry *ret_geometry)
 	*ret_geometry = plan;
 }
 
-/* ---- making --------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static int close_raw(int fd)
 {
@@ -234,7 +234,8 @@ static void header_write(unsigned char *base, const struct ttlog_geometry *geome
 
 static void ledger_write(unsigned char *base, const struct ttlog_geometry *geometry)
 {
-	struct ttlog_ledger *ledger = (struct ttlog_ledger *)(void *)(base + geometry->ledger_offset);
+	struct ttlog_ledger *ledger =
+		(struct ttlog_ledger *)(void *)(base + geometry->ledger_offset);
 
 	atomic_store_explicit(&ledger->dict_next_id, 1, memory_order_relaxed);
 	atomic_store_explicit(&ledger->dict_next_offset, 8, memory_order_relaxed);
@@ -278,7 +279,7 @@ out_close:
 	return error;
 }
 
-/* ---- checking ------------------------------------------------------------------------------- */
+/* ---- checking -------------------------------------------------------------------------------- */
 
 /* The parts that a header claims, so far. */
 struct parts {
@@ -315,9 +316,10 @@ static bool sizes_are_right(const struct ttlog_region_header *header, uint64_t b
 {
 	return header->region_bytes == bytes && bytes >= TTLOG_REGION_BYTES_MIN &&
 	       bytes <= TTLOG_REGION_BYTES_MAX && bytes % TTLOG_PAGE_BYTES == 0 &&
-	       header->header_bytes >= sizeof(*header) && header->header_bytes <= TTLOG_PAGE_BYTES &&
-	       header->dict_index_count > 0 && header->dict_index_count <= TTLOG_DICT_INDEX_MAX &&
-	       header->dict_heap_bytes > 0 && header->dict_heap_bytes <= TTLOG_DICT_HEAP_BYTES_MAX &&
+	       header->header_bytes >= sizeof(*header) &&
+	       header->header_bytes <= TTLOG_PAGE_BYTES && header->dict_index_count > 0 &&
+	       header->dict_index_count <= TTLOG_DICT_INDEX_MAX && header->dict_heap_bytes > 0 &&
+	       header->dict_heap_bytes <= TTLOG_DICT_HEAP_BYTES_MAX &&
 	       header->dict_heap_bytes % 8 == 0 && header->lane_count >= TTLOG_LANE_COUNT &&
 	       header->lane_count <= TTLOG_LANE_MAX && header->clock_source <= TTLOG_CLOCK_CNTVCT;
 }

@@ -13,7 +13,7 @@
 
 #include "lib/ttlog_abi.h"
 
-/* The geometry of a region as its checker understood it: nothing below is read from the region again. */
+/* A region's geometry as its checker understood it: it is not read from the region again. */
 struct ttlog_geometry {
 	uint64_t region_bytes;
 	uint64_t control_offset;
@@ -52,8 +52,9 @@ int ttlog_region_make(const struct ttlog_geometry *geometry, const char *service
 int ttlog_region_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_base);
 
 /*
- * Puts every page of a mapping into the page table of this process, so that no event pays for a fault.
- * For the client: in a region with holes it would allocate. 0 or a negative errno; changes no byte.
+ * Puts every page of a mapping into the page table of this process, so that no event pays for a
+ * fault. For the client: in a region with holes it would allocate. 0 or a negative errno; changes
+ * no byte.
  */
 int ttlog_region_populate(void *base, const struct ttlog_geometry *geometry);
 

@@ -2,9 +2,9 @@
 /*
  * Any changes to a good region: it is refused, or read without a step outside.
  *
- * The input is a list of patches: a byte that names a part of the region, a byte with a length, three
- * bytes with an offset in that part (little endian), and as many bytes as the length says. They go over
- * a region that holds a bit of everything.
+ * The input is a list of patches: a byte that names a part of the region, a byte with a length,
+ * three bytes with an offset in that part (little endian), and as many bytes as the length says.
+ * They go over a region that holds a bit of everything.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -31,14 +31,14 @@ static void require(int truth)
 		abort();
 }
 
-/* ---- the good region ------------------------------------------------------------------------------ */
+/* ---- the good region ------------------------------------------------------------------------- */
 
 static void fill_dictionary(struct by_hand *hand)
 {
 	static const uint8_t numbers[] = {TTLOG_TYPE_U64};
 	static const uint8_t mixed[] = {TTLOG_TYPE_STRING, TTLOG_TYPE_BYTES, TTLOG_TYPE_INTERNED,
 					TTLOG_TYPE_I16, TTLOG_TYPE_BOOL};
-	static const uint8_t many[TTLOG_FIELDS_MAX] = {1, 2, 3, 4,  5,  6,  7,	8,  9, 10,
+	static const uint8_t many[TTLOG_FIELDS_MAX] = {1,  2,  3,  4,  5, 6, 7, 8, 9, 10,
 						       11, 12, 15, 16, 1, 2, 3, 4, 5, 6};
 
 	by_hand_site(hand, numbers, 1);
@@ -48,7 +48,8 @@ static void fill_dictionary(struct by_hand *hand)
 	by_hand_site(hand, NULL, 0);
 }
 
-static void fill_chunk(struct by_hand *hand, uint32_t lane, uint32_t index, uint32_t tid, uint64_t ticks)
+static void fill_chunk(struct by_hand *hand, uint32_t lane, uint32_t index, uint32_t tid,
+		       uint64_t ticks)
 {
 	static const char mixed[] = "text\0\4\0span\3\0\0\0\xfe\xff\1";
 	struct by_hand_writer writer = by_hand_take(hand, lane, index, tid, "thread", ticks);
@@ -95,7 +96,7 @@ static void setup(void)
 	by_hand_attach(&patched, memory, &good.geometry);
 }
 
-/* ---- patches -------------------------------------------------------------------------------------- */
+/* ---- patches --------------------------------------------------------------------------------- */
 
 static uint64_t part_start(uint8_t part)
 {
@@ -129,7 +130,8 @@ static size_t apply(const uint8_t *data, size_t size, struct range *ret_range)
 	bytes = data[1];
 	if (bytes > size - PATCH_HEAD_BYTES)
 		bytes = size - PATCH_HEAD_BYTES;
-	start = part_start(data[0]) + data[2] + ((uint64_t)data[3] << 8) + ((uint64_t)data[4] << 16);
+	start = part_start(data[0]) + data[2] + ((uint64_t)data[3] << 8) +
+		((uint64_t)data[4] << 16);
 	if (start > good.geometry.region_bytes - bytes)
 		start = good.geometry.region_bytes - bytes;
 	memcpy(patched.base + start, data + PATCH_HEAD_BYTES, bytes);
@@ -137,7 +139,7 @@ static size_t apply(const uint8_t *data, size_t size, struct range *ret_range)
 	return PATCH_HEAD_BYTES + bytes;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Every byte that a value names is looked at. */
 static uint64_t look_at(const struct ttlog_reader_event *event)
@@ -206,7 +208,8 @@ static void read_region(const struct ttlog_geometry *geometry)
 	require(read_events(reader, &sum_again) == events && sum == sum_again);
 	for (uint32_t i = 0; i < ttlog_reader_thread_count(reader); i++) {
 		thread_events += ttlog_reader_thread(reader, i)->events;
-		require(memchr(ttlog_reader_thread(reader, i)->name, '\0', TTLOG_THREAD_NAME_BYTES) != NULL);
+		require(memchr(ttlog_reader_thread(reader, i)->name, '\0',
+			       TTLOG_THREAD_NAME_BYTES) != NULL);
 	}
 	for (uint32_t i = 0; i < ttlog_reader_lane_count(reader); i++)
 		lane_events += ttlog_reader_lane(reader, i)->events;

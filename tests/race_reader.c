@@ -2,13 +2,13 @@
 /*
  * race_reader.c - reads regions while threads write them, by the steps of ttlog_abi.h.
  *
- *   wide    more chunks than are filled: nothing is recycled, so every thread is read from its first
- *           event on, without a gap, while it goes on writing
- *   narrow  a few chunks, recycled all the time: what is read is whole, and in order
- *   large   the same with events of 32 KiB, of which only the ends are written: most copies are taken
- *           of a chunk that changes hands meanwhile
+ *   wide    more chunks than are filled: nothing is recycled, so every thread is read from its
+ * first event on, without a gap, while it goes on writing narrow  a few chunks, recycled all the
+ * time: what is read is whole, and in order large   the same with events of 32 KiB, of which only
+ * the ends are written: most copies are taken of a chunk that changes hands meanwhile
  *
- * In both, nothing is ever torn, and once all is quiet what is read and what was overwritten add up.
+ * In both, nothing is ever torn, and once all is quiet what is read and what was overwritten add
+ * up.
  */
 #include <err.h>
 #include <pthread.h>
@@ -33,10 +33,10 @@
 #define RECYCLED_MIN 10
 #define READINGS_MAX 1000000
 
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) \
-			errx(1, "%s:%d: %s", __FILE__, __LINE__, #condition); \
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			errx(1, "%s:%d: %s", __FILE__, __LINE__, #condition);                      \
 	} while (0)
 
 struct writing {
@@ -49,7 +49,7 @@ struct writing {
 	_Atomic bool *stop;
 };
 
-/* ---- the writer ----------------------------------------------------------------------------------- */
+/* ---- the writer ------------------------------------------------------------------------------ */
 
 static void account_carry(const struct by_hand *hand, uint32_t index, uint64_t generation)
 {
@@ -76,10 +76,11 @@ static uint64_t take(struct writing *writing, struct by_hand_writer *ret_writer)
 		index = (uint32_t)(atomic_fetch_add(&hand->ledger->lane[0].hand, 1) % count);
 		state = by_hand_state(hand, TTLOG_LANE_MAIN, index);
 		old = atomic_load_explicit(state, memory_order_acquire);
-	} while ((TTLOG_STATE_OF(old) != TTLOG_CHUNK_FREE && TTLOG_STATE_OF(old) != TTLOG_CHUNK_RETIRED) ||
+	} while ((TTLOG_STATE_OF(old) != TTLOG_CHUNK_FREE &&
+		  TTLOG_STATE_OF(old) != TTLOG_CHUNK_RETIRED) ||
 		 !atomic_compare_exchange_strong(state, &old,
-						 TTLOG_STATE(TTLOG_STATE_GENERATION(old), writing->tid,
-							     TTLOG_CHUNK_COND)));
+						 TTLOG_STATE(TTLOG_STATE_GENERATION(old),
+							     writing->tid, TTLOG_CHUNK_COND)));
 	new = TTLOG_STATE_GENERATION(old) + 1;
 	account_carry(hand, index, new - 1);
 	atomic_store_explicit(state, TTLOG_STATE(new, writing->tid, TTLOG_CHUNK_INIT),
@@ -88,7 +89,8 @@ static uint64_t take(struct writing *writing, struct by_hand_writer *ret_writer)
 	chunk = (void *)by_hand_chunk(hand, TTLOG_LANE_MAIN, index);
 	__atomic_store_n((uint64_t *)(void *)(chunk + 1), 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&chunk->tid, writing->tid, __ATOMIC_RELAXED);
-	__atomic_store_n(&chunk->taken_ticks, ttlog_clock_ticks(ttlog_clock_source()), __ATOMIC_RELAXED);
+	__atomic_store_n(&chunk->taken_ticks, ttlog_clock_ticks(ttlog_clock_source()),
+			 __ATOMIC_RELAXED);
 	atomic_store_explicit(state, TTLOG_STATE(new, writing->tid, TTLOG_CHUNK_OWNED),
 			      memory_order_release);
 	*ret_writer = (struct by_hand_writer){hand, (unsigned char *)chunk, TTLOG_LANE_MAIN, index,
@@ -102,10 +104,11 @@ static void retire(const struct by_hand_writer *writer, uint64_t generation, uin
 
 	atomic_store_explicit(&chunk->retired_count, count, memory_order_relaxed);
 	atomic_store_explicit(by_hand_state(writer->hand, TTLOG_LANE_MAIN, writer->index),
-			      TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED), memory_order_release);
+			      TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
+			      memory_order_release);
 }
 
-/* An event is a number, a span that is left as it is, and what only this thread makes of the number. */
+/* A number, a span that is left as it is, and what only this thread makes of the number. */
 static void write_event(const struct writing *writing, unsigned char *event, uint32_t size,
 			uint64_t number)
 {
@@ -129,11 +132,13 @@ static void *write_events(void *argument)
 	struct by_hand_writer writer;
 	uint64_t number = 0;
 
-	while (number < writing->event_count && !atomic_load_explicit(writing->stop, memory_order_relaxed)) {
+	while (number < writing->event_count &&
+	       !atomic_load_explicit(writing->stop, memory_order_relaxed)) {
 		uint64_t generation = take(writing, &writer);
 		uint32_t count = 0;
 
-		for (; writer.offset + size <= end && number < writing->event_count; count++, number++) {
+		for (; writer.offset + size <= end && number < writing->event_count;
+		     count++, number++) {
 			write_event(writing, writer.chunk + writer.offset, size, number);
 			writer.offset += size;
 		}
@@ -144,7 +149,7 @@ static void *write_events(void *argument)
 	return NULL;
 }
 
-/* ---- the reader ----------------------------------------------------------------------------------- */
+/* ---- the reader ------------------------------------------------------------------------------ */
 
 /* What one reading found. */
 struct reading {
@@ -208,7 +213,8 @@ struct load {
 	uint64_t recycled_min;
 };
 
-static uint64_t write_and_read(const struct load *load, struct by_hand *hand, uint64_t *ret_recycled)
+static uint64_t write_and_read(const struct load *load, struct by_hand *hand,
+			       uint64_t *ret_recycled)
 {
 	bool is_wide = load->recycled_min == 0;
 	struct writing writing[THREADS];
@@ -218,8 +224,9 @@ static uint64_t write_and_read(const struct load *load, struct by_hand *hand, ui
 	struct reading reading;
 
 	for (uint32_t i = 0; i < THREADS; i++) {
-		writing[i] = (struct writing){hand, 0, FIRST_TID + i, load->event_count, load->span_bytes,
-					      &running, &stop};
+		writing[i] = (struct writing){
+			hand,	  0,	FIRST_TID + i, load->event_count, load->span_bytes,
+			&running, &stop};
 		CHECK(pthread_create(&writing[i].thread, NULL, write_events, &writing[i]) == 0);
 	}
 	while (atomic_load(&running) > 0 &&
@@ -249,7 +256,8 @@ static void race(const char *name, const struct load *load)
 		readings += write_and_read(load, &hand, &recycled);
 		by_hand_free(&hand);
 	}
-	printf("%-6s  %lu readings, %lu chunks were recycled meanwhile\n", name, readings, recycled);
+	printf("%-6s  %lu readings, %lu chunks were recycled meanwhile\n", name, readings,
+	       recycled);
 }
 
 int main(void)

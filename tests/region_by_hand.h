@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * region_by_hand.h - a region laid out after ttlog_abi.h by hand, so that the reader is tested against
- * the contract and not against the writer that we happen to have.
+ * region_by_hand.h - a region laid out after ttlog_abi.h by hand, so that the reader is tested
+ * against the contract and not against the writer that we happen to have.
  */
 #ifndef TESTS_REGION_BY_HAND_H
 #define TESTS_REGION_BY_HAND_H
@@ -71,7 +71,7 @@ static inline void by_hand_free(struct by_hand *hand)
 	free(hand->base);
 }
 
-/* ---- the dictionary --------------------------------------------------------------------------- */
+/* ---- the dictionary -------------------------------------------------------------------------- */
 
 /* A record under construction. */
 struct by_hand_record {
@@ -100,7 +100,8 @@ static inline uint32_t by_hand_put(struct by_hand *hand, struct by_hand_record *
 	unsigned char *to = hand->base + hand->geometry.dict_heap_offset + offset;
 
 	if (record->head.bytes == 0)
-		record->head.bytes = (uint32_t)(sizeof(record->head) + record->body_bytes + 7) & ~7u;
+		record->head.bytes = (uint32_t)(sizeof(record->head) + record->body_bytes + 7) &
+				     ~7u;
 	memcpy(to, &record->head, sizeof(record->head));
 	memcpy(to + sizeof(record->head), record->body, record->body_bytes);
 	atomic_store(&hand->ledger->dict_next_offset,
@@ -126,7 +127,10 @@ static inline uint32_t by_hand_enter(struct by_hand *hand, uint32_t offset)
 static inline struct by_hand_record by_hand_site_record(const uint8_t *types, uint8_t count)
 {
 	struct by_hand_record record = {
-		.head = {.kind = TTLOG_DICT_SITE, .level = TTLOG_INFO, .field_count = count, .line = 7},
+		.head = {.kind = TTLOG_DICT_SITE,
+			 .level = TTLOG_INFO,
+			 .field_count = count,
+			 .line = 7},
 	};
 	char name[] = "f?";
 
@@ -157,11 +161,13 @@ static inline uint32_t by_hand_string(struct by_hand *hand, const char *string)
 	return by_hand_enter(hand, by_hand_put(hand, &record));
 }
 
-/* ---- chunks ----------------------------------------------------------------------------------- */
+/* ---- chunks ---------------------------------------------------------------------------------- */
 
-static inline _Atomic uint64_t *by_hand_state(const struct by_hand *hand, uint32_t lane, uint32_t index)
+static inline _Atomic uint64_t *by_hand_state(const struct by_hand *hand, uint32_t lane,
+					      uint32_t index)
 {
-	return (_Atomic uint64_t *)(void *)(hand->base + hand->geometry.lane[lane].states_offset) + index;
+	return (_Atomic uint64_t *)(void *)(hand->base + hand->geometry.lane[lane].states_offset) +
+	       index;
 }
 
 static inline struct ttlog_account *by_hand_account(const struct by_hand *hand, uint32_t lane,
@@ -173,7 +179,8 @@ static inline struct ttlog_account *by_hand_account(const struct by_hand *hand, 
 	return &accounts[index][generation & 1];
 }
 
-static inline unsigned char *by_hand_chunk(const struct by_hand *hand, uint32_t lane, uint32_t index)
+static inline unsigned char *by_hand_chunk(const struct by_hand *hand, uint32_t lane,
+					   uint32_t index)
 {
 	const struct ttlog_lane_geometry *geometry = &hand->geometry.lane[lane];
 
@@ -181,7 +188,8 @@ static inline unsigned char *by_hand_chunk(const struct by_hand *hand, uint32_t 
 }
 
 static inline void by_hand_set_state(const struct by_hand *hand, uint32_t lane, uint32_t index,
-				     uint64_t generation, uint32_t tid, enum ttlog_chunk_state state)
+				     uint64_t generation, uint32_t tid,
+				     enum ttlog_chunk_state state)
 {
 	atomic_store(by_hand_state(hand, lane, index), TTLOG_STATE(generation, tid, state));
 }
@@ -194,8 +202,9 @@ struct by_hand_writer {
 };
 
 /* An empty chunk of generation 1, OWNED. */
-static inline struct by_hand_writer by_hand_take(struct by_hand *hand, uint32_t lane, uint32_t index,
-						 uint32_t tid, const char *name, uint64_t ticks)
+static inline struct by_hand_writer by_hand_take(struct by_hand *hand, uint32_t lane,
+						 uint32_t index, uint32_t tid, const char *name,
+						 uint64_t ticks)
 {
 	struct by_hand_writer writer = {hand, by_hand_chunk(hand, lane, index), lane, index,
 					TTLOG_CHUNK_FIRST};
@@ -205,7 +214,8 @@ static inline struct by_hand_writer by_hand_take(struct by_hand *hand, uint32_t 
 	memset(writer.chunk, 0, hand->geometry.lane[lane].chunk_bytes);
 	head->tid = tid;
 	head->taken_ticks = ticks;
-	memcpy(head->thread_name, name, length < TTLOG_THREAD_NAME_BYTES ? length : TTLOG_THREAD_NAME_BYTES);
+	memcpy(head->thread_name, name,
+	       length < TTLOG_THREAD_NAME_BYTES ? length : TTLOG_THREAD_NAME_BYTES);
 	by_hand_set_state(hand, lane, index, 1, tid, TTLOG_CHUNK_OWNED);
 	return writer;
 }
@@ -216,14 +226,15 @@ static inline void by_hand_word(unsigned char *at, uint64_t word)
 }
 
 /* An event with flags; size 0 takes the size that the payload needs. Returns where it starts. */
-static inline unsigned char *by_hand_event(struct by_hand_writer *writer, uint32_t site, uint32_t flags,
-					   uint64_t ticks, const void *payload, uint32_t payload_bytes,
-					   uint32_t size)
+static inline unsigned char *by_hand_event(struct by_hand_writer *writer, uint32_t site,
+					   uint32_t flags, uint64_t ticks, const void *payload,
+					   uint32_t payload_bytes, uint32_t size)
 {
 	unsigned char *event = writer->chunk + writer->offset;
 	uint32_t needed = (16 + payload_bytes + 7) & ~7u;
 
-	assert(writer->offset + needed <= writer->hand->geometry.lane[writer->lane].chunk_bytes - 8);
+	assert(writer->offset + needed <=
+	       writer->hand->geometry.lane[writer->lane].chunk_bytes - 8);
 	by_hand_word(event + needed, 0);
 	by_hand_word(event + 8, ticks);
 	if (payload_bytes)
@@ -234,8 +245,8 @@ static inline unsigned char *by_hand_event(struct by_hand_writer *writer, uint32
 }
 
 /* An event of a site with one u64. */
-static inline unsigned char *by_hand_number(struct by_hand_writer *writer, uint32_t site, uint64_t ticks,
-					    uint64_t number)
+static inline unsigned char *by_hand_number(struct by_hand_writer *writer, uint32_t site,
+					    uint64_t ticks, uint64_t number)
 {
 	return by_hand_event(writer, site, 0, ticks, &number, sizeof(number), 0);
 }

@@ -32,8 +32,9 @@ static struct ttlog_clock_line line_of_200_ms(enum ttlog_clock_source source)
 }
 
 /*
- * The smallest error of a few tries: a pause between two looks at a clock says nothing about the line.
- * Each try asks whether the converted ticks lie between two readings of the clock around them.
+ * The smallest error of a few tries: a pause between two looks at a clock says nothing about the
+ * line. Each try asks whether the converted ticks lie between two readings of the clock around
+ * them.
  */
 static int64_t error_ns(const struct ttlog_clock_line *line, clockid_t id,
 			int64_t (*convert)(const struct ttlog_clock_line *, uint64_t))
@@ -129,7 +130,8 @@ Test(clock, without_two_good_points_the_frequency_counts)
 
 Test(clock, no_line_and_no_ticks_overflow)
 {
-	static const uint64_t extreme[] = {0, 1, 999999, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX};
+	static const uint64_t extreme[] = {0,	      1, 999999, INT64_MAX, (uint64_t)INT64_MAX + 1,
+					   UINT64_MAX};
 	const size_t count = sizeof(extreme) / sizeof(extreme[0]);
 
 	for (size_t i = 0; i < count * count * count * count; i++) {

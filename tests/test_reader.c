@@ -1,49 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* test_reader.c - what a reader takes from a region that was written after the contract. */
 #include <criterion/criterion.h>
-#include <stdio.h>
 
-#include "lib/reader.h"
-#include "tests/region_by_hand.h"
+#include "tests/read_by_hand.h"
 
 static const uint8_t u64_type[] = {TTLOG_TYPE_U64};
-
-static struct ttlog_reader *open_reader(const struct by_hand *hand)
-{
-	struct ttlog_geometry geometry;
-	struct ttlog_reader *reader = NULL;
-
-	cr_assert_eq(ttlog_region_check(hand->header, hand->geometry.region_bytes, &geometry), 0);
-	cr_assert_eq(ttlog_reader_open(&reader, hand->base, &geometry), 0);
-	return reader;
-}
-
-static struct ttlog_reader_totals totals_of(const struct ttlog_reader *reader)
-{
-	struct ttlog_reader_totals totals;
-
-	ttlog_reader_totals(reader, &totals);
-	return totals;
-}
-
-/* The next event's first value, which the test numbered; UINT64_MAX at the end. */
-static uint64_t next_number(struct ttlog_reader *reader)
-{
-	struct ttlog_reader_event event;
-
-	if (ttlog_reader_next(reader, &event) == 0)
-		return UINT64_MAX;
-	cr_assert_eq(event.value_count, 1);
-	return event.value[0].bits;
-}
-
-/* All that is left is numbered from, from + 1, ... to. */
-static void check_numbers(struct ttlog_reader *reader, uint64_t from, uint64_t to)
-{
-	for (uint64_t number = from; number <= to; number++)
-		cr_assert_eq(next_number(reader), number);
-	cr_assert_eq(next_number(reader), UINT64_MAX);
-}
 
 Test(reader, finds_nothing_in_an_empty_region)
 {
@@ -66,27 +27,53 @@ Test(reader, finds_nothing_in_an_empty_region)
 	by_hand_free(&hand);
 }
 
-/* ---- values --------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static const uint8_t every_type[] = {
-	TTLOG_TYPE_BOOL, TTLOG_TYPE_CHAR,   TTLOG_TYPE_I8,    TTLOG_TYPE_U8,
-	TTLOG_TYPE_I16,	 TTLOG_TYPE_U16,    TTLOG_TYPE_I32,   TTLOG_TYPE_U32,
-	TTLOG_TYPE_I64,	 TTLOG_TYPE_U64,    TTLOG_TYPE_F32,   TTLOG_TYPE_F64,
+	TTLOG_TYPE_BOOL,   TTLOG_TYPE_CHAR,  TTLOG_TYPE_I8,	 TTLOG_TYPE_U8,
+	TTLOG_TYPE_I16,	   TTLOG_TYPE_U16,   TTLOG_TYPE_I32,	 TTLOG_TYPE_U32,
+	TTLOG_TYPE_I64,	   TTLOG_TYPE_U64,   TTLOG_TYPE_F32,	 TTLOG_TYPE_F64,
 	TTLOG_TYPE_STRING, TTLOG_TYPE_BYTES, TTLOG_TYPE_POINTER, TTLOG_TYPE_INTERNED,
 };
 
 /* Unaligned, one behind the other, as the contract packs them. */
-static const unsigned char every_value[] =
-	"\x01" "\xff" "\x80" "\x80" "\x00\x80" "\x00\x80" "\x00\x00\x00\x80" "\x00\x00\x00\x80"
-	"\xfe\xff\xff\xff\xff\xff\xff\xff" "\xfe\xff\xff\xff\xff\xff\xff\xff" "\x00\x00\xc0\x3f"
-	"\x00\x00\x00\x00\x00\x00\xf8\x3f" "hello\0" "\x03\x00" "a\0b"
-	"\x88\x77\x66\x55\x44\x33\x22\x11" "\x02\x00\x00";
+static const unsigned char every_value[] = "\x01"
+					   "\xff"
+					   "\x80"
+					   "\x80"
+					   "\x00\x80"
+					   "\x00\x80"
+					   "\x00\x00\x00\x80"
+					   "\x00\x00\x00\x80"
+					   "\xfe\xff\xff\xff\xff\xff\xff\xff"
+					   "\xfe\xff\xff\xff\xff\xff\xff\xff"
+					   "\x00\x00\xc0\x3f"
+					   "\x00\x00\x00\x00\x00\x00\xf8\x3f"
+					   "hello\0"
+					   "\x03\x00"
+					   "a\0b"
+					   "\x88\x77\x66\x55\x44\x33\x22\x11"
+					   "\x02\x00\x00";
 
 static void check_every_value(const struct ttlog_reader_event *event)
 {
 	static const uint64_t bits[] = {
-		1, 0xff, (uint64_t)-128, 0x80, (uint64_t)-32768, 0x8000, (uint64_t)INT32_MIN, 0x80000000,
-		(uint64_t)-2, (uint64_t)-2, 0x3fc00000, 0x3ff8000000000000, 0, 0, 0x1122334455667788, 2,
+		1,
+		0xff,
+		(uint64_t)-128,
+		0x80,
+		(uint64_t)-32768,
+		0x8000,
+		(uint64_t)INT32_MIN,
+		0x80000000,
+		(uint64_t)-2,
+		(uint64_t)-2,
+		0x3fc00000,
+		0x3ff8000000000000,
+		0,
+		0,
+		0x1122334455667788,
+		2,
 	};
 
 	cr_assert_eq(event->value_count, sizeof(every_type));
@@ -190,7 +177,7 @@ Test(reader, knows_printf_sites_have_no_names)
 	by_hand_free(&hand);
 }
 
-/* ---- states and accounts -------------------------------------------------------------------------- */
+/* ---- states and accounts --------------------------------------------------------------------- */
 
 static uint64_t events_in_state(uint64_t generation, unsigned int state, uint64_t *ret_torn)
 {
@@ -209,7 +196,8 @@ static uint64_t events_in_state(uint64_t generation, unsigned int state, uint64_
 	events = totals_of(reader).events;
 	*ret_torn = totals_of(reader).torn;
 	cr_assert_eq(ttlog_reader_lane(reader, TTLOG_LANE_MAIN)->events, events);
-	cr_assert_eq(ttlog_reader_lane(reader, TTLOG_LANE_MAIN)->chunks_used, state != TTLOG_CHUNK_FREE);
+	cr_assert_eq(ttlog_reader_lane(reader, TTLOG_LANE_MAIN)->chunks_used,
+		     state != TTLOG_CHUNK_FREE);
 	cr_assert_eq(ttlog_reader_lane(reader, TTLOG_LANE_MAIN)->recycled_while_read, 0);
 	ttlog_reader_close(reader);
 	by_hand_free(&hand);
@@ -218,19 +206,21 @@ static uint64_t events_in_state(uint64_t generation, unsigned int state, uint64_
 
 Test(reader, takes_from_each_state_what_the_contract_says)
 {
-	static const uint64_t events[] = {0, 2, 2, 2, 0, 0, 0, 0}, torn[] = {0, 0, 0, 0, 0, 1, 1, 1};
+	static const uint64_t events[] = {0, 2, 2, 2, 0, 0, 0, 0},
+			      torn[] = {0, 0, 0, 0, 0, 1, 1, 1};
 	uint64_t seen_torn;
 
 	for (unsigned int state = 0; state < 8; state++) {
-		cr_assert_eq(events_in_state(1, state, &seen_torn), events[state], "state %u", state);
+		cr_assert_eq(events_in_state(1, state, &seen_torn), events[state], "state %u",
+			     state);
 		cr_assert_eq(seen_torn, torn[state], "state %u", state);
 		/* Generation 0 is before the first owner: whatever is there, nobody recorded it. */
 		cr_assert_eq(events_in_state(0, state, &seen_torn), 0, "state %u", state);
 	}
 }
 
-static void set_account(const struct by_hand *hand, uint32_t index, uint64_t generation, uint64_t count,
-			uint64_t first, uint64_t last)
+static void set_account(const struct by_hand *hand, uint32_t index, uint64_t generation,
+			uint64_t count, uint64_t first, uint64_t last)
 {
 	struct ttlog_account *account = by_hand_account(hand, TTLOG_LANE_MAIN, index, generation);
 
@@ -350,142 +340,6 @@ Test(reader, reads_a_chunk_up_to_its_last_word)
 	reader = open_reader(&hand);
 	cr_assert_eq(totals_of(reader).events, count + 1);
 	cr_assert_eq(totals_of(reader).torn, 0);
-	ttlog_reader_close(reader);
-	by_hand_free(&hand);
-}
-
-/* ---- order ---------------------------------------------------------------------------------------- */
-
-Test(reader, merges_threads_by_time)
-{
-	enum { THREADS = 7, EVENTS = 100 };
-	struct by_hand_writer writer[THREADS];
-	struct ttlog_reader *reader;
-	struct by_hand hand;
-
-	by_hand_make(&hand);
-	by_hand_site(&hand, u64_type, 1);
-	for (uint32_t i = 0; i < THREADS; i++)
-		writer[i] = by_hand_take(&hand, TTLOG_LANE_MAIN, 2 * i, 100 + i, "t", 1);
-	for (uint64_t n = 0; n < EVENTS * THREADS; n++)
-		by_hand_number(&writer[(n * 2654435761 >> 7) % THREADS], 1, 1000 + 3 * n, n);
-	reader = open_reader(&hand);
-	check_numbers(reader, 0, EVENTS * THREADS - 1);
-	ttlog_reader_rewind(reader);
-	check_numbers(reader, 0, EVENTS * THREADS - 1);
-	cr_assert_eq(totals_of(reader).first_ticks, 1000);
-	cr_assert_eq(totals_of(reader).last_ticks, 1000 + 3 * (EVENTS * THREADS - 1));
-	ttlog_reader_close(reader);
-	by_hand_free(&hand);
-}
-
-Test(reader, follows_a_thread_through_its_chunks_and_lanes)
-{
-	/* Where each chunk lies says nothing about when it was filled. */
-	static const uint32_t lane[] = {TTLOG_LANE_BOOT, TTLOG_LANE_BOOT, TTLOG_LANE_MAIN,
-					TTLOG_LANE_MAIN, TTLOG_LANE_MAIN, TTLOG_LANE_AFTERLIFE};
-	static const uint32_t index[] = {3, 1, 30, 2, 17, 0};
-	struct ttlog_reader *reader;
-	struct by_hand hand;
-	uint64_t n = 0;
-
-	by_hand_make(&hand);
-	by_hand_site(&hand, u64_type, 1);
-	for (uint32_t i = 0; i < 6; i++) {
-		struct by_hand_writer writer = by_hand_take(&hand, lane[i], index[i], 5, "t", n / 3);
-
-		/* A coarse clock: the same tick on both sides of every change but one. */
-		for (uint32_t j = 0; j < 10; j++, n++)
-			by_hand_number(&writer, 1, n / 3, n);
-		by_hand_retire(&writer);
-	}
-	reader = open_reader(&hand);
-	check_numbers(reader, 0, n - 1);
-	cr_assert_eq(ttlog_reader_thread_count(reader), 1);
-	cr_assert_eq(ttlog_reader_thread(reader, 0)->events, n);
-	cr_assert_eq(ttlog_reader_thread(reader, 0)->last_ticks, (n - 1) / 3);
-	ttlog_reader_close(reader);
-	by_hand_free(&hand);
-}
-
-Test(reader, keeps_a_threads_order_when_its_clock_goes_back)
-{
-	struct by_hand_writer writer, other;
-	struct ttlog_reader *reader;
-	struct by_hand hand;
-
-	by_hand_make(&hand);
-	by_hand_site(&hand, u64_type, 1);
-	writer = by_hand_take(&hand, TTLOG_LANE_MAIN, 0, 5, "t", 1);
-	by_hand_number(&writer, 1, 100, 0);
-	by_hand_number(&writer, 1, 500, 2);
-	by_hand_number(&writer, 1, 200, 3); /* after its elder, at 500 */
-	by_hand_number(&writer, 1, 600, 5);
-	other = by_hand_take(&hand, TTLOG_LANE_MAIN, 1, 6, "u", 1);
-	by_hand_number(&other, 1, 300, 1);
-	by_hand_number(&other, 1, 550, 4);
-	reader = open_reader(&hand);
-	check_numbers(reader, 0, 5);
-	cr_assert_eq(ttlog_reader_thread(reader, 0)->first_ticks, 100);
-	cr_assert_eq(ttlog_reader_thread(reader, 0)->last_ticks, 600);
-	ttlog_reader_close(reader);
-	by_hand_free(&hand);
-}
-
-Test(reader, puts_slots_where_they_belong)
-{
-	static const uint32_t lanes[] = {TTLOG_LANE_ALERT, TTLOG_LANE_NESTED};
-	struct by_hand_writer writer, slot;
-	struct ttlog_reader *reader;
-	struct by_hand hand;
-
-	by_hand_make(&hand);
-	by_hand_site(&hand, u64_type, 1);
-	writer = by_hand_take(&hand, TTLOG_LANE_MAIN, 0, 5, "t", 1);
-	for (uint64_t n = 0; n < 60; n++) {
-		if (n % 5 < 3) {
-			by_hand_number(&writer, 1, n, n);
-			continue;
-		}
-		/* Which slot is taken first says little: a taker may be interrupted before it writes. */
-		slot = by_hand_take(&hand, lanes[n % 2], (uint32_t)(n * 7 % 64), 5, "t", 99 - n);
-		by_hand_number(&slot, 1, n, n);
-		by_hand_retire(&slot);
-	}
-	reader = open_reader(&hand);
-	check_numbers(reader, 0, 59);
-	ttlog_reader_close(reader);
-	by_hand_free(&hand);
-}
-
-/* ---- threads -------------------------------------------------------------------------------------- */
-
-Test(reader, gives_a_thread_its_newest_name)
-{
-	struct by_hand_writer writer;
-	struct ttlog_reader *reader;
-	struct by_hand hand;
-
-	by_hand_make(&hand);
-	by_hand_site(&hand, u64_type, 1);
-	writer = by_hand_take(&hand, TTLOG_LANE_MAIN, 0, 5, "newest", 300);
-	by_hand_number(&writer, 1, 301, 2);
-	writer = by_hand_take(&hand, TTLOG_LANE_MAIN, 1, 5, "oldest", 100);
-	by_hand_number(&writer, 1, 101, 0);
-	writer = by_hand_take(&hand, TTLOG_LANE_ALERT, 0, 5, "middle", 200);
-	by_hand_number(&writer, 1, 201, 1);
-	/* Another thread, whose name has no NUL. */
-	writer = by_hand_take(&hand, TTLOG_LANE_MAIN, 2, 4, "0123456789abcdef", 100);
-	by_hand_number(&writer, 1, 401, 3);
-	/* One that recorded nothing is none. */
-	by_hand_take(&hand, TTLOG_LANE_MAIN, 3, 6, "idle", 100);
-	reader = open_reader(&hand);
-	cr_assert_eq(ttlog_reader_thread_count(reader), 2);
-	cr_assert_str_eq(ttlog_reader_thread(reader, 0)->name, "0123456789abcde");
-	cr_assert_str_eq(ttlog_reader_thread(reader, 1)->name, "newest");
-	cr_assert_eq(ttlog_reader_thread(reader, 1)->events, 3);
-	cr_assert_eq(ttlog_reader_thread(reader, 1)->first_ticks, 101);
-	check_numbers(reader, 0, 3);
 	ttlog_reader_close(reader);
 	by_hand_free(&hand);
 }

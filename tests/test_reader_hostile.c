@@ -2,22 +2,10 @@
 /* test_reader_hostile.c - regions that lie get their own events wrong, and nothing else. */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <stdio.h>
 
-#include "lib/reader.h"
-#include "tests/region_by_hand.h"
+#include "tests/read_by_hand.h"
 
 static const uint8_t u64_type[] = {TTLOG_TYPE_U64};
-
-static struct ttlog_reader *open_reader(const struct by_hand *hand)
-{
-	struct ttlog_geometry geometry;
-	struct ttlog_reader *reader = NULL;
-
-	cr_assert_eq(ttlog_region_check(hand->header, hand->geometry.region_bytes, &geometry), 0);
-	cr_assert_eq(ttlog_reader_open(&reader, hand->base, &geometry), 0);
-	return reader;
-}
 
 /* Reads all there is; the totals must say what was given. */
 static struct ttlog_reader_totals read_all(const struct by_hand *hand)
@@ -39,7 +27,7 @@ static struct ttlog_reader_totals read_all(const struct by_hand *hand)
 	return totals;
 }
 
-/* ---- events --------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 /* A good event, then one whose header is `word`, then a good one in another chunk. */
 static void check_header(uint64_t word, uint64_t events, uint64_t torn)
@@ -63,7 +51,8 @@ static void check_header(uint64_t word, uint64_t events, uint64_t torn)
 
 Test(reader_hostile, an_event_that_makes_no_sense_ends_its_chunk_and_is_counted)
 {
-	static const uint64_t size[] = {0, 1, 8, 15, 16, 17, 20, 25, 4024, 4032, 4096, 65528, 65535};
+	static const uint64_t size[] = {0,  1,	  8,	15,   16,    17,   20,
+					25, 4024, 4032, 4096, 65528, 65535};
 	const uint64_t site = UINT64_C(1) << 32;
 
 	check_header(site | 24, 3, 0);
@@ -109,7 +98,10 @@ Test(reader_hostile, values_stay_within_their_event)
 	check_payload(string, 1, NULL, 0, 0);
 	check_payload(bytes, 1, "\x06\0abcdef", 8, 1);
 	check_payload(bytes, 1, "\x07\0abcdef", 8, 0);
-	check_payload(bytes, 1, "\xff\xff" "abcdef", 8, 0);
+	check_payload(bytes, 1,
+		      "\xff\xff"
+		      "abcdef",
+		      8, 0);
 	check_payload(bytes, 1, NULL, 0, 0);
 	check_payload(wide, 2, "123456789", 9, 1);
 	check_payload(wide, 2, "12345678", 8, 0);
@@ -124,8 +116,8 @@ Test(reader_hostile, ticks_may_be_anything)
 	by_hand_make(&hand);
 	by_hand_site(&hand, u64_type, 1);
 	for (uint32_t i = 0; i < 6; i++) {
-		struct by_hand_writer writer = by_hand_take(&hand, TTLOG_LANE_MAIN, i, i / 2, "t",
-							    ticks[i]);
+		struct by_hand_writer writer =
+			by_hand_take(&hand, TTLOG_LANE_MAIN, i, i / 2, "t", ticks[i]);
 
 		for (uint32_t j = 0; j < 6; j++)
 			by_hand_number(&writer, 1, ticks[(i + j) % 6], j);
@@ -159,7 +151,7 @@ Test(reader_hostile, bytes_may_be_anything)
 	}
 }
 
-/* ---- the dictionary ------------------------------------------------------------------------------- */
+/* ---- the dictionary -------------------------------------------------------------------------- */
 
 /* Enters the record after a change by the test; is it known? */
 static bool site_is_known(const struct by_hand_record *record)
@@ -188,11 +180,11 @@ Test(reader_hostile, a_site_that_makes_no_sense_is_unknown)
 	const struct by_hand_record good = by_hand_site_record(types, 2);
 	struct by_hand_record bad;
 
-#define UNKNOWN_WITH(change) \
-	do { \
-		bad = good; \
-		change; \
-		cr_assert(!site_is_known(&bad), #change); \
+#define UNKNOWN_WITH(change)                                                                       \
+	do {                                                                                       \
+		bad = good;                                                                        \
+		change;                                                                            \
+		cr_assert(!site_is_known(&bad), #change);                                          \
 	} while (0)
 	cr_assert(site_is_known(&good));
 	UNKNOWN_WITH(bad.head.kind = 0);
@@ -249,7 +241,8 @@ Test(reader_hostile, entries_point_into_the_heap_or_nowhere)
 	offset = TTLOG_DICT_OFFSET(atomic_load(&by_hand_index(&hand)[1]));
 	end = atomic_load(&hand.ledger->dict_next_offset);
 	for (uint32_t i = 2; i < 10; i++) {
-		const uint32_t bad[] = {0, 1, offset + 4, end, end - 8, 1 << 20, UINT32_MAX - 7, UINT32_MAX};
+		const uint32_t bad[] = {0,	 1,	  offset + 4,	  end,
+					end - 8, 1 << 20, UINT32_MAX - 7, UINT32_MAX};
 
 		by_hand_enter(&hand, bad[i - 2]);
 	}
@@ -304,7 +297,7 @@ Test(reader_hostile, one_record_under_a_thousand_ids_does_not_grow)
 	by_hand_free(&hand);
 }
 
-/* ---- threads -------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 /* A region of slots so small that there are more than 65,536. */
 static void make_many(struct by_hand *hand)
@@ -315,10 +308,10 @@ static void make_many(struct by_hand *hand)
 	ttlog_region_plan(32 << 20, &plan);
 	plan.lane[TTLOG_LANE_MAIN].chunk_bytes = 128;
 	plan.lane[TTLOG_LANE_MAIN].chunk_count = 70000;
-	plan.lane[TTLOG_LANE_MAIN].accounts_offset =
-		plan.lane[TTLOG_LANE_MAIN].states_offset + 1024 * 1024;
-	plan.lane[TTLOG_LANE_MAIN].chunks_offset =
-		plan.lane[TTLOG_LANE_MAIN].accounts_offset + 4 * 1024 * 1024;
+	plan.lane[TTLOG_LANE_MAIN].accounts_offset = plan.lane[TTLOG_LANE_MAIN].states_offset +
+						     1024 * 1024;
+	plan.lane[TTLOG_LANE_MAIN].chunks_offset = plan.lane[TTLOG_LANE_MAIN].accounts_offset +
+						   4 * 1024 * 1024;
 	memory = aligned_alloc(TTLOG_PAGE_BYTES, plan.region_bytes);
 	cr_assert_not_null(memory);
 	memset(memory, 0, plan.region_bytes);
@@ -335,7 +328,8 @@ Test(reader_hostile, threads_that_come_too_many_are_one)
 	make_many(&hand);
 	by_hand_site(&hand, u64_type, 1);
 	for (uint32_t i = 0; i < 70000; i++) {
-		struct by_hand_writer writer = by_hand_take(&hand, TTLOG_LANE_MAIN, i, i + 1, "t", 1);
+		struct by_hand_writer writer =
+			by_hand_take(&hand, TTLOG_LANE_MAIN, i, i + 1, "t", 1);
 
 		by_hand_number(&writer, 1, i, i);
 	}
@@ -351,7 +345,7 @@ Test(reader_hostile, threads_that_come_too_many_are_one)
 	by_hand_free(&hand);
 }
 
-/* ---- no memory ------------------------------------------------------------------------------------ */
+/* ---- no memory ------------------------------------------------------------------------------- */
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__clang__) && defined(__GLIBC__)
 

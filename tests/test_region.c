@@ -18,7 +18,7 @@
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
-/* ---- what must hold of any geometry that we believe ----------------------------------------------- */
+/* ---- what must hold of any geometry that we believe ------------------------------------------ */
 
 struct range {
 	uint64_t start, end;
@@ -28,7 +28,8 @@ static uint32_t ranges_of(const struct ttlog_geometry *geometry, struct range *r
 {
 	uint32_t count = 0;
 
-#define ADD(offset, bytes) (ranges[count++] = (struct range){(offset), (offset) + (uint64_t)(bytes)})
+#define ADD(offset, bytes)                                                                         \
+	(ranges[count++] = (struct range){(offset), (offset) + (uint64_t)(bytes)})
 	ADD(0, TTLOG_PAGE_BYTES);
 	ADD(geometry->control_offset, TTLOG_PAGE_BYTES);
 	ADD(geometry->ledger_offset, TTLOG_PAGE_BYTES);
@@ -53,8 +54,9 @@ static bool is_sound(const struct ttlog_geometry *geometry)
 	if (geometry->lane_count < TTLOG_LANE_COUNT || geometry->lane_count > TTLOG_LANE_MAX)
 		return false;
 	for (uint32_t i = 0; i < geometry->lane_count; i++)
-		if (geometry->lane[i].chunk_bytes % 64 != 0 || geometry->lane[i].chunk_bytes < 128 ||
-		    geometry->lane[i].chunk_bytes > 32768 || geometry->lane[i].chunk_count == 0)
+		if (geometry->lane[i].chunk_bytes % 64 != 0 ||
+		    geometry->lane[i].chunk_bytes < 128 || geometry->lane[i].chunk_bytes > 32768 ||
+		    geometry->lane[i].chunk_count == 0)
 			return false;
 	count = ranges_of(geometry, range);
 	for (uint32_t i = 0; i < count; i++) {
@@ -65,10 +67,11 @@ static bool is_sound(const struct ttlog_geometry *geometry)
 			if (range[i].start < range[j].end && range[j].start < range[i].end)
 				return false;
 	}
-	return memchr(geometry->service, '\0', TTLOG_SERVICE_BYTES) && geometry->dict_heap_bytes % 8 == 0;
+	return memchr(geometry->service, '\0', TTLOG_SERVICE_BYTES) &&
+	       geometry->dict_heap_bytes % 8 == 0;
 }
 
-/* ---- the plan ------------------------------------------------------------------------------------- */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
 static void check_plan(uint64_t bytes, uint64_t expected_bytes)
 {
@@ -123,7 +126,7 @@ Test(region, the_default_plan_is_the_one_that_was_agreed)
 	cr_assert_eq(plan.lane[TTLOG_LANE_NESTED].chunk_count, 512);
 }
 
-/* ---- making and mapping --------------------------------------------------------------------------- */
+/* ---- making and mapping ---------------------------------------------------------------------- */
 
 static unsigned int open_descriptors(void)
 {
@@ -154,7 +157,8 @@ static void make(uint64_t bytes, const char *service, struct ttlog_geometry *ret
 		 void **ret_base)
 {
 	ttlog_region_plan(bytes, ret_plan);
-	cr_assert_eq(ttlog_region_make(ret_plan, service, TTLOG_CLOCK_MONOTONIC, ret_fd, ret_base), 0);
+	cr_assert_eq(ttlog_region_make(ret_plan, service, TTLOG_CLOCK_MONOTONIC, ret_fd, ret_base),
+		     0);
 }
 
 Test(region, what_was_made_can_be_mapped_and_is_the_plan)
@@ -280,7 +284,7 @@ Test(region, a_make_that_fails_leaves_nothing_behind)
 #endif
 }
 
-/* ---- regions of others ---------------------------------------------------------------------------- */
+/* ---- regions of others ----------------------------------------------------------------------- */
 
 static int map_result(int fd)
 {
@@ -359,7 +363,7 @@ Test(region, a_region_of_huge_pages_is_refused)
 	check_foreign(fd, -EBADMSG);
 }
 
-/* ---- headers that lie ----------------------------------------------------------------------------- */
+/* ---- headers that lie ------------------------------------------------------------------------ */
 
 static int check_result(const struct by_hand *hand)
 {
@@ -397,8 +401,27 @@ Test(region, a_version_that_we_do_not_speak_is_refused)
 Test(region, every_word_of_a_header_may_be_anything)
 {
 	static const uint64_t extreme[] = {
-		0, 1, 7, 8, 63, 64, 127, 4095, 4096, 4097, 32768, 65536, 1 << 20, (1 << 20) - 4096,
-		INT32_MAX, UINT32_MAX, 1ull << 32, 1ull << 52, INT64_MAX, 1ull << 63, UINT64_MAX - 4095,
+		0,
+		1,
+		7,
+		8,
+		63,
+		64,
+		127,
+		4095,
+		4096,
+		4097,
+		32768,
+		65536,
+		1 << 20,
+		(1 << 20) - 4096,
+		INT32_MAX,
+		UINT32_MAX,
+		1ull << 32,
+		1ull << 52,
+		INT64_MAX,
+		1ull << 63,
+		UINT64_MAX - 4095,
 		UINT64_MAX,
 	};
 	const size_t header_bytes = sizeof(struct ttlog_region_header);
@@ -462,6 +485,7 @@ Test(region, memory_that_is_too_small_for_a_header_is_refused)
 
 	by_hand_make(&hand);
 	cr_assert_eq(ttlog_region_check(hand.header, sizeof(*hand.header) - 1, &seen), -EBADMSG);
-	cr_assert_eq(ttlog_region_check(hand.header, TTLOG_REGION_BYTES_MIN - 4096, &seen), -EBADMSG);
+	cr_assert_eq(ttlog_region_check(hand.header, TTLOG_REGION_BYTES_MIN - 4096, &seen),
+		     -EBADMSG);
 	by_hand_free(&hand);
 }
