@@ -2,6 +2,7 @@
 /* test_dump_reader.c - dumps whole, cut at every byte, with every byte flipped, and made to harm. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <lz4.h>
 #include <lz4frame.h>
 
 #include "tests/made_dump.h"
@@ -426,28 +427,52 @@ Test(dump_reader, an_index_that_swallows_a_batch_gives_it_back)
 	cr_expect(damaged);
 }
 
-/*
- * Starts of frames, 11 bytes apart, of which each fails only after 256 KiB. Searched behind each of
- * them that would be 200 GB of work for 8 MB of file; half of a minute is far beyond what it takes.
- */
-Test(dump_reader, a_file_full_of_false_starts_ends_in_good_time, .timeout = 30)
+/* One after another: starts of frames, each with a stored block up to the end of all starts. */
+static size_t put_starts(unsigned char *to, size_t count)
 {
 	const LZ4F_preferences_t preferences = {.frameInfo.blockSizeID = LZ4F_max256KB,
 						.frameInfo.blockMode = LZ4F_blockIndependent};
-	const size_t bytes = 8 << 20;
-	unsigned char *file = calloc(1, bytes), start[64];
+	const size_t bytes = 11;
+	unsigned char start[64];
 	LZ4F_cctx *context;
-	bool damaged;
+	uint32_t left;
 
 	LZ4F_createCompressionContext(&context, LZ4F_VERSION);
 	cr_assert_eq(LZ4F_compressBegin(context, start, sizeof(start), &preferences), 7);
 	LZ4F_freeCompressionContext(context);
-	memcpy(start + 7, "\0\0\4\x80", 4); /* a block of 256 KiB, stored as it is */
+	for (size_t i = 0; i < count; i++) {
+		left = (uint32_t)((count - i - 1) * bytes) | 0x80000000u;
+		memcpy(start + 7, &left, 4);
+		memcpy(to + i * bytes, start, bytes);
+	}
+	return count * bytes;
+}
+
+/*
+ * Behind the starts 60 MB of good blocks that are only 250 KB, then an end that spoils them: without a
+ * limit that is 1.4 TB of work for half a megabyte of file.
+ */
+Test(dump_reader, a_file_full_of_false_starts_ends_in_good_time, .timeout = 40)
+{
+	const size_t block_bytes = 256 << 10, starts = 23000, blocks = 240;
+	unsigned char *file = malloc(1 << 20), *zeros = calloc(1, block_bytes);
+	char block[4096];
+	int32_t packed = LZ4_compress_default((char *)zeros, block, (int)block_bytes, sizeof(block));
+	size_t at = HEAD_BYTES;
+	bool damaged;
+
+	cr_assert_gt(packed, 0);
 	memcpy(file, head, HEAD_BYTES);
-	for (size_t at = HEAD_BYTES; at + 11 <= bytes; at += 11)
-		memcpy(file + at, start, 11);
-	cr_expect_eq(read_file(file, bytes, &damaged), 0);
+	at += put_starts(file + at, starts);
+	for (size_t i = 0; i < blocks; i++) {
+		memcpy(file + at, &packed, 4);
+		memcpy(file + at + 4, block, (size_t)packed);
+		at += 4 + (size_t)packed;
+	}
+	memset(file + at, 0x7f, 4);
+	cr_expect_eq(read_file(file, at + 4, &damaged), 0);
 	cr_expect(damaged);
+	free(zeros);
 	free(file);
 }
 

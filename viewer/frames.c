@@ -13,10 +13,14 @@
 #define INPUT_BYTES_MAX (DUMP_FRAME_BYTES_MAX + (1u << 20)) /* what does not compress grows a little */
 /*
  * A file can be full of starts of frames that all fail late. Failed attempts may cost so many times
- * the bytes read; after that each failure is stepped over whole instead of searched.
+ * the bytes read; after that each failure is stepped over, and some more, instead of searched. The
+ * cost is known piece by piece: what a piece that failed did before it did is not told.
  */
 #define WASTE_FACTOR 64
 #define WASTE_FREE (256u << 20)
+#define WASTE_STEP (64u << 10)
+#define PIECE_IN (256u << 10)
+#define PIECE_OUT (1u << 20)
 
 struct frames {
 	int fd;
@@ -129,6 +133,11 @@ static bool is_magic(uint32_t word)
 	return word == FRAMES_DATA_MAGIC || (word & 0xfffffff0u) == (DUMP_SKIPPABLE_HEAD & 0xfffffff0u);
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 static int content_room(struct frames *frames, size_t header_bytes)
 {
 	size_t wanted = frames->content_bytes + (64u << 10);
@@ -158,9 +167,9 @@ static int decompress(struct frames *frames, size_t *ret_bytes)
 		if (error)
 			return error;
 		room = frames->content_capacity - frames->content_bytes;
-		if (room > DUMP_FRAME_BYTES_MAX + 1 - frames->content_bytes)
-			room = DUMP_FRAME_BYTES_MAX + 1 - frames->content_bytes;
-		taken = frames->end - frames->start - at;
+		room = smaller(room, DUMP_FRAME_BYTES_MAX + 1 - frames->content_bytes);
+		room = smaller(room, PIECE_OUT);
+		taken = smaller(frames->end - frames->start - at, PIECE_IN);
 		/* The header alone first: it may say how much room the content wants. */
 		if (at == 0 && taken > LZ4F_HEADER_SIZE_MAX)
 			taken = LZ4F_HEADER_SIZE_MAX;
@@ -210,9 +219,9 @@ static void damaged(struct frames *frames, size_t seen)
 	if (!frames->in_damage && !frames->damage.places++)
 		frames->damage.first_offset = frames->offset;
 	frames->in_damage = true;
-	frames->wasted += seen + frames->content_bytes;
-	if (frames->wasted / WASTE_FACTOR > frames->offset + WASTE_FREE / WASTE_FACTOR && seen)
-		bytes = seen;
+	frames->wasted += seen + frames->content_bytes + (seen ? PIECE_IN : 0);
+	if (frames->wasted / WASTE_FACTOR > frames->offset + WASTE_FREE / WASTE_FACTOR)
+		bytes = smaller(seen + WASTE_STEP, frames->end - frames->start);
 	step(frames, bytes);
 }
 
