@@ -27,6 +27,12 @@ void ttlog_attach_fd_keep(struct ttlog_attach_fd *keep, int fd)
 {
 	struct stat status;
 
+	if (fd >= 0 && fd <= STDERR_FILENO) {
+		int moved = (int)call(syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+
+		syscall(SYS_close, fd);
+		fd = moved < 0 ? -1 : moved;
+	}
 	keep->fd = fd;
 	if (fd >= 0 && fstat(fd, &status) == 0) {
 		keep->device = status.st_dev;
@@ -127,6 +133,12 @@ static void take_fds(struct msghdr *header, int fds[2])
 	}
 }
 
+/* What a recorder refuses with. -ETIMEDOUT is ours: it has said something. */
+static int check_status(int status)
+{
+	return status < -4095 || status == -ETIMEDOUT ? -EBADMSG : status;
+}
+
 static int read_welcome(int fd, int fds[2])
 {
 	struct ttlog_welcome welcome = {0};
@@ -148,9 +160,13 @@ static int read_welcome(int fd, int fds[2])
 	    welcome.head.kind != TTLOG_MESSAGE_WELCOME)
 		return length == 0 ? -ECONNRESET : -EBADMSG;
 	if (welcome.status < 0)
-		return welcome.status;
+		return check_status(welcome.status);
 	if (fds[0] < 0 || ((welcome.flags & TTLOG_WELCOME_CONTROL_MAP) && fds[1] < 0))
 		return -EBADMSG;
+	if (!(welcome.flags & TTLOG_WELCOME_CONTROL_MAP) && fds[1] >= 0) {
+		syscall(SYS_close, fds[1]);
+		fds[1] = -1;
+	}
 	return 0;
 }
 

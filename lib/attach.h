@@ -39,6 +39,10 @@ struct ttlog_attach_fd {
 	uint64_t device, inode;
 };
 
+/*
+ * Takes the descriptor over. It is moved out of the way of the standard files: what a daemon that
+ * has closed them prints must not land in here. Where there is no room for that it is closed.
+ */
 void ttlog_attach_fd_keep(struct ttlog_attach_fd *keep, int fd);
 /* The descriptor if it is still ours, else -1. */
 int ttlog_attach_fd_get(const struct ttlog_attach_fd *keep);

@@ -3,13 +3,17 @@
 #include "lib/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +22,9 @@
 #include "lib/dict.h"
 
 #define LIFE_BYTES TTLOG_PAGE_BYTES
+#ifndef ANON_INODE_FS_MAGIC
+#define ANON_INODE_FS_MAGIC 0x09041934 /* linux/magic.h */
+#endif
 #define START_WAIT_MS 1000 /* how long another thread's start is waited for, all in all */
 
 struct ttlog_control ttlog_control_ __attribute__((visibility("default")));
@@ -58,14 +65,28 @@ struct ttlog_life *ttlog_life(void)
  * its writer then stores into the parent's chunk. Private zero pages take the place of the lanes,
  * so that it does so harmlessly; the dictionary in front of them is still to be carried over.
  */
-static void disown_lanes(const struct ttlog_place *place)
+static void disown(const struct ttlog_place *place, uint64_t start)
 {
-	uint64_t start = place->geometry.lane[0].states_offset;
-
 	if (place->base)
 		mmap(place->base + start, place->geometry.region_bytes - start,
 		     PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+}
+
+/* Where the lanes start, whichever comes first. Nothing else is behind that: see is_usable(). */
+static uint64_t lanes_offset(const struct ttlog_geometry *geometry)
+{
+	uint64_t first = geometry->region_bytes;
+
+	for (uint32_t i = 0; i < geometry->lane_count; i++) {
+		const struct ttlog_lane_geometry *lane = &geometry->lane[i];
+		const uint64_t offsets[] = {lane->states_offset, lane->accounts_offset,
+					    lane->chunks_offset};
+
+		for (uint32_t k = 0; k < 3; k++)
+			first = offsets[k] < first ? offsets[k] : first;
+	}
+	return first;
 }
 
 static void after_fork(void)
@@ -75,7 +96,7 @@ static void after_fork(void)
 
 	if (life)
 		memset(life, 0, sizeof(*life));
-	disown_lanes(&ttlog_place_);
+	disown(&ttlog_place_, lanes_offset(&ttlog_place_.geometry));
 	ttlog_attach_forget();
 	ttlog_attach_fd_close(&region_fd);
 	errno = saved;
@@ -92,7 +113,62 @@ __attribute__((constructor)) static void on_load(void)
 	pthread_atfork(NULL, NULL, after_fork);
 }
 
+/* For the debug line. strerror() takes locks and may allocate; this may be a signal handler. */
+static const char *error_name(int error)
+{
+#ifdef __GLIBC__
+	return strerrorname_np(-error);
+#else
+	return strerror(-error);
+#endif
+}
+
 /* ---- start ----------------------------------------------------------------------------------- */
+
+/*
+ * Does a region of somebody else's making serve this client? Its lanes must take an event of 20
+ * numbers, which can't be cut, and the same events wherever a thread's chunk comes from; they must
+ * lie behind the rest, for after_fork().
+ */
+static bool is_usable(const struct ttlog_geometry *geometry, enum ttlog_clock_source source)
+{
+	const uint32_t least = TTLOG_EVENT_MIN + TTLOG_FIELDS_MAX * 8;
+	const struct ttlog_lane_geometry *lane = geometry->lane;
+	uint64_t lanes = lanes_offset(geometry);
+
+	for (uint32_t i = 0; i < TTLOG_LANE_COUNT; i++)
+		if (TTLOG_CHUNK_ROOM(lane[i].chunk_bytes) < least)
+			return false;
+	return geometry->clock_source == (uint32_t)source &&
+	       lane[TTLOG_LANE_BOOT].chunk_bytes >= lane[TTLOG_LANE_MAIN].chunk_bytes &&
+	       lane[TTLOG_LANE_AFTERLIFE].chunk_bytes >= lane[TTLOG_LANE_MAIN].chunk_bytes &&
+	       geometry->control_offset < lanes && geometry->ledger_offset < lanes &&
+	       geometry->dict_index_offset < lanes && geometry->dict_heap_offset < lanes;
+}
+
+/* Can a page of the descriptor be written to without a SIGBUS? A BPF map can't shrink either. */
+static bool is_control_map(int fd)
+{
+	long seals = syscall(SYS_fcntl, fd, F_GET_SEALS, 0);
+	struct statfs file_system;
+	struct stat status;
+
+	if (fstatfs(fd, &file_system) != 0 || fstat(fd, &status) != 0)
+		return false;
+	return file_system.f_type == ANON_INODE_FS_MAGIC ||
+	       (seals >= 0 && (seals & F_SEAL_SHRINK) && status.st_size >= TTLOG_CONTROL_BYTES);
+}
+
+static int make_region(struct ttlog_place *place, enum ttlog_clock_source source, int *ret_fd,
+		       void **ret_base)
+{
+	struct rlimit limit;
+
+	/* The kernel answers a file above this limit with a SIGXFSZ. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < place->geometry.region_bytes)
+		return -EFBIG;
+	return ttlog_region_make(&place->geometry, settings_.service, source, ret_fd, ret_base);
+}
 
 /* A region of the recorder's making, or of ours. */
 static int find_region(struct ttlog_place *place, int *ret_fd, int *ret_control_fd)
@@ -105,7 +181,7 @@ static int find_region(struct ttlog_place *place, int *ret_fd, int *ret_control_
 
 	if (!attached) {
 		error = ttlog_region_map(*ret_fd, &place->geometry, &base);
-		if (!error && place->geometry.clock_source == (uint32_t)source &&
+		if (!error && is_usable(&place->geometry, source) &&
 		    (!old || ttlog_dict_fits(old, &place->geometry))) {
 			/* The pages are there; our own page tables are not yet. Faults later are no
 			 * harm. */
@@ -123,14 +199,16 @@ static int find_region(struct ttlog_place *place, int *ret_fd, int *ret_control_
 		attached = -ETIMEDOUT; /* still connected: offer ours */
 	}
 	ttlog_debug_line(&settings_, "recording without the recorder's memory",
-			 strerror(-attached));
+			 error_name(attached));
 	if (old)
 		place->geometry = *old;
 	else
 		ttlog_region_plan(settings_.region_bytes, &place->geometry);
-	error = ttlog_region_make(&place->geometry, settings_.service, source, ret_fd, &base);
-	if (error)
+	error = make_region(place, source, ret_fd, &base);
+	if (error) {
+		ttlog_attach_forget();
 		return error;
+	}
 	place->geometry.clock_source = source;
 	place->base = base;
 	place->connected = attached == -ETIMEDOUT && ttlog_attach_offer(*ret_fd) == 0;
@@ -138,28 +216,51 @@ static int find_region(struct ttlog_place *place, int *ret_fd, int *ret_control_
 }
 
 /*
+ * Over what is mapped at address already. Threads that read there meanwhile see the old page or the
+ * new one: the kernel holds their faults until it is done. The raw call, because TSan takes mmap()
+ * for plain stores to all of the page.
+ */
+static int map_over(void *address, size_t bytes, int fd, uint64_t offset)
+{
+#ifdef SYS_mmap2
+	long mapped = syscall(SYS_mmap2, address, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
+			      (long)(offset / 4096));
+#else
+	long mapped = syscall(SYS_mmap, address, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
+			      (long)offset);
+#endif
+
+	return mapped == -1 ? -errno : 0;
+}
+
+/* The client's view of a control map of the recorder's; NULL: it can't be used. */
+static struct ttlog_control *map_control(int fd)
+{
+	void *view = MAP_FAILED;
+
+	if (fd >= 0 && is_control_map(fd))
+		view = mmap(NULL, TTLOG_CONTROL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return view == MAP_FAILED ? NULL : view;
+}
+
+/*
  * Lays the control page over ttlog_control_, read-only, and keeps a writable view elsewhere. With a
- * control map of the recorder's the kernel program writes to the same page.
+ * control map of the recorder's the kernel program writes to the same page; without it the page of
+ * the region serves.
  */
 static int lay_control(struct ttlog_place *place, int fd, int control_fd)
 {
 	uint64_t offset = place->geometry.control_offset;
-	void *view;
 
-	place->control = (void *)(place->base + offset);
-	if (control_fd >= 0) {
-		view = mmap(NULL, TTLOG_CONTROL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-			    control_fd, 0);
-		if (view == MAP_FAILED)
-			return -errno;
-		place->control = view;
+	place->control = map_control(control_fd);
+	if (place->control) {
 		fd = control_fd;
 		offset = 0;
+	} else {
+		place->control = (void *)(place->base + offset);
 	}
 	__atomic_store_n(&place->control->level, settings_.level, __ATOMIC_RELAXED);
-	view = mmap(&ttlog_control_, TTLOG_CONTROL_BYTES, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
-		    (off_t)offset);
-	return view == MAP_FAILED ? -errno : 0;
+	return map_over(&ttlog_control_, TTLOG_CONTROL_BYTES, fd, offset);
 }
 
 static int start(struct ttlog_life *life)
@@ -175,10 +276,8 @@ static int start(struct ttlog_life *life)
 	error = find_region(&place, &fd, &control_fd);
 	if (error)
 		return error;
-	if (ttlog_place_.base) {
+	if (ttlog_place_.base)
 		ttlog_dict_carry(&ttlog_place_, &place);
-		disown_lanes(&ttlog_place_);
-	}
 	error = lay_control(&place, fd, control_fd);
 	if (control_fd >= 0)
 		syscall(SYS_close, control_fd);
@@ -187,6 +286,9 @@ static int start(struct ttlog_life *life)
 		syscall(SYS_close, fd);
 		return error;
 	}
+	/* The parent's region is held by its mapping, for as long as we live: let go of all of it.
+	 */
+	disown(&ttlog_place_, 0);
 	/* Kept open, so that a recorder that starts later can take it with pidfd_getfd(). */
 	ttlog_attach_fd_keep(&region_fd, fd);
 	/* The base last: a fork by another thread between these leaves the child one or no region.
@@ -232,14 +334,18 @@ static int run_start(struct ttlog_life *life, uint32_t from, const struct ttlog_
 	else
 		error = start(life);
 	if (error)
-		ttlog_debug_line(&settings_, "can't record", strerror(-error));
+		ttlog_debug_line(&settings_, "can't record", error_name(error));
+	atomic_store_explicit(&life->overdue, 0, memory_order_relaxed);
 	set_state(life, error ? TTLOG_PROCESS_FAILED : TTLOG_PROCESS_READY);
 out:
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
 	return error;
 }
 
-/* Waits until another thread's start is over. Bounded: a vfork() child may share our memory. */
+/*
+ * Waits until another thread's start is over. Bounded: a vfork() child that shares our memory may
+ * have died in it. Then it is waited for that long once, and never again.
+ */
 static int wait_for_start(struct ttlog_life *life)
 {
 	struct timespec slice = {0, 10 * 1000 * 1000};
@@ -248,12 +354,15 @@ static int wait_for_start(struct ttlog_life *life)
 	    (uint32_t)syscall(SYS_gettid))
 		return -EDEADLK;
 	for (int waited_ms = 0; waited_ms < START_WAIT_MS; waited_ms += 10) {
+		if (atomic_load_explicit(&life->overdue, memory_order_relaxed))
+			return -ETIMEDOUT;
 		if (atomic_load_explicit(&life->state, memory_order_acquire) !=
 		    TTLOG_PROCESS_STARTING)
 			return 0;
 		syscall(SYS_futex, &life->state, FUTEX_WAIT_PRIVATE, TTLOG_PROCESS_STARTING, &slice,
 			NULL, 0);
 	}
+	atomic_store_explicit(&life->overdue, 1, memory_order_relaxed);
 	return -ETIMEDOUT;
 }
 

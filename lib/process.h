@@ -29,7 +29,8 @@ struct ttlog_writer_segment;
 /* On a page of its own with MADV_WIPEONFORK. */
 struct ttlog_life {
 	_Atomic uint32_t state;	    /* enum ttlog_process_state; a futex */
-	_Atomic uint32_t starter;   /* tid that is starting */
+	_Atomic uint32_t starter;   /* tid that is starting, or was the last to */
+	_Atomic uint32_t overdue;   /* that takes so long that nobody waits for it any more */
 	_Atomic uint32_t boot_full; /* the boot lane has no chunk left */
 	_Atomic uint32_t pid;
 	_Atomic uint64_t dropped;	    /* events for which there was no region */

@@ -342,7 +342,7 @@ Test(ring, a_chunk_that_was_retired_after_the_ticket_was_drawn_is_young)
 	cr_assert_eq(TTLOG_STATE_OF(lane.states[index]), TTLOG_CHUNK_RETIRED);
 	generation = TTLOG_STATE_GENERATION(lane.states[index]);
 	noise(NOISE_A_CHUNK);
-	cr_assert_eq(atomic_load(&ttlog_process_ledger()->lane[TTLOG_LANE_MAIN].hand), hand + 1);
+	cr_assert_gt(atomic_load(&ttlog_process_ledger()->lane[TTLOG_LANE_MAIN].hand), hand);
 	cr_expect_eq(TTLOG_STATE_GENERATION(lane.states[index]), generation);
 }
 
