@@ -38,14 +38,11 @@ int out_flush(struct out *out)
 	return out->error;
 }
 
-/* Room for that many bytes and a NUL, or NULL. */
-static char *room(struct out *out, size_t bytes)
+static __attribute__((noinline)) char *make_room(struct out *out, size_t bytes)
 {
 	size_t capacity = out->capacity ? out->capacity : 2 * FLUSH_BYTES;
 	char *data;
 
-	if (out->capacity - out->bytes > bytes)
-		return out->data + out->bytes;
 	if (out->fd >= 0)
 		out_flush(out);
 	while (capacity - out->bytes <= bytes)
@@ -58,6 +55,14 @@ static char *room(struct out *out, size_t bytes)
 	out->data = data;
 	out->capacity = capacity;
 	return data + out->bytes;
+}
+
+/* Room for that many bytes and a NUL, or NULL. */
+static inline char *room(struct out *out, size_t bytes)
+{
+	if (__builtin_expect(out->capacity - out->bytes > bytes, 1))
+		return out->data + out->bytes;
+	return make_room(out, bytes);
 }
 
 void out_bytes(struct out *out, const char *data, size_t bytes)
@@ -118,16 +123,21 @@ void out_int(struct out *out, int64_t number)
 
 void out_printf(struct out *out, const char *format, ...)
 {
+	const size_t guess = 128;
 	va_list arguments, again;
-	int wanted;
-	char *to;
+	char *to = room(out, guess);
+	int wanted = 0;
 
 	va_start(arguments, format);
 	va_copy(again, arguments);
-	wanted = vsnprintf(NULL, 0, format, arguments);
-	to = wanted > 0 ? room(out, (size_t)wanted) : NULL;
-	if (to) {
-		vsnprintf(to, (size_t)wanted + 1, format, again);
+	if (to)
+		wanted = vsnprintf(to, guess + 1, format, arguments);
+	if (to && wanted > (int)guess) {
+		to = room(out, (size_t)wanted);
+		if (to)
+			vsnprintf(to, (size_t)wanted + 1, format, again);
+	}
+	if (to && wanted > 0) {
 		out->bytes += (size_t)wanted;
 		out->last = to[wanted - 1];
 	}

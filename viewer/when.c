@@ -85,8 +85,12 @@ void when_relative(struct out *out, int64_t ns, int64_t base_ns)
 	bool before = ns < base_ns;
 	uint64_t distance = before ? (uint64_t)base_ns - (uint64_t)ns : (uint64_t)ns - (uint64_t)base_ns;
 
-	out_printf(out, "%c%" PRIu64 ".%06u", before ? '-' : '+', distance / NS_PER_S,
-		   (unsigned int)(distance % NS_PER_S / 1000));
+	char text[8] = ".";
+
+	digits(text + 1, (unsigned int)(distance % NS_PER_S / 1000), 6);
+	out_char(out, before ? '-' : '+');
+	out_uint(out, distance / NS_PER_S);
+	out_bytes(out, text, 7);
 }
 
 void when_duration(struct out *out, int64_t from_ns, int64_t to_ns)
