@@ -408,6 +408,11 @@ Test(watch, does_not_freeze_for_a_fault_that_is_handled)
 	check_killed_at_once(&client, SIGKILL);
 }
 
+static void do_nothing(int signal)
+{
+	(void)signal;
+}
+
 static void send_harmless_signals(void)
 {
 	signal(SIGTERM, SIG_IGN);
@@ -416,22 +421,26 @@ static void send_harmless_signals(void)
 	raise(SIGURG);
 	raise(SIGWINCH);
 	raise(SIGCONT);
+	signal(SIGURG, do_nothing);
+	raise(SIGURG);
+	block(SIGCHLD);
+	raise(SIGCHLD);
+	raise(SIGSTOP);
 	_exit(0);
 }
 
-Test(watch, says_nothing_of_signals_that_are_ignored)
+Test(watch, says_nothing_of_signals_that_end_nobody)
 {
 	struct client client;
+	int status;
 
 	start(&client, send_harmless_signals);
+	cr_assert_eq(waitpid(client.pid, &status, WUNTRACED), client.pid);
+	cr_assert(WIFSTOPPED(status));
+	cr_assert_eq(kill(client.pid, SIGCONT), 0);
 	check_death(&client, reap(&client));
 	cr_assert_eq(seen.count, 1);
 	finish(&client);
-}
-
-static void do_nothing(int signal)
-{
-	(void)signal;
 }
 
 static void take_many(void)
