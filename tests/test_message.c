@@ -83,8 +83,8 @@ Test(message, integers_look_as_printf_prints_them)
 	AS_PRINTF("%x", -1, integer(FIELD_I32, -1));
 	AS_PRINTF("%#X", 255, integer(FIELD_I32, 255));
 	AS_PRINTF("%#o", 8, integer(FIELD_I32, 8));
-	AS_PRINTF("%hhx", 0x1ff, integer(FIELD_I32, 0x1ff));
-	AS_PRINTF("%hx", -1, integer(FIELD_I16, -1));
+	AS_PRINTF("%hhx", (unsigned char)0x1ff, integer(FIELD_I32, 0x1ff));
+	AS_PRINTF("%hx", (unsigned short)-1, integer(FIELD_I16, -1));
 	AS_PRINTF("%lx", -1L, integer(FIELD_I64, -1));
 	AS_PRINTF("%llu", 18446744073709551615ull, unsigned_of(FIELD_U64, UINT64_MAX));
 	AS_PRINTF("%ld", INT64_MIN, integer(FIELD_I64, INT64_MIN));
