@@ -207,6 +207,23 @@ static void flush_due(void *context)
 		       client->hello.flush_interval_s * UINT64_C(1000), flush_due, client);
 }
 
+/*
+ * A client that closed its socket meanwhile had lost patience with us, or closes all that it does not
+ * know: the region that it offered before is as good.
+ */
+static int welcome(struct client *client, const int fd[2])
+{
+	int err;
+
+	if (client->hung_up) {
+		client_drain(client);
+		client_hang_up(client);
+		return client->offered ? 0 : -ECONNRESET;
+	}
+	err = send_welcome(client, 0, fd);
+	return err ? err : client_read(client);
+}
+
 /* The region is made and the process is alive: hands it over. 0 or a negative errno. */
 static int hand_over(struct client *client, struct making *making)
 {
@@ -219,11 +236,9 @@ static int hand_over(struct client *client, struct making *making)
 	atomic_store_explicit((_Atomic uint32_t *)&control_page(client->subject)->level,
 			      client->hello.level, memory_order_relaxed);
 	fd[1] = arm(client);
-	err = is_over(client->pidfd) ? -ESRCH : send_welcome(client, 0, fd);
+	err = is_over(client->pidfd) ? -ESRCH : welcome(client, fd);
 	if (fd[1] >= 0)
 		close(fd[1]);
-	if (!err)
-		err = client_read(client);
 	if (!err)
 		err = deaths_watch(client);
 	if (err)
@@ -239,6 +254,8 @@ static int hand_over(struct client *client, struct making *making)
 	return 0;
 }
 
+static void reject(struct client *client, int err);
+
 static void made(struct workers_job *job)
 {
 	struct making *making = (struct making *)job;
@@ -246,7 +263,7 @@ static void made(struct workers_job *job)
 	int err = making->err;
 
 	/* What was read of /proc is about this process only if it is still there now. */
-	if (!err && (client->socket_fd < 0 || is_over(client->pidfd)))
+	if (!err && is_over(client->pidfd))
 		err = -ESRCH;
 	if (!err) {
 		deaths_replace(client);
@@ -254,7 +271,7 @@ static void made(struct workers_job *job)
 	}
 	making_free(making);
 	if (err)
-		admit_refuse(client, err);
+		reject(client, err);
 }
 
 static struct subject *subject_new(const struct client *client)
@@ -270,6 +287,25 @@ static struct subject *subject_new(const struct client *client)
 	subject->clock_source = client->hello.clock_source;
 	ttlog_clock_read(subject->clock_source, &subject->clock);
 	return subject;
+}
+
+/*
+ * It can't be a client. One that was dead by the time that we came to its hello may have made a region
+ * itself meanwhile, and left it in the socket: that is what it has recorded.
+ */
+static void reject(struct client *client, int err)
+{
+	client->state = CLIENT_MAKING; /* its hello is behind it */
+	if (err == -ESRCH && client->socket_fd >= 0) {
+		if (!client->subject)
+			client->subject = subject_new(client);
+		if (client->subject)
+			client_drain(client);
+	}
+	if (client->offered)
+		deaths_late(client);
+	else
+		admit_refuse(client, err);
 }
 
 /* What it may have: what it wants, within what the command line allows one client. */
@@ -326,7 +362,7 @@ void admit(struct client *client)
 	if (!err)
 		err = start_making(client);
 	if (err)
-		admit_refuse(client, err);
+		reject(client, err);
 	else
 		client->state = CLIENT_MAKING;
 }
@@ -355,7 +391,8 @@ int admit_region(struct client *client, int region_fd)
 	}
 	clients->memory_bytes += geometry.region_bytes;
 	clients->memory_bytes -= subject->geometry.region_bytes;
-	ttlog_region_unmap(subject->base, &subject->geometry);
+	if (subject->base)
+		ttlog_region_unmap(subject->base, &subject->geometry);
 	subject->base = base;
 	subject->geometry = geometry;
 	client->offered = true;

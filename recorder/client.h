@@ -39,6 +39,7 @@ struct client {
 	bool dead;	      /* the pidfd says so */
 	bool goodbye;
 	bool offered; /* the region is the client's own */
+	bool hung_up; /* while it was MAKING: what it said before can still be read */
 	/* Messages are rationed: a full second gives new ones. */
 	uint64_t ration_start_ns;
 	unsigned int messages, snapshots;
@@ -67,6 +68,8 @@ struct clients {
 void client_hang_up(struct client *client); /* closes the socket */
 void client_free(struct client *client);    /* of any state; leaves the table */
 int client_read(struct client *client);	    /* starts to listen to the socket */
+/* Takes what it had said before it ended; a region that it offered is its region from then on. */
+void client_drain(struct client *client);
 
 /* admit.c: the hello is in client->hello. What goes wrong ends in client_free(). */
 void admit(struct client *client);
@@ -75,6 +78,7 @@ int admit_region(struct client *client, int region_fd);
 void admit_refuse(struct client *client, int status);
 
 /* deaths.c */
+void deaths_late(struct client *client); /* it was dead before it was watched: what it left is dumped */
 int deaths_watch(struct client *client);    /* the pidfd becomes a source */
 void deaths_replace(struct client *client); /* the same process says hello again */
 /* Is it alive? If not, it may be gone already. */

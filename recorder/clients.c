@@ -211,7 +211,8 @@ static void take_snapshot(struct client *client, const struct hello_message *mes
 	char reason[DUMPER_REASON_BYTES];
 
 	snprintf(reason, sizeof(reason), "snapshot-%s", message->reason);
-	if (++client->snapshots > SNAPSHOTS_A_SECOND || deaths_snapshot(client, reason))
+	if (++client->snapshots > SNAPSHOTS_A_SECOND || !client->subject->base ||
+	    deaths_snapshot(client, reason))
 		client->snapshots_refused++;
 }
 
@@ -262,7 +263,9 @@ static void socket_ready(void *context, uint32_t events)
 	int err, fd;
 
 	if (client->state == CLIENT_MAKING) { /* only a hang-up comes through now */
-		client_hang_up(client);
+		loop_remove(client->socket_source);
+		client->socket_source = NULL;
+		client->hung_up = true;
 		return;
 	}
 	for (int i = 0; i < MESSAGES_A_TURN; i++) {
@@ -283,6 +286,22 @@ static void socket_ready(void *context, uint32_t events)
 			admit(client);
 			return;
 		}
+	}
+}
+
+void client_drain(struct client *client)
+{
+	struct hello_message message;
+	int fd;
+
+	for (int i = 0; i < MESSAGES_A_SECOND && client->socket_fd >= 0; i++) {
+		if (receive(client, &message, &fd) <= 0) {
+			if (fd >= 0)
+				close(fd);
+			return;
+		}
+		if (take_message(client, &message, fd))
+			return;
 	}
 }
 

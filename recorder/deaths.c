@@ -62,6 +62,7 @@ static void finalise(struct client *client)
 {
 	struct verdict verdict;
 
+	client_drain(client);
 	if (client->clients->watch)
 		client->evidence.lost = watch_lost(client->clients->watch) - client->lost_before;
 	verdict_reach(&client->evidence, (uint32_t)client->pid, &verdict);
@@ -86,6 +87,13 @@ static void grace_over(void *context)
 {
 	struct client *client = context;
 
+	ask_pidfd(client);
+	finalise(client);
+}
+
+void deaths_late(struct client *client)
+{
+	client->evidence.hang_up = true;
 	ask_pidfd(client);
 	finalise(client);
 }
@@ -285,7 +293,7 @@ int deaths_snapshot(struct client *client, const char *reason)
 
 	if (client->clients->closing)
 		return -ESHUTDOWN;
-	if (client->dead || client->subject->dumps_pending >= SNAPSHOTS_PENDING_MAX)
+	if (client->subject->dumps_pending >= SNAPSHOTS_PENDING_MAX)
 		return -EBUSY;
 	return dumper_submit(client->clients->config.dumper, client->subject, NULL, &alive, reason);
 }

@@ -208,7 +208,8 @@ int run_command(struct recorder *recorder, const struct run_inheritance *inherit
 	struct run run = {.recorder = recorder, .pidfd = -1, .signal_fd = -1};
 	int status, err;
 
-	if (setenv("TTLOG_SOCKET", socket, 1))
+	/* This command is here to be recorded: it may wait for it a little longer than others. */
+	if (setenv("TTLOG_SOCKET", socket, 1) || setenv("TTLOG_HELLO_TIMEOUT", "2000", 0))
 		return 125;
 	err = start(&run, inheritance, argv);
 	if (err) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * crash_deaths.c - real processes die in each way that there is, while all their threads record, and
- * every event whose call had returned is in the dump.
+ * crash_deaths.c - real processes die in each way that there is, while all their threads record,
+ * and every event whose call had returned is in the dump.
  *
- * A daemon recorder is started once. For each row of the table a client is forked; its threads record
- * numbered events and count, each on a cache line of its own that the test shares, the calls that
- * returned. When enough is recorded it dies, or is killed. From the dump, as ttlog-view prints it:
+ * A daemon recorder is started once. For each row of the table a client is forked; its threads
+ * record numbered events and count, each on a cache line of its own that the test shares, the calls
+ * that returned. When enough is recorded it dies, or is killed. From the dump, as ttlog-view prints
+ * it:
  *
  *   - each thread's numbers only go up: in order, no event twice;
  *   - the last number is at least the count: nothing whose call returned is missing at the end;
@@ -54,7 +55,8 @@ struct shared {
 static struct shared *shared;
 static char bin_dir[256], work_dir[64], socket_path[96], dump_dir[96];
 
-/* ---- the client ------------------------------------------------------------------------------- */
+/* ---- the client -------------------------------------------------------------------------------
+ */
 
 static uint64_t checksum(uint64_t who, uint64_t n)
 {
@@ -79,7 +81,8 @@ static void *record_forever(void *argument)
 
 	for (uint64_t n = 0;; n++) {
 		record_one(who, n);
-		/* Slow enough that nothing is overwritten: the counts are then exact to the event. */
+		/* Slow enough that nothing is overwritten: the counts are then exact to the event.
+		 */
 		if (!flood && n % 16 == 15) {
 			struct timespec nap = {0, 200 * 1000};
 
@@ -150,49 +153,60 @@ static void leader_leaves(void)
 	pthread_exit(NULL);
 }
 
-/* ---- the table -------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------
+ */
 
 struct death {
 	const char *name;
-	void (*die)(void); /* in the main thread, or */
+	void (*die)(void);	     /* in the main thread, or */
 	void (*die_elsewhere)(void); /* in another */
-	int kill_with; /* sent by the test */
+	int kill_with;		     /* sent by the test */
 	bool flood;
 	const char *how; /* parts of `--info --format json`, all of which must be there */
 	const char *more;
 	const char *reason; /* in the file's name */
+	bool late; /* the recorder is stopped from before its hello until it is dead and gone */
 };
 
 static const struct death deaths[] = {
-	{"segv", die_segv, NULL, 0, false, "\"how\":\"fault\"", "\"fault_address\":\"0x8\"", "sigsegv"},
+	{"segv", die_segv, NULL, 0, false, "\"how\":\"fault\"", "\"fault_address\":\"0x8\"",
+	 "sigsegv", false},
 	{"segv in another thread, flood", wait_forever, die_segv, 0, true, "\"how\":\"fault\"",
-	 "\"code_name\":\"SEGV_MAPERR\"", "sigsegv"},
-	{"abort", die_abort, NULL, 0, false, "\"how\":\"abort\"", "\"signal\":6,", "abort"},
-	{"abort in another thread", wait_forever, die_abort, 0, false, "\"how\":\"abort\"", "\"signal\":6,",
-	 "abort"},
-	{"kill", wait_forever, NULL, SIGKILL, false, "\"how\":\"signal\"", "\"comm\":\"crash_deaths\"",
-	 "sigkill"},
+	 "\"code_name\":\"SEGV_MAPERR\"", "sigsegv", false},
+	{"abort", die_abort, NULL, 0, false, "\"how\":\"abort\"", "\"signal\":6,", "abort", false},
+	{"abort in another thread", wait_forever, die_abort, 0, false, "\"how\":\"abort\"",
+	 "\"signal\":6,", "abort", false},
+	{"kill", wait_forever, NULL, SIGKILL, false, "\"how\":\"signal\"",
+	 "\"comm\":\"crash_deaths\"", "sigkill", false},
 	{"kill, flood", wait_forever, NULL, SIGKILL, true, "\"how\":\"signal\"", "\"signal\":9,",
-	 "sigkill"},
-	{"term", wait_forever, NULL, SIGTERM, false, "\"how\":\"signal\"", "\"signal\":15,", "sigterm"},
+	 "sigkill", false},
+	{"term", wait_forever, NULL, SIGTERM, false, "\"how\":\"signal\"", "\"signal\":15,",
+	 "sigterm", false},
 	{"term, flood", wait_forever, NULL, SIGTERM, true, "\"how\":\"signal\"", "\"signal\":15,",
-	 "sigterm"},
+	 "sigterm", false},
 	{"kill of itself", die_kill_self, NULL, 0, false, "\"how\":\"signal\"", "\"signal\":9,",
-	 "sigkill"},
+	 "sigkill", false},
 	{"the leader leaves, then kill", leader_leaves, NULL, SIGKILL, false, "\"how\":\"signal\"",
-	 "\"signal\":9,", "sigkill"},
-	{"exit 0", die_exit_0, NULL, 0, false, "\"how\":\"exit\"", "\"exit_code\":0,", "exit-0"},
-	{"exit 3", die_exit_3, NULL, 0, false, "\"how\":\"exit\"", "\"exit_code\":3,", "exit-3"},
+	 "\"signal\":9,", "sigkill", false},
+	{"exit 0", die_exit_0, NULL, 0, false, "\"how\":\"exit\"", "\"exit_code\":0,", "exit-0",
+	 false},
+	{"exit 3", die_exit_3, NULL, 0, false, "\"how\":\"exit\"", "\"exit_code\":3,", "exit-3",
+	 false},
 	{"_exit in another thread", wait_forever, die_underscore_exit, 0, false, "\"how\":\"exit\"",
-	 "\"exit_code\":4,", "exit-4"},
-	{"exec", die_exec, NULL, 0, false, "\"how\":\"exec\"", "\"reason\":\"exec\"", "exec"},
+	 "\"exit_code\":4,", "exit-4", false},
+	{"exec", die_exec, NULL, 0, false, "\"how\":\"exec\"", "\"reason\":\"exec\"", "exec",
+	 false},
+	/* How it died, only a kernel from 6.15 on can still say then. */
+	{"dead before the recorder looked", die_segv, NULL, 0, false, "\"how\":", "\"torn\":0",
+	 "ttlog-", true},
 };
 
 static _Noreturn void run_client(const struct death *death)
 {
-	struct ttlog_options options = {.size = sizeof(options), .service = "crash-deaths",
+	struct ttlog_options options = {.size = sizeof(options),
+					.service = "crash-deaths",
 					.socket = socket_path,
-					.hello_timeout_ms = WAIT_MS / 2};
+					.hello_timeout_ms = death->late ? 50 : WAIT_MS / 2};
 	struct ttlog_stats stats = {.size = sizeof(stats)};
 	pthread_t thread;
 
@@ -221,7 +235,8 @@ static _Noreturn void run_client(const struct death *death)
 	_exit(103);
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------------------
+ */
 
 static int64_t now_ms(void)
 {
@@ -259,7 +274,8 @@ static bool wait_for_dump(int watch, pid_t pid, char *name, size_t bytes)
 	return false;
 }
 
-/* ---- the proof -------------------------------------------------------------------------------- */
+/* ---- the proof --------------------------------------------------------------------------------
+ */
 
 static int failures;
 
@@ -291,8 +307,8 @@ static FILE *view(const char *options, const char *file)
 }
 
 /*
- * What the numbers say is missing is what the dump says was lost: to the event, but for calls that were
- * dropped and had not returned yet.
+ * What the numbers say is missing is what the dump says was lost: to the event, but for calls that
+ * were dropped and had not returned yet.
  */
 static void check_ends(const struct death *death, const uint64_t next[THREADS], uint64_t missing,
 		       uint64_t overwritten, uint64_t dropped)
@@ -310,8 +326,10 @@ static void check_ends(const struct death *death, const uint64_t next[THREADS], 
 			missing += returned - next[i];
 	}
 	if (missing > lost || missing + (dropped ? THREADS : 0) < lost)
-		fail(death, "events that are missing, against those counted as lost", missing, lost);
-	/* After the fatal signal the afterlife may run out of room under a flood; else nothing goes. */
+		fail(death, "events that are missing, against those counted as lost", missing,
+		     lost);
+	/* After the fatal signal the afterlife may run out of room under a flood; else nothing
+	 * goes. */
 	if (!death->flood && lost)
 		fail(death, "overwritten or dropped", lost, 0);
 }
@@ -327,8 +345,8 @@ static void check_events(const struct death *death, const char *file, uint64_t o
 	while (out && getline(&line, &bytes, out) > 0) {
 		uint64_t who, n, check;
 
-		if (!field(line, "who", &who) || !field(line, "n", &n) || !field(line, "check", &check) ||
-		    who >= THREADS) {
+		if (!field(line, "who", &who) || !field(line, "n", &n) ||
+		    !field(line, "check", &check) || who >= THREADS) {
 			fail(death, "an event without its fields", events, 0);
 			break;
 		}
@@ -344,7 +362,8 @@ static void check_events(const struct death *death, const char *file, uint64_t o
 	if (!out || pclose(out) != 0)
 		fail(death, "ttlog-view", 1, 0);
 	check_ends(death, next, missing, overwritten, dropped);
-	printf("  %-32s %8" PRIu64 " events in the dump, %9" PRIu64 " overwritten, %6" PRIu64 " dropped\n",
+	printf("  %-34s %8" PRIu64 " events in the dump, %9" PRIu64 " overwritten, %6" PRIu64
+	       " dropped\n",
 	       death->name, events, overwritten, dropped);
 }
 
@@ -362,8 +381,8 @@ static void check_dump(const struct death *death, const char *file)
 	if (torn)
 		fail(death, "torn", torn, 0);
 	if (!strstr(info, death->how) || !strstr(info, death->more)) {
-		printf("%s: the verdict has not %s or not %s:\n%s\n", death->name, death->how, death->more,
-		       info);
+		printf("%s: the verdict has not %s or not %s:\n%s\n", death->name, death->how,
+		       death->more, info);
 		failures++;
 	}
 	if (!strstr(file, death->reason))
@@ -371,21 +390,28 @@ static void check_dump(const struct death *death, const char *file)
 	check_events(death, file, overwritten, dropped);
 }
 
-static void run_death(const struct death *death, int watch)
+static void run_death(const struct death *death, int watch, pid_t recorder)
 {
 	char file[512];
 	pid_t pid;
-	int status;
+	int status = 0;
 
 	memset(shared, 0, sizeof(*shared));
 	fflush(stdout);
+	if (death->late)
+		kill(recorder, SIGSTOP);
 	pid = fork();
 	if (pid == 0)
 		run_client(death);
-	while (death->kill_with && !atomic_load(&shared->ready) && waitpid(pid, &status, WNOHANG) == 0)
+	while (death->kill_with && !atomic_load(&shared->ready) &&
+	       waitpid(pid, &status, WNOHANG) == 0)
 		sched_yield();
 	if (death->kill_with)
 		kill(pid, death->kill_with);
+	if (death->late) {
+		waitpid(pid, &status, 0);
+		kill(recorder, SIGCONT);
+	}
 	if (wait_for_dump(watch, pid, file, sizeof(file))) {
 		check_dump(death, file);
 		unlink(file);
@@ -393,12 +419,14 @@ static void run_death(const struct death *death, int watch)
 		fail(death, "no dump", 0, 1);
 		kill(pid, SIGKILL);
 	}
-	waitpid(pid, &status, 0);
+	if (!death->late)
+		waitpid(pid, &status, 0);
 	if (WIFEXITED(status) && WEXITSTATUS(status) >= 100)
 		fail(death, "the client could not start", (uint64_t)WEXITSTATUS(status), 0);
 }
 
-/* ---- the recorder ----------------------------------------------------------------------------- */
+/* ---- the recorder -----------------------------------------------------------------------------
+ */
 
 static pid_t start_recorder(void)
 {
@@ -410,8 +438,8 @@ static pid_t start_recorder(void)
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execl(program, "ttlog-recorder", "--socket", socket_path, "--dir", dump_dir, "--dump-on-exit",
-		      (char *)NULL);
+		execl(program, "ttlog-recorder", "--socket", socket_path, "--dir", dump_dir,
+		      "--dump-on-exit", (char *)NULL);
 		_exit(127);
 	}
 	/* The socket is there when it listens. */
@@ -455,26 +483,29 @@ int main(int argc, char **argv)
 	mkdir(dump_dir, 0700);
 	watch = inotify_init1(IN_CLOEXEC);
 	inotify_add_watch(watch, dump_dir, IN_MOVED_TO);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	recorder = start_recorder();
 	if (recorder < 0 || shared == MAP_FAILED) {
 		printf("the recorder did not start\n");
 		return 1;
 	}
-	run_death(&deaths[0], watch); /* its own descriptors are there now */
+	run_death(&deaths[0], watch, recorder); /* its own descriptors are there now */
 	before = count_fds(recorder);
 	for (size_t i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++)
 		if (argc < 2 || strstr(deaths[i].name, argv[1]))
-			run_death(&deaths[i], watch);
+			run_death(&deaths[i], watch, recorder);
 	/* The last client's descriptors are closed a moment behind its dump. */
-	for (int64_t end = now_ms() + WAIT_MS; (after = count_fds(recorder)) > before && now_ms() < end;)
+	for (int64_t end = now_ms() + WAIT_MS;
+	     (after = count_fds(recorder)) > before && now_ms() < end;)
 		poll(NULL, 0, 20);
 	if (before < 0 || after > before) {
 		printf("the recorder leaks descriptors: %d, then %d\n", before, after);
 		failures++;
 	}
 	kill(recorder, SIGTERM);
-	if (waitpid(recorder, &status, 0) != recorder || !WIFEXITED(status) || WEXITSTATUS(status)) {
+	if (waitpid(recorder, &status, 0) != recorder || !WIFEXITED(status) ||
+	    WEXITSTATUS(status)) {
 		printf("the recorder ended with status %x\n", status);
 		failures++;
 	}
