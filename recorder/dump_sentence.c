@@ -81,7 +81,7 @@ static void say_sender(struct line *line, const struct verdict *verdict)
 	const struct ttlog_bpf_actor *sender = &verdict->sender;
 
 	if (!verdict->have_sender) {
-		say(line, ", sent by nobody that is known");
+		say(line, " (sender not known)");
 	} else if (verdict->thread.pid && sender->pid == verdict->thread.pid) {
 		say(line, " that it sent to itself");
 		say_thread(line, verdict);

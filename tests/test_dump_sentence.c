@@ -35,7 +35,7 @@ static const struct {
 	{"terminated by SIGTERM that it sent to itself in thread worker-3 (tid 77)",
 	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 15, .have_sender = true,
 	  .sender = SELF, .thread = SELF}},
-	{"killed by SIGKILL, sent by nobody that is known",
+	{"killed by SIGKILL (sender not known)",
 	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 9}},
 	{"replaced by another program (exec)", {.how = VERDICT_EXEC}},
 	{"how it died is not known", {.how = VERDICT_UNKNOWN}},
