@@ -17,6 +17,7 @@
  * What must hold is in step_witness.c. An argument names scenarios to run (a part of the name).
  */
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <sched.h>
 #include <signal.h>
@@ -167,14 +168,54 @@ static void death(const struct scenario *scenario, struct tally *tally, uint64_t
 	stepper_close(&stepper);
 }
 
+static uint64_t overwritten(const struct stepper_region *region)
+{
+	char complaint[WITNESS_COMPLAINT_BYTES];
+	struct witness_count count = {0};
+
+	if (region->base)
+		witness_judge(region->base, &region->geometry, 0, CHILD_STREAM, &count, complaint);
+	return count.overwritten;
+}
+
+/* How many events of the one set are not in the other. */
+static uint64_t gone(const struct witness_set *before, const struct witness_set *now)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < WITNESS_STREAMS; i++)
+		for (uint32_t k = 0; k < WITNESS_NUMBERS / 64; k++)
+			count +=
+				(uint64_t)__builtin_popcountll(before->bit[i][k] & ~now->bit[i][k]);
+	return count;
+}
+
+static void read_set(const struct stepper_region *region, struct witness_set *set)
+{
+	memset(set, 0, sizeof(*set));
+	if (region->base && witness_set_read(region->base, &region->geometry, set) != 0) {
+		fputs("crash_step: no memory\n", stderr);
+		exit(1);
+	}
+}
+
+/* What could be read once, of an event that was left for ever too, is there or was overwritten. */
 static void signal_once(const struct scenario *scenario, struct tally *tally, uint64_t instruction)
 {
 	struct stepper stepper;
+	struct witness_set before, now;
+	uint64_t overwritten_before;
 
 	if (!go_to(&stepper, scenario, instruction))
 		return;
 	tally->signals++;
+	atomic_store(&witness->wants_stats, 1);
+	read_set(&stepper.region[0], &before);
+	overwritten_before = overwritten(&stepper.region[0]);
 	judge_end(scenario, tally, "signal", instruction, &stepper, SIGUSR1);
+	read_set(&stepper.region[0], &now);
+	if (gone(&before, &now) > overwritten(&stepper.region[0]) - overwritten_before)
+		report(scenario, tally, "signal", instruction, "what was there is gone, uncounted");
 	stepper_close(&stepper);
 }
 
@@ -220,22 +261,17 @@ static void freeze(const struct scenario *scenario, struct tally *tally, uint64_
 	if (read_frozen(region, &before) != 0)
 		report(scenario, tally, "freeze", instruction, "the region can't be read");
 	judge_end(scenario, tally, "freeze", instruction, &stepper, 0);
-	if (witness_set_read(region->base, &region->geometry, &now) != 0)
-		report(scenario, tally, "freeze", instruction, "the region can't be read");
-	for (uint32_t i = 0; i < WITNESS_STREAMS; i++)
-		for (uint32_t k = 0; k < WITNESS_NUMBERS / 64; k++)
-			if (before.bit[i][k] & ~now.bit[i][k]) {
-				report(scenario, tally, "freeze", instruction,
-				       "what was there at the freeze is gone");
-				k = WITNESS_NUMBERS;
-			}
+	read_set(region, &now);
+	if (gone(&before, &now))
+		report(scenario, tally, "freeze", instruction,
+		       "what was there at the freeze is gone");
 	stepper_close(&stepper);
 }
 
 /*
- * Behind every so many instructions, 0 is never. Where that would be more than `limit` places, they
- * lie close at the start of the piece, which is where the decisions are, and a few are spread over
- * the rest.
+ * Behind every so many instructions; 0 is never, 1 is each. Where others would be more than `limit`
+ * places, they lie close at the start of the piece, which is where the decisions are, and a few are
+ * spread over the rest.
  */
 static void each(const struct scenario *scenario, struct tally *tally, uint64_t count,
 		 unsigned int every, unsigned int limit,
@@ -246,6 +282,8 @@ static void each(const struct scenario *scenario, struct tally *tally, uint64_t 
 
 	if (!every)
 		return;
+	if (every == 1)
+		limit = UINT_MAX;
 	for (uint64_t i = every > 1 ? (uint64_t)random() % every : 0, done = 0; i < count;
 	     i += step) {
 		way(scenario, tally, i);
@@ -278,7 +316,7 @@ static void run(const struct scenario *scenario)
 		report(scenario, &tally, "every instruction", 0, "there is none");
 	each(scenario, &tally, count, scenario->kill_every, 40, death);
 	each(scenario, &tally, count, scenario->signal_every, 150, signal_once);
-	each(scenario, &tally, count, scenario->freeze_every, 1200, freeze);
+	each(scenario, &tally, count, scenario->freeze_every, 400, freeze);
 	if (count)
 		walk_handlers(scenario, &tally, count);
 	printf("%-34s %6llu instructions, %3llu deaths, %3llu signals, %4llu freezes: %llu lost\n",

@@ -173,13 +173,38 @@ static bool has_condemned(const unsigned char *base, const struct ttlog_geometry
 	return false;
 }
 
+static bool is_own_site(const struct ttlog_reader_site *site)
+{
+	return strcmp(site->message, "step") == 0 && site->field_count == 5 &&
+	       strcmp(site->names[0], "stream") == 0 && strcmp(site->names[4], "mark") == 0;
+}
+
+static bool is_own_string(const char *string)
+{
+	if (strcmp(string, WITNESS_INTERNED) == 0 || strcmp(string, WITNESS_CARRIED) == 0)
+		return true;
+	for (uint32_t i = 0; i < TEXTS; i++)
+		if (strcmp(string, witness_text(i, WITNESS_SMALL)) == 0)
+			return true;
+	return false;
+}
+
+/* What is in the dictionary is whole, whether an event needs it or not. */
 static bool dictionary_judge(struct trial *trial)
 {
-	uint32_t id = atomic_load(&witness->interned_id);
-	const char *string = id ? ttlog_reader_string(trial->reader, id) : NULL;
+	uint32_t interned = atomic_load(&witness->interned_id);
+	uint32_t limit = ttlog_reader_id_limit(trial->reader);
+	const char *string = interned ? ttlog_reader_string(trial->reader, interned) : NULL;
 
-	if (id && (!string || strcmp(string, WITNESS_INTERNED) != 0))
-		return complain(trial, "the interned string %u is not what it was", id);
+	if (interned && (!string || strcmp(string, WITNESS_INTERNED) != 0))
+		return complain(trial, "the interned string %u is not what it was", interned);
+	for (uint32_t id = 1; id < limit; id++) {
+		const struct ttlog_reader_site *site = ttlog_reader_site(trial->reader, id);
+
+		string = ttlog_reader_string(trial->reader, id);
+		if ((site && !is_own_site(site)) || (string && !is_own_string(string)))
+			return complain(trial, "entry %u of the dictionary is not whole", id);
+	}
 	return true;
 }
 
@@ -206,6 +231,8 @@ bool witness_judge(const void *base, const struct ttlog_geometry *geometry, uint
 		well = complain(&trial, "%llu places are torn", (unsigned long long)totals.torn);
 	while (well && ttlog_reader_next(reader, &event))
 		well = event_judge(&trial, &event, first, end);
+	if (well && atomic_load(&witness->wrong_stats))
+		well = complain(&trial, "ttlog_get_stats() was wrong in a handler");
 	well = well && sum_judge(&trial, first, end, ret_count) && dictionary_judge(&trial);
 	memcpy(ret_count->newest, trial.last, sizeof(trial.last));
 	ttlog_reader_close(reader);

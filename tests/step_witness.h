@@ -19,8 +19,10 @@
 
 #define WITNESS_STREAMS 8
 #define WITNESS_TEXT_MAX 1023
+#define WITNESS_SMALL 20u /* bytes of text that fit a slot */
 #define WITNESS_MARK UINT64_C(0x9e3779b97f4a7c15)
 #define WITNESS_INTERNED "a string in the dictionary"
+#define WITNESS_CARRIED "a string that children have too"
 #define WITNESS_COMPLAINT_BYTES 256
 
 /* A stream is what one thread (or one signal handler) records, numbered from 1. */
@@ -42,6 +44,8 @@ struct witness {
 	_Atomic uint32_t tid;
 	_Atomic uint32_t
 		interned_id; /* what ttlog_intern(WITNESS_INTERNED) returned; 0 = not yet */
+	_Atomic uint32_t wants_stats; /* the handler is to compare ttlog_get_stats() with this */
+	_Atomic uint32_t wrong_stats; /* how often that was wrong */
 	struct witness_stream stream[WITNESS_STREAMS];
 };
 
