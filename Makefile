@@ -76,7 +76,8 @@ $(B)/libttlog.so.0: $(LIB_OBJ) lib/ttlog.map
 $(B)/libttlog.so: $(B)/libttlog.so.0
 	$(Q)ln -sf libttlog.so.0 $@
 
-$(B)/ttlog.pc: lib/ttlog.pc.in lib/ttlog.h
+# Made anew each time: it depends on PREFIX, which may be another one now.
+$(B)/ttlog.pc: lib/ttlog.pc.in lib/ttlog.h FORCE
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|' \
 		-e "s|@VERSION@|$$(sed -n 's/#define TTLOG_VERSION "\(.*\)"/\1/p' lib/ttlog.h)|" $< > $@
 
@@ -118,6 +119,9 @@ TEST_LIBS := $(call pkg,--libs,criterion)
 
 $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(REC_LIBS)
+
+# They start the recorder that lies beside them.
+$(B)/tests/test_recorder $(B)/tests/test_run $(B)/tests/test_intruders: | $(B)/ttlog-recorder
 
 $(B)/tests/race_%: $(B)/tests/race_%.o $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
@@ -234,6 +238,7 @@ clean:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all clean check demo bench benches deps install examples tests-unit tests-race tests-all
+FORCE:
+.PHONY: FORCE all clean check demo bench benches deps install examples tests-unit tests-race tests-all
 .SECONDARY:
 .DELETE_ON_ERROR:
