@@ -80,7 +80,9 @@ static void say_sender(struct line *line, const struct verdict *verdict)
 {
 	const struct ttlog_bpf_actor *sender = &verdict->sender;
 
-	if (!verdict->have_sender) {
+	if (!verdict->have_sender && verdict->code == SI_KERNEL) {
+		say(line, ", sent by the kernel");
+	} else if (!verdict->have_sender) {
 		say(line, " (sender not known)");
 	} else if (verdict->thread.pid && sender->pid == verdict->thread.pid) {
 		say(line, " that it sent to itself");

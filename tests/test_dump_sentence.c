@@ -37,6 +37,8 @@ static const struct {
 	  .sender = SELF, .thread = SELF}},
 	{"killed by SIGKILL (sender not known)",
 	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 9}},
+	{"terminated by SIGALRM, sent by the kernel",
+	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 14, .code = 128}},
 	{"replaced by another program (exec)", {.how = VERDICT_EXEC}},
 	{"how it died is not known", {.how = VERDICT_UNKNOWN}},
 	{"how it died is not known, but SIGSEGV was seen",
