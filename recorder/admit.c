@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "recorder/client.h"
@@ -93,6 +94,16 @@ static int identify(struct client *client)
 	return client->pidfd < 0 ? client->pidfd : 0;
 }
 
+static int note_inode(struct subject *subject, int region_fd)
+{
+	struct stat status;
+
+	if (fstat(region_fd, &status))
+		return -errno;
+	subject->inode = status.st_ino;
+	return 0;
+}
+
 /* ---- the worker's part ------------------------------------------------------------------------ */
 
 static int make(struct making *making)
@@ -107,6 +118,9 @@ static int make(struct making *making)
 	if (err)
 		return err;
 	/* Nobody else has it yet: the last time that its header can be believed. */
+	err = note_inode(subject, making->region_fd);
+	if (err)
+		return err;
 	return ttlog_region_check(subject->base, making->plan.region_bytes, &subject->geometry);
 }
 
@@ -213,15 +227,13 @@ static void flush_due(void *context)
  */
 static int welcome(struct client *client, const int fd[2])
 {
-	int err;
+	const int err = client->hung_up ? -EPIPE : send_welcome(client, 0, fd);
 
-	if (client->hung_up) {
-		client_drain(client);
-		client_hang_up(client);
-		return client->offered ? 0 : -ECONNRESET;
-	}
-	err = send_welcome(client, 0, fd);
-	return err ? err : client_read(client);
+	if (!err)
+		return client_read(client);
+	client_drain(client);
+	client_hang_up(client);
+	return client->offered ? 0 : err;
 }
 
 /* The region is made and the process is alive: hands it over. 0 or a negative errno. */
@@ -272,6 +284,8 @@ static void made(struct workers_job *job)
 	making_free(making);
 	if (err)
 		reject(client, err);
+	else if (client->socket_fd < 0)
+		deaths_hung_up(client);
 }
 
 static struct subject *subject_new(const struct client *client)
@@ -381,6 +395,8 @@ int admit_region(struct client *client, int region_fd)
 		return -EPROTO;
 	}
 	err = ttlog_region_map(region_fd, &geometry, &base);
+	if (!err)
+		note_inode(subject, region_fd);
 	close(region_fd);
 	if (err)
 		return err;
@@ -396,5 +412,7 @@ int admit_region(struct client *client, int region_fd)
 	subject->base = base;
 	subject->geometry = geometry;
 	client->offered = true;
+	log_detail("%s (pid %d) records into a region of its own, %llu bytes", client->hello.service,
+		   (int)client->pid, (unsigned long long)geometry.region_bytes);
 	return 0;
 }

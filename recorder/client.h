@@ -83,7 +83,7 @@ int deaths_watch(struct client *client);    /* the pidfd becomes a source */
 void deaths_replace(struct client *client); /* the same process says hello again */
 /* Is it alive? If not, it may be gone already. */
 bool deaths_look(struct client *client);
-/* Its socket closed without a goodbye. May be the end of the client. */
+/* It closed its socket. May be the end of the client. */
 void deaths_hung_up(struct client *client);
 void deaths_thaw(struct client *client);
 /* A dump of the living client. 0 or a negative errno: -EBUSY (enough are being written). */

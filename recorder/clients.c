@@ -169,10 +169,12 @@ static int receive(struct client *client, struct hello_message *ret_message, int
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
-	const ssize_t count =
-		recvmsg(client->socket_fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t count = recvmsg(client->socket_fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	*ret_fd = -1;
+	/* Said once when the peer went without reading our WELCOME; what it sent before is still there. */
+	if (count < 0 && errno == ECONNRESET)
+		count = recvmsg(client->socket_fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (count < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	for (struct cmsghdr *at = CMSG_FIRSTHDR(&header); at; at = CMSG_NXTHDR(&header, at)) {
@@ -251,7 +253,7 @@ static void give_up(struct client *client, int why)
 		client_free(client);
 	else {
 		client_hang_up(client);
-		if (why == -ECONNRESET && !client->goodbye)
+		if (why == -ECONNRESET)
 			deaths_hung_up(client);
 	}
 }

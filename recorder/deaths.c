@@ -234,40 +234,46 @@ void clients_event(void *context, const struct ttlog_bpf_event *event)
 
 /* ---- ends that are no deaths ------------------------------------------------------------------ */
 
-/*
- * The process is the same and begins anew. It exec'ed, if it left without a word; or it closed and
- * opened again, or two libraries record in it, each for itself.
- */
-static void replace(struct client *client)
+static void replaced_by_exec(struct client *client)
 {
-	struct verdict verdict = {.how = VERDICT_ALIVE, .confidence = VERDICT_HIGH};
+	const struct verdict verdict = {.how = VERDICT_EXEC, .confidence = VERDICT_MEDIUM};
 
-	if (client->goodbye && !client->clients->config.dump_on_exit) {
-		client_free(client);
-		return;
-	}
-	if (!client->goodbye && client->socket_fd < 0)
-		verdict = (struct verdict){.how = VERDICT_EXEC, .confidence = VERDICT_MEDIUM};
 	dumper_submit(client->clients->config.dumper, client->subject, &client->evidence, &verdict,
-		      verdict.how == VERDICT_EXEC ? "exec" : client->goodbye ? "closed" : "replaced");
+		      "exec");
 	client_free(client);
 }
 
+/* Two libraries record in one process, each for itself; the first may have been closed. */
+static void replaced_by_another(struct client *client)
+{
+	const struct verdict alive = {.how = VERDICT_ALIVE, .confidence = VERDICT_HIGH};
+
+	if (!client->goodbye || client->clients->config.dump_on_exit)
+		dumper_submit(client->clients->config.dumper, client->subject, NULL, &alive,
+			      client->goodbye ? "closed" : "replaced");
+	client_free(client);
+}
+
+static bool has_lost_its_region(const struct client *client)
+{
+	return identity_maps_region(client->pid, client->subject->inode) == 0;
+}
+
 /*
- * An exec closes the socket, after the program has changed. The kernel program says so itself; without
- * it this is the only trace. (A program that replaces itself by itself is found out when it says hello.)
+ * An exec closes the socket and drops the region. The kernel program says so itself, unless the exec was
+ * before it watched; without it this is the only trace.
  */
 void deaths_hung_up(struct client *client)
 {
-	const char *before = client->subject->identity.exe;
-	char *now;
+	struct clients *clients = client->clients;
+	const uint64_t id = client->id;
 
-	if (client->watched || !deaths_look(client))
+	if (client->watched)
+		watch_dispatch(clients->watch);
+	if (clients->slot[id & 0xffff] != client || !deaths_look(client))
 		return;
-	now = identity_exe(client->pid);
-	if (before && now && strcmp(before, now))
-		replace(client);
-	free(now);
+	if (has_lost_its_region(client))
+		replaced_by_exec(client);
 }
 
 void deaths_replace(struct client *client)
@@ -282,8 +288,12 @@ void deaths_replace(struct client *client)
 		if (!other || other == client || other->state != CLIENT_LIVE ||
 		    other->pid != client->pid)
 			continue;
-		if (deaths_look(other)) /* else the pid is a new process's */
-			replace(other);
+		if (!deaths_look(other)) /* the pid is a new process's */
+			continue;
+		if (has_lost_its_region(other))
+			replaced_by_exec(other);
+		else
+			replaced_by_another(other);
 	}
 }
 

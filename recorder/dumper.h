@@ -30,6 +30,7 @@ struct subject {
 	char service[TTLOG_SERVICE_BYTES];
 	struct identity identity;
 	void *base;
+	ino_t inode; /* of the region, as /proc/PID/maps shows it */
 	struct ttlog_geometry geometry;
 	enum ttlog_clock_source clock_source;
 	struct ttlog_clock_point clock; /* when the region was made */

@@ -12,7 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/ttlog_abi.h"
 #include "recorder/log.h"
+
+#define MAPS_BYTES (1u << 20)
 
 /* What fits of the file, with a NUL behind it. The count of bytes, or a negative errno. */
 static ssize_t read_file(int dir_fd, const char *name, char *buffer, size_t bytes)
@@ -179,16 +182,39 @@ void identity_free(struct identity *identity)
 	*identity = (struct identity){0};
 }
 
-char *identity_exe(pid_t pid)
+/* "start-end perms offset dev inode   /memfd:ttlog (deleted)" */
+static bool is_region_line(const char *line, ino_t inode)
+{
+	unsigned long long found;
+
+	return strstr(line, " /memfd:" TTLOG_MEMFD_NAME " ") &&
+	       sscanf(line, "%*s %*s %*s %*s %llu", &found) == 1 && found == inode;
+}
+
+int identity_maps_region(pid_t pid, ino_t inode)
 {
 	const int dir_fd = open_process(pid);
-	char *exe;
+	char *text = malloc(MAPS_BYTES), *rest;
+	int result = -ENOMEM;
+	ssize_t count;
 
-	if (dir_fd < 0)
-		return NULL;
-	exe = read_exe(dir_fd);
-	close(dir_fd);
-	return exe;
+	if (dir_fd < 0 || !text) {
+		result = dir_fd < 0 ? dir_fd : -ENOMEM;
+		goto out;
+	}
+	count = read_file(dir_fd, "maps", text, MAPS_BYTES);
+	/* An empty list is that of a process without memory: a zombie, or a kernel thread. */
+	result = count < 0 ? (int)count : !count ? -ESRCH : count == MAPS_BYTES - 1 ? -E2BIG : 0;
+	if (count < 0)
+		goto out;
+	for (char *line = strtok_r(text, "\n", &rest); line && result != 1; line = strtok_r(NULL, "\n", &rest))
+		if (is_region_line(line, inode))
+			result = 1;
+out:
+	free(text);
+	if (dir_fd >= 0)
+		close(dir_fd);
+	return result;
 }
 
 bool identity_is_dumping_core(pid_t pid)

@@ -28,8 +28,11 @@ struct identity {
 int identity_read(pid_t pid, struct identity *ret_identity);
 void identity_free(struct identity *identity);
 
-/* The program that it runs now, for free(); NULL: not known. */
-char *identity_exe(pid_t pid);
+/*
+ * Has that process a region of ours in its memory? 1, 0, or a negative errno: -E2BIG (not found in the
+ * first megabyte of its list).
+ */
+int identity_maps_region(pid_t pid, ino_t inode);
 
 /* A core of it is being written: dead, but not for the pidfd yet. */
 bool identity_is_dumping_core(pid_t pid);

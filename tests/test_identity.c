@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/ttlog_abi.h"
 #include "recorder/identity.h"
 
 TestSuite(identity, .timeout = 60);
@@ -141,6 +144,59 @@ Test(identity, cuts_endless_arguments)
 	close(out[1]);
 }
 
+static void map_region(void)
+{
+	int fd = memfd_create(TTLOG_MEMFD_NAME, MFD_CLOEXEC);
+
+	if (ftruncate(fd, 4096) || mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED)
+		_exit(1);
+}
+
+/* The child's, read the way a person would. */
+static ino_t find_inode(pid_t pid)
+{
+	char command[128];
+	unsigned long long inode = 0;
+	FILE *out;
+
+	snprintf(command, sizeof(command), "awk '/memfd:ttlog/ {print $5}' /proc/%d/maps", (int)pid);
+	out = popen(command, "r");
+	cr_assert_eq(fscanf(out, "%llu", &inode), 1);
+	pclose(out);
+	return (ino_t)inode;
+}
+
+Test(identity, sees_a_region_in_its_memory)
+{
+	pid_t pid = spawn(map_region), other = spawn(wait_only);
+	const ino_t region_inode = find_inode(pid);
+
+	cr_assert_eq(identity_maps_region(pid, region_inode), 1);
+	cr_assert_eq(identity_maps_region(pid, region_inode + 1), 0);
+	cr_assert_eq(identity_maps_region(other, region_inode), 0);
+	drop(other);
+	kill(pid, SIGKILL);
+	waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT);
+	cr_assert_eq(identity_maps_region(pid, region_inode), -ESRCH, "a zombie has no memory");
+	drop(pid);
+}
+
+static void map_too_much(void)
+{
+	for (int i = 0; i < 30000; i++)
+		if (mmap(NULL, 4096, i & 1 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+		    MAP_FAILED)
+			_exit(1);
+}
+
+Test(identity, does_not_read_an_endless_list_of_memory)
+{
+	pid_t pid = spawn(map_too_much);
+
+	cr_assert_eq(identity_maps_region(pid, 1), -E2BIG);
+	drop(pid);
+}
+
 Test(identity, says_that_nobody_is_there)
 {
 	struct identity identity;
@@ -148,7 +204,7 @@ Test(identity, says_that_nobody_is_there)
 
 	drop(pid);
 	cr_assert_eq(identity_read(pid, &identity), -ESRCH);
-	cr_assert_null(identity_exe(pid));
+	cr_assert_eq(identity_maps_region(pid, 1), -ENOENT);
 	cr_assert(!identity_is_dumping_core(pid));
 	cr_assert(!identity_is_dumping_core(getpid()));
 }
