@@ -317,8 +317,9 @@ void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *sit
 									   : TTLOG_LANE_MAIN);
 	atomic_signal_fence(memory_order_seq_cst);
 	*busy = 0;
-	/* Wiped meanwhile: this is a forked child, and what was written to the writer since must
+	/* A handler has forked, and this is the child: what was written to the writer since must
 	 * not send its next events to its parent's chunk. */
-	if (!atomic_load_explicit(&thread->tid, memory_order_relaxed))
+	if (!atomic_load_explicit(&thread->tid, memory_order_relaxed) ||
+	    atomic_load_explicit(&ttlog_life()->state, memory_order_relaxed) == TTLOG_PROCESS_NONE)
 		memset(&thread->hot, 0, sizeof(thread->hot));
 }

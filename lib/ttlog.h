@@ -426,6 +426,7 @@ TTLOG_INLINE_ unsigned char *ttlog_put_(unsigned char *to, unsigned int type,
 TTLOG_INLINE_ unsigned char *ttlog_begin_(const struct ttlog_site *site, struct ttlog_writer *writer,
 					  uint32_t size, uint64_t *ret_position)
 {
+	unsigned char *chunk;
 	uint64_t position;
 	uint32_t offset;
 
@@ -435,13 +436,16 @@ TTLOG_INLINE_ unsigned char *ttlog_begin_(const struct ttlog_site *site, struct 
 	*(volatile uintptr_t *)&writer->busy = ttlog_stack_pointer_();
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	position = *(volatile uint64_t *)&writer->position;
+	chunk = writer->chunk;
 	offset = (uint32_t)position;
+	/* The limit last: if a handler forks in here, then it is 0 in the child. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (__builtin_expect(offset + size > writer->limit, 0)) {
 		*(volatile uintptr_t *)&writer->busy = 0;
 		return NULL;
 	}
 	*ret_position = position;
-	return writer->chunk + offset;
+	return chunk + offset;
 }
 
 /* The word behind becomes zero, then the timestamp. Returns the place of the first value. */

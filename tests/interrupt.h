@@ -34,14 +34,15 @@ __attribute__((unused)) static void interrupt_here(void)
 __attribute__((unused)) static void interrupt_end(void)
 {
 	interrupt_->inside = 0;
-	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGSTOP);
 }
 
-/* Tracer and traced take turns: on one processor that is ten times as fast. */
-static void interrupt_stay_here(void)
+/* Tracer and traced take turns: on one processor that is faster. */
+static void interrupt_begin(void)
 {
 	cpu_set_t set;
 
+	interrupt_ = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	cr_assert_neq(interrupt_, MAP_FAILED);
 	CPU_ZERO(&set);
 	CPU_SET(sched_getcpu(), &set);
 	sched_setaffinity(0, sizeof(set), &set);
@@ -55,14 +56,16 @@ static int interrupt_wait(pid_t pid, int *ret_status)
 	return WIFSTOPPED(*ret_status) ? WSTOPSIG(*ret_status) : -1;
 }
 
-/* Steps; false if the child came to the end of the piece on the way. */
+/* Steps, from a stop in interrupt_here(); false if the child came to the end of the piece on the
+ * way. */
 static bool interrupt_step(pid_t pid, uint64_t instructions)
 {
 	int status;
 
+	ptrace(PTRACE_SETOPTIONS, pid, 0, (long)PTRACE_O_EXITKILL);
 	for (uint64_t i = 0; i < instructions; i++) {
 		cr_assert_eq(ptrace(PTRACE_SINGLESTEP, pid, 0, 0), 0);
-		if (interrupt_wait(pid, &status) != SIGTRAP)
+		if (interrupt_wait(pid, &status) != SIGTRAP || !interrupt_->inside)
 			return false;
 	}
 	return true;
@@ -75,9 +78,7 @@ __attribute__((unused)) static uint32_t interrupt_each(void (*run)(void), uint32
 	int status, stop;
 	pid_t pid;
 
-	interrupt_ = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	cr_assert_neq(interrupt_, MAP_FAILED);
-	interrupt_stay_here();
+	interrupt_begin();
 	pid = fork();
 	if (pid == 0) {
 		CHILD_CHECK(ptrace(PTRACE_TRACEME, 0, 0, 0) == 0);
@@ -88,8 +89,6 @@ __attribute__((unused)) static uint32_t interrupt_each(void (*run)(void), uint32
 		if (stop != SIGSTOP) {
 			/* The child's own signals. */
 			cr_assert_eq(ptrace(PTRACE_CONT, pid, 0, (long)stop), 0);
-		} else if (!interrupt_->inside) {
-			cr_assert_eq(ptrace(PTRACE_CONT, pid, 0, 0), 0);
 		} else if (!interrupt_->over && interrupt_step(pid, (uint64_t)round++ * stride)) {
 			interrupt_->delivered++;
 			cr_assert_eq(ptrace(PTRACE_CONT, pid, 0, (long)SIGUSR1), 0);

@@ -187,7 +187,7 @@ static int first_event_interrupted(uint64_t instructions)
 
 		CHILD_CHECK(ptrace(PTRACE_TRACEME, 0, 0, 0) == 0);
 		handle(SIGUSR1, on_signal_record, 0);
-		syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGSTOP);
+		interrupt_here();
 		ttlog_info("outer", "n", 1);
 		reader = view();
 		CHILD_CHECK(numbered_in(reader, "outer").count == 1);
@@ -214,7 +214,7 @@ static int first_event_interrupted(uint64_t instructions)
 Test(writer_signals, a_handler_while_the_process_starts_waits_for_nobody)
 {
 	/* The start itself has its signals blocked; what counts is what is before and behind. */
-	interrupt_stay_here();
+	interrupt_begin();
 	for (uint64_t k = 0; k < 120; k++)
 		cr_assert_eq(first_event_interrupted(k), 0, "behind instruction %" PRIu64, k);
 	for (uint64_t k = 120; k < 12000; k += 1009)
