@@ -86,10 +86,10 @@ static __attribute__((unused)) pid_t fork_child(void)
 	return pid;
 }
 
-static __attribute__((unused)) void start_program(struct recorder_process *ret_recorder,
-						  const char *const *arguments)
+static __attribute__((unused)) void start_file(struct recorder_process *ret_recorder, const char *file,
+						const char *const *arguments)
 {
-	const char *argv[RECORDER_ARGS_MAX] = {recorder_program};
+	const char *argv[RECORDER_ARGS_MAX] = {file};
 	int out[2], argc = 1;
 
 	while (*arguments && argc < RECORDER_ARGS_MAX - 1)
@@ -99,11 +99,17 @@ static __attribute__((unused)) void start_program(struct recorder_process *ret_r
 	ret_recorder->pid = fork_child();
 	if (!ret_recorder->pid) {
 		dup2(out[1], STDERR_FILENO);
-		execv(recorder_program, (char *const *)(uintptr_t)argv);
+		execvp(file, (char *const *)(uintptr_t)argv);
 		_exit(121);
 	}
 	close(out[1]);
 	ret_recorder->stderr_fd = out[0];
+}
+
+static __attribute__((unused)) void start_program(struct recorder_process *ret_recorder,
+						  const char *const *arguments)
+{
+	start_file(ret_recorder, recorder_program, arguments);
 }
 
 /*

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: MIT */
+/* `ttlog-recorder run`: what the command inherits, hears and leaves is what it would be without us. */
+#include <pty.h>
+#include <sys/mman.h>
+#include <termios.h>
+
+#include "lib/ttlog.h"
+#include "tests/recorder_process.h"
+
+#define LINE_BYTES 2048
+
+static char self[PATH_MAX];
+
+static void prepare(void)
+{
+	ssize_t count = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	cr_assert_gt(count, 0);
+	recorder_prepare();
+	cr_assert_eq(mkdir(recorder_dumps, 0777), 0);
+	cr_assert_eq(chmod(recorder_dumps, 0777), 0);
+}
+
+TestSuite(run, .init = prepare, .fini = recorder_clean, .timeout = 120);
+
+/*
+ * Starts a program with its stdout in a pipe, under a recorder or plainly, and reads that. Its exit
+ * status, as a shell has it.
+ */
+static int run_command(struct recorder_process *recorder, bool plain, const char *const *argv,
+		       char *output, size_t bytes)
+{
+	const char *arguments[RECORDER_ARGS_MAX] = {"run", "-d", recorder_dumps, "--"};
+	int out[2], saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0), status;
+	size_t count = 0;
+	ssize_t got;
+
+	for (int i = 4; argv[i - 4]; i++)
+		arguments[i] = argv[i - 4];
+	cr_assert_eq(pipe2(out, O_CLOEXEC), 0);
+	dup2(out[1], STDOUT_FILENO);
+	if (plain)
+		start_file(recorder, argv[0], argv + 1);
+	else
+		start_program(recorder, arguments);
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+	close(out[1]);
+	while ((got = read(out[0], output + count, bytes - 1 - count)) > 0)
+		count += (size_t)got;
+	output[count] = '\0';
+	close(out[0]);
+	status = end_status(recorder);
+	cr_assert(WIFEXITED(status), "%#x", status);
+	return WEXITSTATUS(status);
+}
+
+static int run_script(struct recorder_process *recorder, const char *script, char *output, size_t bytes)
+{
+	return run_command(recorder, false, (const char *const[]){"sh", "-c", script, NULL}, output,
+			   bytes);
+}
+
+static unsigned int count_private_folders(void)
+{
+	unsigned int count = 0;
+	DIR *dir = opendir(recorder_folder);
+
+	for (const struct dirent *entry; (entry = readdir(dir));)
+		count += !strncmp(entry->d_name, "ttlog-run-", 10);
+	closedir(dir);
+	return count;
+}
+
+Test(run, exits_as_the_command_does)
+{
+	static const struct {
+		const char *script;
+		int status;
+	} row[] = {
+		{"exit 0", 0}, {"exit 3", 3}, {"exit 255", 255}, {"kill -TERM $$", 143},
+		{"kill -KILL $$", 137}, {"exec /nonexistent", 127},
+	};
+	struct recorder_process recorder;
+	char output[64];
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		const int status = run_script(&recorder, row[i].script, output, sizeof(output));
+
+		cr_expect_eq(status, row[i].status, "%s: %d", row[i].script, status);
+		close(recorder.stderr_fd);
+	}
+}
+
+Test(run, says_like_a_shell_that_a_command_can_not_be_run)
+{
+	static const struct {
+		const char *command, *words;
+		int status;
+	} row[] = {
+		{"/nonexistent", "No such file", 127},
+		{"ttlog-there-is-no-such-command", "No such file", 127},
+		{"/etc/passwd", "Permission denied", 126},
+		{"/", "Permission denied", 126},
+	};
+	struct recorder_process recorder;
+	char line[LINE_BYTES];
+
+	setenv("TMPDIR", recorder_folder, 1);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		const char *const arguments[] = {"run", "-d", recorder_dumps, row[i].command, NULL};
+
+		start_program(&recorder, arguments);
+		expect_line(&recorder, row[i].words, line, sizeof(line));
+		cr_expect_eq(WEXITSTATUS(end_status(&recorder)), row[i].status, "%s", row[i].command);
+		close(recorder.stderr_fd);
+	}
+	cr_assert_eq(count_private_folders(), 0);
+}
+
+Test(run, says_when_nothing_was_recorded_and_leaves_nothing_behind)
+{
+	struct recorder_process recorder;
+	char line[LINE_BYTES], output[256], *slash;
+	struct stat status;
+
+	setenv("TMPDIR", recorder_folder, 1);
+	cr_assert_eq(run_script(&recorder, "echo $TTLOG_SOCKET; test -S $TTLOG_SOCKET", output,
+				sizeof(output)),
+		     0);
+	expect_line(&recorder, "nothing was recorded", line, sizeof(line));
+	cr_assert_eq(strncmp(output, recorder_folder, strlen(recorder_folder)), 0, "%s", output);
+	slash = strrchr(output, '/');
+	*slash = '\0';
+	cr_assert_eq(stat(output, &status), -1, "the private folder is left behind");
+	cr_assert_eq(count_private_folders(), 0);
+	cr_assert_eq(count_dumps(""), 0);
+	close(recorder.stderr_fd);
+}
+
+/* ---- what the command inherits ---- */
+
+Test(run, hands_down_signals_limits_and_descriptors_as_they_were)
+{
+	static const char *const looks[][4] = {
+		{"grep", "Sig[BI]", "/proc/self/status"},
+		{"grep", "open files", "/proc/self/limits"},
+		{"ls", "/proc/self/fd"},
+		{"grep", "NSpgid", "/proc/self/status"},
+	};
+	struct recorder_process recorder;
+	struct rlimit files = {.rlim_cur = 333, .rlim_max = 4444};
+	char plain[1024], under[1024];
+	sigset_t set;
+
+	/* Something to hand down, whatever it is. */
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+		cr_assert_eq(run_command(&recorder, true, looks[i], plain, sizeof(plain)), 0);
+		close(recorder.stderr_fd);
+		cr_assert_eq(run_command(&recorder, false, looks[i], under, sizeof(under)), 0);
+		close(recorder.stderr_fd);
+		cr_assert_gt(strlen(plain), 0);
+		cr_assert_str_eq(under, plain);
+	}
+}
+
+/* A shell without job control starts its background jobs so, and some daemons everything. */
+Test(run, sees_the_end_of_the_command_with_sigchld_ignored)
+{
+	struct recorder_process recorder;
+	char output[256];
+
+	signal(SIGCHLD, SIG_IGN);
+	start_program(&recorder, (const char *const[]){"run", "-d", recorder_dumps, "grep", "-q",
+						       "SigIgn:.*00010000$", "/proc/self/status", NULL});
+	signal(SIGCHLD, SIG_DFL);
+	cr_assert_eq(WEXITSTATUS(end_status(&recorder)), 0, "SIGCHLD is still ignored in the command");
+	cr_assert(!next_line(&recorder, "nothing at all", output, sizeof(output)));
+	close(recorder.stderr_fd);
+}
+
+Test(run, keeps_stdin_and_the_arguments)
+{
+	struct recorder_process recorder;
+	const char *const arguments[] = {"run", "-d", recorder_dumps, "grep", "-e", "-v --help", NULL};
+	int in[2];
+
+	cr_assert_eq(pipe2(in, O_CLOEXEC), 0);
+	dup2(in[0], STDIN_FILENO);
+	cr_assert_eq(write(in[1], "x -v --help x\n", 14), 14);
+	close(in[1]);
+	start_program(&recorder, arguments);
+	cr_assert_eq(WEXITSTATUS(end_status(&recorder)), 0);
+	close(recorder.stderr_fd);
+	close(in[0]);
+}
+
+/* ---- signals ---- */
+
+/* Waits for a word on the command's stderr, which is the recorder's. */
+#define EACH_SIGNAL "TERM HUP USR1 USR2 QUIT INT"
+
+Test(run, passes_on_signals_that_were_sent_to_it_alone)
+{
+	static const int signals[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT, SIGINT};
+	static const char *const names[] = {"TERM", "HUP", "USR1", "USR2", "QUIT", "INT"};
+	const char *const script = "for s in " EACH_SIGNAL "; do trap \"echo got-$s- >&2\" $s; done;"
+				   "echo ready >&2; while :; do read never; done";
+	const char *const arguments[] = {"run", "-d", recorder_dumps, "sh", "-c", script, NULL};
+	struct recorder_process recorder;
+	char line[LINE_BYTES], word[32];
+	int in[2];
+
+	cr_assert_eq(pipe2(in, O_CLOEXEC), 0);
+	dup2(in[0], STDIN_FILENO);
+	start_program(&recorder, arguments);
+	expect_line(&recorder, "ready", line, sizeof(line));
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		cr_assert_eq(kill(recorder.pid, signals[i]), 0);
+		snprintf(word, sizeof(word), "got-%s-", names[i]);
+		expect_line(&recorder, word, line, sizeof(line));
+	}
+	/* With its recorder dead the shell reads the end of its input, over and over: it must be ended. */
+	close(in[0]);
+	close(in[1]);
+	cr_assert_eq(kill(recorder.pid, SIGKILL), 0);
+	end_status(&recorder);
+	close(recorder.stderr_fd);
+}
+
+/* Ctrl-C reaches the whole foreground group: the command must not get it a second time from us. */
+Test(run, leaves_the_terminals_signals_to_the_terminal)
+{
+	const char *const script = "n=0; trap 'n=$((n+1)); echo int-$n-' INT; trap 'echo end-$n-; exit 5' TERM;"
+				   "echo ready; while :; do read line; [ \"$line\" = done ] && { echo end-$n-; exit 5; }; done";
+	char text[4096] = "";
+	int terminal, status;
+	size_t count = 0;
+	pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+	bool interrupted = false, asked = false;
+
+	cr_assert_geq(pid, 0);
+	if (!pid) {
+		execl(recorder_program, "ttlog-recorder", "run", "--no-bpf", "-d", recorder_dumps, "sh", "-c",
+		      script, NULL);
+		_exit(121);
+	}
+	for (;;) {
+		struct pollfd poll_fd = {.fd = terminal, .events = POLLIN};
+		ssize_t got;
+
+		cr_assert_eq(poll(&poll_fd, 1, RECORDER_WAIT_MS), 1, "%s", text);
+		got = read(terminal, text + count, sizeof(text) - 1 - count);
+		if (got <= 0) /* EIO: the other end is closed */
+			break;
+		count += (size_t)got;
+		if (!interrupted && strstr(text, "ready")) {
+			cr_assert_eq(write(terminal, "\x03", 1), 1);
+			interrupted = true;
+		}
+		/* A second one would come before the line that is typed now: both go through the recorder. */
+		if (!asked && strstr(text, "int-1-")) {
+			cr_assert_eq(write(terminal, "done\n", 5), 5);
+			asked = true;
+		}
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(WEXITSTATUS(status), 5, "%#x: %s", status, text);
+	cr_assert(strstr(text, "end-1-"), "%s", text);
+	close(terminal);
+}
+
+/* ---- dumps ---- */
+
+/* This test program again, as a command that records: see client() below. */
+static void start_client(struct recorder_process *recorder, const char *const *more, const char *what)
+{
+	const char *arguments[RECORDER_ARGS_MAX] = {"run", "-d", recorder_dumps};
+	int count = 3;
+
+	while (*more)
+		arguments[count++] = *more++;
+	arguments[count++] = self;
+	setenv("TTLOG_TEST_CLIENT", what, 1);
+	start_program(recorder, arguments);
+	unsetenv("TTLOG_TEST_CLIENT");
+}
+
+/* Outlives the command, which waits until it has recorded, and tells the test who it is. */
+static void leave_a_survivor(void)
+{
+	int recorded[2];
+	char byte;
+
+	if (pipe2(recorded, O_CLOEXEC) || fork()) {
+		close(recorded[1]);
+		_exit(read(recorded[0], &byte, 1) == 1 ? 0 : 96);
+	}
+	ttlog_info("a survivor's words");
+	alarm(100); /* should the test fail to end it */
+	printf("%d\n", (int)getpid());
+	fflush(stdout);
+	dup2(open("/dev/null", O_RDWR), STDERR_FILENO);
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	if (write(recorded[1], "", 1) == 1)
+		pause();
+	_exit(97);
+}
+
+static void have_a_child(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		ttlog_info("a child's words");
+		_exit(7);
+	}
+	_exit(waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == 7 ? 0 : 96);
+}
+
+static void __attribute__((constructor)) client(void)
+{
+	const char *what = getenv("TTLOG_TEST_CLIENT");
+	const struct rlimit no_core = {0};
+
+	if (!what)
+		return;
+	setrlimit(RLIMIT_CORE, &no_core);
+	if (ttlog_init("command"))
+		_exit(98);
+	ttlog_info("the last words", "what", what);
+	if (!strcmp(what, "abort"))
+		abort();
+	if (!strcmp(what, "child"))
+		have_a_child();
+	if (!strcmp(what, "survivor"))
+		leave_a_survivor();
+	_exit(atoi(what));
+}
+
+#define NONE ((const char *const[]){NULL})
+
+static void check_client(const char *const *more, const char *what, int status, const char *reason)
+{
+	struct recorder_process recorder;
+	char line[LINE_BYTES];
+
+	start_client(&recorder, more, what);
+	expect_line(&recorder, "command (pid", line, sizeof(line));
+	check_dump(line, reason, "the last words");
+	cr_assert_eq(WEXITSTATUS(end_status(&recorder)), status);
+	close(recorder.stderr_fd);
+}
+
+Test(run, always_dumps_the_command_whichever_rung_it_is_on)
+{
+	check_client(NONE, "0", 0, "-exit-0");
+	check_client(NONE, "3", 3, "-exit-3");
+	check_client(NONE, "abort", 134, "-abort");
+	check_client((const char *const[]){"--no-bpf", NULL}, "0", 0, "-exit-0");
+	check_client((const char *const[]){"--no-bpf", NULL}, "3", 3, "-exit-3");
+	check_client((const char *const[]){"--no-bpf", NULL}, "abort", 134, "-sigabrt");
+	cr_assert_eq(count_dumps(""), 6);
+}
+
+Test(run, dumps_the_children_of_the_command_too)
+{
+	struct recorder_process recorder;
+	char line[LINE_BYTES];
+
+	start_client(&recorder, NONE, "child");
+	for (int i = 0; i < 2; i++) { /* in any order: two workers write them */
+		expect_line(&recorder, "command (pid", line, sizeof(line));
+		if (strstr(line, "-exit-7"))
+			check_dump(line, "-exit-7", "a child's words");
+		else
+			check_dump(line, "-exit-0", "the last words");
+	}
+	cr_assert_eq(WEXITSTATUS(end_status(&recorder)), 0);
+	cr_assert_eq(count_dumps(""), 2);
+	close(recorder.stderr_fd);
+}
+
+Test(run, counts_those_who_outlive_the_command)
+{
+	struct recorder_process recorder;
+	char line[LINE_BYTES], text[32] = "";
+	int out[2], saved = dup(STDOUT_FILENO);
+
+	cr_assert_eq(pipe2(out, O_CLOEXEC), 0);
+	dup2(out[1], STDOUT_FILENO);
+	start_client(&recorder, NONE, "survivor");
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+	close(out[1]);
+	expect_line(&recorder, "1 process of it lives on", line, sizeof(line));
+	cr_assert_eq(WEXITSTATUS(end_status(&recorder)), 0);
+	cr_assert_gt(read(out[0], text, sizeof(text) - 1), 0);
+	cr_assert_gt(atoi(text), 1);
+	cr_assert_eq(kill(atoi(text), SIGKILL), 0);
+	close(out[0]);
+	close(recorder.stderr_fd);
+}
+
+Test(run, works_without_privileges_and_says_what_is_lost)
+{
+	struct recorder_process recorder;
+	char line[LINE_BYTES];
+	pid_t pid;
+	int status;
+
+	if (geteuid())
+		cr_skip("becoming nobody needs root");
+	pid = fork_child();
+	if (!pid) {
+		cr_assert(!setregid(65534, 65534) && !setreuid(65534, 65534));
+		start_client(&recorder, NONE, "3");
+		expect_line(&recorder, "without eBPF", line, sizeof(line));
+		cr_assert(strstr(line, "CAP_BPF"));
+		expect_line(&recorder, "command (pid", line, sizeof(line));
+		check_dump(line, "-exit-3", "the last words");
+		_exit(WEXITSTATUS(end_status(&recorder)));
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(WEXITSTATUS(status), 3, "%#x", status);
+}
