@@ -267,6 +267,51 @@ static void move_hand(const struct lane *lane, uint64_t to)
 		;
 }
 
+/* One taker in about half a second looks for owners that are no more. */
+static bool time_to_search(void)
+{
+	_Atomic uint64_t *next = &ttlog_life()->next_search_ticks;
+	uint64_t now = ttlog_clock_ticks(ttlog_place_.geometry.clock_source);
+	uint64_t due = atomic_load_explicit(next, memory_order_relaxed);
+
+	return now >= due &&
+	       atomic_compare_exchange_strong(next, &due, now + SEARCH_INTERVAL_TICKS);
+}
+
+/*
+ * Retires all chunks whose owners are no more: condemned and given back, as when a freeze comes in
+ * between. Their events are counted by a walk. What it finds may be used up before it is time
+ * again. False: it is not time yet.
+ */
+static bool retire_vanished(const struct lane *lane, const struct ttlog_thread *thread)
+{
+	uint32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+	bool found = false;
+
+	if (!time_to_search())
+		return false;
+	for (uint32_t i = 0; i < lane->geometry->chunk_count; i++) {
+		uint64_t state = atomic_load_explicit(&lane->states[i], memory_order_acquire);
+		uint64_t generation = TTLOG_STATE_GENERATION(state);
+
+		if ((TTLOG_STATE_OF(state) != TTLOG_CHUNK_OWNED &&
+		     TTLOG_STATE_OF(state) != TTLOG_CHUNK_COND) ||
+		    !owner_vanished(TTLOG_STATE_TID(state)) ||
+		    !atomic_compare_exchange_strong_explicit(
+			    &lane->states[i], &state,
+			    TTLOG_STATE(generation, tid, TTLOG_CHUNK_COND), memory_order_acq_rel,
+			    memory_order_relaxed))
+			continue;
+		atomic_store_explicit(&lane->states[i],
+				      TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
+				      memory_order_release);
+		found = true;
+	}
+	if (found)
+		atomic_store_explicit(&ttlog_life()->next_search_ticks, 0, memory_order_relaxed);
+	return true;
+}
+
 /* Step 2: one lap around the lane. */
 static enum ttlog_take lap(const struct lane *lane, const struct ttlog_thread *thread,
 			   uint64_t ticket, enum ttlog_take_rule rule, uint32_t freeze_word,
@@ -291,17 +336,6 @@ static enum ttlog_take lap(const struct lane *lane, const struct ttlog_thread *t
 	return TTLOG_TAKE_NONE;
 }
 
-/* One taker in about half a second looks for owners that are no more. */
-static bool time_to_search(void)
-{
-	_Atomic uint64_t *next = &ttlog_life()->next_search_ticks;
-	uint64_t now = ttlog_clock_ticks(ttlog_place_.geometry.clock_source);
-	uint64_t due = atomic_load_explicit(next, memory_order_relaxed);
-
-	return now >= due &&
-	       atomic_compare_exchange_strong(next, &due, now + SEARCH_INTERVAL_TICKS);
-}
-
 enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_thread *thread,
 				 enum ttlog_take_rule rule, uint32_t freeze_word,
 				 struct ttlog_tenure *ret_tenure)
@@ -317,7 +351,8 @@ enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_thread *th
 	if (result == TTLOG_TAKE_NONE && rule == TTLOG_TAKE_NOT_YOUNG)
 		result =
 			lap(&lane, thread, ticket, TTLOG_TAKE_ANY_RETIRED, freeze_word, ret_tenure);
-	if (result == TTLOG_TAKE_NONE && rule == TTLOG_TAKE_NOT_YOUNG && time_to_search())
+	if (result == TTLOG_TAKE_NONE && rule == TTLOG_TAKE_NOT_YOUNG &&
+	    retire_vanished(&lane, thread))
 		result = lap(&lane, thread, ticket, TTLOG_TAKE_VANISHED_TOO, freeze_word,
 			     ret_tenure);
 	return result;
