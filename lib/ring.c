@@ -241,15 +241,23 @@ static bool record_in_slot(struct ttlog_thread *thread, uint32_t lane_id,
 	return true;
 }
 
+/* There in a program that is built with -fsanitize=thread, whether the library is or not. */
+extern void __tsan_init(void) __attribute__((weak));
+
 /*
- * The least that a kernel puts between the stack pointer that it interrupts and the handler's
- * frame: red zone, registers, vector state (x86-64: 128 + 440 + 512 bytes; arm64: more than 4 KiB).
+ * The least that lies between the stack pointer that is interrupted and the handler's frame: red
+ * zone, registers, vector state (x86-64: 128 + 440 + 512 bytes; arm64: more than 4 KiB). TSan takes
+ * the signal itself, and calls the handler like any function at the next atomic operation: then it
+ * is nothing.
  */
+static uintptr_t signal_frame_min(void)
+{
 #if defined(__x86_64__) || defined(__aarch64__)
-#define SIGNAL_FRAME_MIN 1024
+	return __tsan_init ? 0 : 1024;
 #else
-#define SIGNAL_FRAME_MIN 0
+	return 0;
 #endif
+}
 
 /*
  * Has the call that is marked busy returned without saying so (a jump out of a handler, a vfork()
@@ -263,7 +271,7 @@ static bool is_gone(uintptr_t busy, uintptr_t sp)
 	const uintptr_t far = 1u << 20;
 	stack_t stack = {0};
 
-	if (busy <= 1 || sp + SIGNAL_FRAME_MIN < busy || (sp > busy && sp - busy > far))
+	if (busy <= 1 || sp + signal_frame_min() < busy || (sp > busy && sp - busy > far))
 		return false;
 	return syscall(SYS_sigaltstack, NULL, &stack) == 0 && !(stack.ss_flags & SS_ONSTACK);
 }
