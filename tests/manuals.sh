@@ -32,7 +32,7 @@ done
 
 # Each public call and environment variable is in ttlog.3.
 for name in $(sed -n 's/^\(int\|void\|struct ttlog_interned\) \(ttlog_[a-z_]*[a-z]\)(.*/\2/p' lib/ttlog.h | sort -u) \
-	$(grep -o 'TTLOG_[A-Z_]*' lib/settings.c | grep -E 'SERVICE_NAME|SOCKET$|BUFFER_SIZE|LEVEL$|FLUSH|DEBUG' | sort -u); do
+	$(grep -o '"TTLOG_[A-Z_]*"' lib/settings.c | tr -d '"' | sort -u); do
 	grep -q "$name" lib/ttlog.3 2>/dev/null || { echo "ttlog.3 does not have $name"; bad=1; }
 done
 [ "$bad" = 0 ] && echo "manuals: pages, --help and the code agree"
