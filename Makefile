@@ -70,9 +70,10 @@ all: $(B)/libttlog.a $(B)/libttlog.so $(B)/ttlog.pc $(PROGRAMS)
 $(B)/libttlog.a: $(LIB_OBJ)
 	$(call say,AR,$@) rm -f $@ && $(AR) rcs $@ $^
 
+# nodelete: threads that have recorded run its destructor when they end, whoever has closed it.
 $(B)/libttlog.so.0: $(LIB_OBJ) lib/ttlog.map
 	$(call say,LD,$@) $(CC) -shared $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -Wl,-soname,libttlog.so.0 \
-		-Wl,--version-script=lib/ttlog.map $(if $(SAN),,-Wl,-z,defs) -Wl,-z,now \
+		-Wl,--version-script=lib/ttlog.map $(if $(SAN),,-Wl,-z,defs) -Wl,-z,now,-z,nodelete \
 		-o $@ $(LIB_OBJ) -lpthread
 
 $(B)/libttlog.so: $(B)/libttlog.so.0
@@ -124,6 +125,14 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/parts.a $(B)/libttlog.a
 
 # They start the recorder that lies beside them.
 $(B)/tests/test_recorder $(B)/tests/test_run $(B)/tests/test_intruders: | $(B)/ttlog-recorder
+
+# What a test loads, linked as a user's library would be.
+$(B)/tests/plugin_%.so: tests/plugin_%.c $(B)/libttlog.so
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(ALL_CFLAGS) -fPIC -fvisibility=hidden $(DEPFLAGS) -shared $(LDFLAGS) -o $@ $< \
+		-L$(B) -lttlog -Wl,-rpath,'$$ORIGIN/..'
+
+$(B)/tests/test_ttlog_plugin: | $(B)/tests/plugin_ttlog.so
 
 $(B)/tests/race_%: $(B)/tests/race_%.o $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
