@@ -17,129 +17,10 @@
 #include <unistd.h>
 
 #include "lib/process.h"
+#include "tests/step_pieces.h"
 #include "tests/step_tracer.h"
-#include "tests/step_witness.h"
 
-#define SMALL WITNESS_SMALL
-#define LARGE 400u /* that fill a chunk with eight events */
-#define LARGE_EVENT_BYTES 448u
-#define AFTER_EVENTS 20
-
-/* ---- what scenarios are made of ---------------------------------------------------------------
- */
-
-static __attribute__((noinline)) void record_info(uint32_t stream, uint32_t bytes)
-{
-	WITNESS_RECORD(ttlog_info, stream, bytes);
-}
-
-static __attribute__((noinline)) void record_warn(uint32_t stream, uint32_t bytes)
-{
-	WITNESS_RECORD(ttlog_warn, stream, bytes);
-}
-
-/* In the middle of whatever the thread does, the counts add up but for what is in flight. */
-static void check_stats(void)
-{
-	struct ttlog_stats stats = {.size = sizeof(stats)};
-	uint64_t started = 0, returned = 0, sum;
-
-	for (uint32_t i = 0; i < WITNESS_STREAMS; i++) {
-		started += atomic_load(&witness->stream[i].started);
-		returned += atomic_load(&witness->stream[i].returned);
-	}
-	ttlog_get_stats(&stats);
-	sum = stats.retained + stats.overwritten + stats.dropped;
-	if (sum < returned || sum > started)
-		atomic_fetch_add(&witness->wrong_stats, 1);
-}
-
-static void on_signal(int number)
-{
-	(void)number;
-	if (atomic_load(&witness->wants_stats))
-		check_stats();
-	WITNESS_RECORD(ttlog_info, 1, SMALL);
-	WITNESS_RECORD(ttlog_warn, 2, SMALL);
-}
-
-static void handle(void (*handler)(int number))
-{
-	struct sigaction action = {.sa_handler = handler};
-
-	sigaction(SIGUSR1, &action, NULL);
-}
-
-/* All sites but those of the piece are known, and the thread has a chunk. */
-static void warm_up(void)
-{
-	handle(on_signal);
-	record_info(0, SMALL);
-	record_warn(3, SMALL);
-	raise(SIGUSR1);
-}
-
-static void piece_is_over(void)
-{
-	atomic_store(&witness->phase, WITNESS_AFTER);
-}
-
-static void after(void)
-{
-	for (int i = 0; i < AFTER_EVENTS; i++)
-		record_info(0, LARGE);
-	record_warn(3, SMALL);
-}
-
-/* Until the next large event does not fit. */
-static void fill_chunk(void)
-{
-	while ((uint32_t)ttlog_writer_->position + LARGE_EVENT_BYTES <= ttlog_writer_->limit)
-		record_info(0, LARGE);
-}
-
-static void fill_chunks(uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		record_info(0, LARGE); /* takes the next one, if the last was filled */
-		fill_chunk();
-	}
-}
-
-static uint32_t chunk_count(uint32_t lane)
-{
-	return ttlog_place_.geometry.lane[lane].chunk_count;
-}
-
-static uint64_t hand(uint32_t lane)
-{
-	return atomic_load(&ttlog_process_ledger()->lane[lane].hand);
-}
-
-static void step_large_event(void)
-{
-	stepper_stop_here();
-	record_info(0, LARGE);
-	piece_is_over();
-	after();
-}
-
-static void run_thread(void *(*function)(void *argument), void *argument)
-{
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, function, argument) != 0)
-		abort();
-	pthread_join(thread, NULL);
-}
-
-static void freeze_myself(void)
-{
-	__atomic_fetch_add(&ttlog_place_.control->freeze, 1, __ATOMIC_SEQ_CST);
-}
-
-/* ---- an event ---------------------------------------------------------------------------------
- */
+/* ---- an event -------------------------------------------------------------------------------- */
 
 static void fast_path(void)
 {
@@ -147,7 +28,7 @@ static void fast_path(void)
 	stepper_stop_here();
 	record_info(0, SMALL);
 	piece_is_over();
-	after();
+	record_after();
 }
 
 static void slow_path(void)
@@ -174,7 +55,7 @@ static void slow_path(void)
 	ttlog_record(&site, values, 5);
 	witness_return(0, values[1].bits);
 	piece_is_over();
-	after();
+	record_after();
 }
 
 static void new_site(void)
@@ -183,7 +64,7 @@ static void new_site(void)
 	stepper_stop_here();
 	WITNESS_RECORD(ttlog_info, 0, SMALL);
 	piece_is_over();
-	after();
+	record_after();
 }
 
 static void interned_string(void)
@@ -201,11 +82,10 @@ static void interned_string(void)
 		   number * WITNESS_MARK);
 	witness_return(0, number);
 	piece_is_over();
-	after();
+	record_after();
 }
 
-/* ---- a chunk change ---------------------------------------------------------------------------
- */
+/* ---- a chunk change -------------------------------------------------------------------------- */
 
 static void take_from_boot(void)
 {
@@ -271,13 +151,13 @@ static void young_is_left(void)
 	fill_chunk();
 	fill_chunks(chunk_count(TTLOG_LANE_BOOT) + 3);
 	count = chunk_count(TTLOG_LANE_MAIN);
-	index = (uint32_t)(hand(TTLOG_LANE_MAIN) % count);
+	index = (uint32_t)(lane_hand(TTLOG_LANE_MAIN) % count);
 	if (pthread_create(&thread, NULL, guest, NULL) != 0)
 		abort();
 	sem_wait(&guest_is_in);
 	do
 		fill_chunks(1);
-	while (hand(TTLOG_LANE_MAIN) % count != index);
+	while (lane_hand(TTLOG_LANE_MAIN) % count != index);
 	sem_post(&guest_may_leave);
 	pthread_join(thread, NULL);
 	step_large_event();
@@ -326,8 +206,7 @@ static void dropped(void)
 	record_info(0, LARGE);
 }
 
-/* ---- alerts -----------------------------------------------------------------------------------
- */
+/* ---- alerts ---------------------------------------------------------------------------------- */
 
 static void alert(void)
 {
@@ -335,19 +214,19 @@ static void alert(void)
 	stepper_stop_here();
 	record_warn(3, SMALL);
 	piece_is_over();
-	after();
+	record_after();
 }
 
 static void alert_recycled(void)
 {
-	handle(on_signal);
+	handle_with(on_signal);
 	record_info(0, SMALL);
 	for (uint32_t i = 0; i < chunk_count(TTLOG_LANE_ALERT) + 7; i++)
 		record_warn(3, SMALL);
 	stepper_stop_here();
 	record_warn(3, SMALL);
 	piece_is_over();
-	after();
+	record_after();
 }
 
 static void alert_large(void)
@@ -356,11 +235,10 @@ static void alert_large(void)
 	stepper_stop_here();
 	record_warn(3, LARGE);
 	piece_is_over();
-	after();
+	record_after();
 }
 
-/* ---- signal handlers --------------------------------------------------------------------------
- */
+/* ---- signal handlers ------------------------------------------------------------------------- */
 
 static void nested(void)
 {
@@ -371,7 +249,7 @@ static void nested(void)
 	record_info(3, SMALL);
 	ttlog_writer_->busy = 0;
 	piece_is_over();
-	after();
+	record_after();
 }
 
 static sigjmp_buf back;
@@ -405,15 +283,15 @@ static __attribute__((noinline)) void record_deep(uint32_t bytes)
 static void jump_out_of_event(uint32_t bytes)
 {
 	if (sigsetjmp(back, 1) == 0) {
-		handle(on_signal_jump);
+		handle_with(on_signal_jump);
 		stepper_stop_here();
 		record_deep(bytes);
 	} else {
 		abandon(0);
 	}
 	piece_is_over();
-	handle(on_signal);
-	after();
+	handle_with(on_signal);
+	record_after();
 }
 
 static void jumped_out(void)
@@ -429,8 +307,7 @@ static void jumped_out_of_change(void)
 	jump_out_of_event(LARGE);
 }
 
-/* ---- threads and processes --------------------------------------------------------------------
- */
+/* ---- threads and processes ------------------------------------------------------------------- */
 
 static void *first_event_of_thread(void *argument)
 {
@@ -446,7 +323,7 @@ static void new_thread(void)
 {
 	warm_up();
 	run_thread(first_event_of_thread, NULL);
-	after();
+	record_after();
 }
 
 static void *exit_of_thread(void *argument)
@@ -463,16 +340,16 @@ static void thread_exit(void)
 	warm_up();
 	run_thread(exit_of_thread, NULL);
 	piece_is_over();
-	after();
+	record_after();
 }
 
 static void new_process(void)
 {
-	handle(on_signal);
+	handle_with(on_signal);
 	stepper_stop_here();
 	record_info(0, SMALL);
 	piece_is_over();
-	after();
+	record_after();
 }
 
 static void forked_child(void)
@@ -481,14 +358,14 @@ static void forked_child(void)
 
 	warm_up();
 	ttlog_intern(WITNESS_CARRIED);
-	handle(SIG_DFL);
+	handle_with(SIG_DFL);
 	fill_chunk();
 	pid = fork();
 	if (pid == 0) {
 		stepper_stop_here();
 		record_info(4, SMALL);
 		piece_is_over();
-		for (int i = 0; i < AFTER_EVENTS; i++)
+		for (int i = 0; i < 20; i++)
 			record_info(4, LARGE);
 		_exit(0);
 	}
@@ -496,7 +373,7 @@ static void forked_child(void)
 		abort();
 	while (waitpid(pid, NULL, 0) < 0)
 		;
-	after();
+	record_after();
 }
 
 const struct scenario scenarios[] = {

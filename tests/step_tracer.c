@@ -43,8 +43,7 @@ static pid_t wait_for(pid_t tid, int *status)
 	return got;
 }
 
-/* ---- in the traced process --------------------------------------------------------------------
- */
+/* ---- in the traced process ------------------------------------------------------------------- */
 
 static void stop_self(void)
 {
@@ -67,8 +66,7 @@ void stepper_end_here(void)
 		stop_self();
 }
 
-/* ---- in the test ------------------------------------------------------------------------------
- */
+/* ---- in the test ----------------------------------------------------------------------------- */
 
 bool stepper_is_possible(void)
 {
@@ -198,8 +196,7 @@ bool stepper_step(struct stepper *stepper, int signal)
 	return atomic_load(&witness->phase) == WITNESS_PIECE;
 }
 
-/* ---- the short way to an instruction ----------------------------------------------------------
- */
+/* ---- the short way to an instruction --------------------------------------------------------- */
 
 #if defined(__x86_64__)
 
@@ -332,8 +329,7 @@ void stepper_close(struct stepper *stepper)
 			ttlog_region_unmap(stepper->region[i].base, &stepper->region[i].geometry);
 }
 
-/* ---- regions ----------------------------------------------------------------------------------
- */
+/* ---- regions --------------------------------------------------------------------------------- */
 
 static bool is_known(const struct stepper *stepper, uint64_t inode)
 {
