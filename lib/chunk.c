@@ -142,14 +142,13 @@ void ttlog_chunk_count(uint64_t *ret_retained, uint64_t *ret_overwritten)
 /* ---- take ------------------------------------------------------------------------------------ */
 
 /*
- * Is there no such thread? One whose id was given to a new thread looks alive: its chunk is leaked,
- * never stolen (trap 13).
+ * Is there no such thread? One whose id was given to a new thread, of whatever process, looks
+ * alive: its chunk is leaked, never stolen (trap 13). So does a child that shares our memory (trap
+ * 14).
  */
 static bool owner_vanished(uint32_t tid)
 {
-	uint32_t pid = atomic_load_explicit(&ttlog_life()->pid, memory_order_relaxed);
-
-	return syscall(SYS_tgkill, pid, tid, 0) < 0 && errno == ESRCH;
+	return syscall(SYS_tkill, tid, 0) < 0 && errno == ESRCH;
 }
 
 static bool may_take(const struct lane *lane, uint32_t index, uint64_t state,

@@ -75,6 +75,9 @@ void ttlog_encode(unsigned char *to, const struct ttlog_site *site,
 		struct ttlog_value value = values[i];
 
 		value.size = encoding->value_size[i];
+		/* A binding's NULL string, which has a length of 0. */
+		if (!value.data)
+			value.data = "";
 		to = ttlog_put_(to, site->types[i], value);
 	}
 }

@@ -272,7 +272,6 @@ static int start(struct ttlog_life *life)
 	/* After a raw clone() nobody ran after_fork(). */
 	ttlog_attach_forget();
 	ttlog_attach_fd_close(&region_fd);
-	atomic_store_explicit(&life->pid, (uint32_t)syscall(SYS_getpid), memory_order_relaxed);
 	error = find_region(&place, &fd, &control_fd);
 	if (error)
 		return error;

@@ -32,8 +32,7 @@ struct ttlog_life {
 	_Atomic uint32_t starter;   /* tid that is starting, or was the last to */
 	_Atomic uint32_t overdue;   /* that takes so long that nobody waits for it any more */
 	_Atomic uint32_t boot_full; /* the boot lane has no chunk left */
-	_Atomic uint32_t pid;
-	_Atomic uint64_t dropped;	    /* events for which there was no region */
+	_Atomic uint64_t dropped;   /* events for which there was no region */
 	_Atomic uint64_t next_search_ticks; /* when to look for vanished owners again */
 	_Atomic(struct ttlog_writer_segment *) segments;
 };

@@ -37,6 +37,7 @@ struct recorder_process {
 static __attribute__((unused)) void recorder_prepare(void)
 {
 	ssize_t count = readlink("/proc/self/exe", recorder_program, sizeof(recorder_program) - 32);
+	static const int often_ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE};
 	const struct rlimit no_core = {0};
 	char *slash;
 
@@ -54,6 +55,9 @@ static __attribute__((unused)) void recorder_prepare(void)
 	snprintf(recorder_dumps, sizeof(recorder_dumps), "%s/dumps", recorder_folder);
 	snprintf(recorder_socket, sizeof(recorder_socket), "%s/recorder.sock", recorder_folder);
 	setrlimit(RLIMIT_CORE, &no_core);
+	/* What starts us may ignore these, and so would what we start; a shell can't even trap them then. */
+	for (size_t i = 0; i < sizeof(often_ignored) / sizeof(often_ignored[0]); i++)
+		signal(often_ignored[i], SIG_DFL);
 	unsetenv("TTLOG_SNAPSHOT_DIR");
 	setenv("TTLOG_SOCKET", recorder_socket, 1);
 	setenv("TTLOG_HELLO_TIMEOUT", "60000", 1); /* these clients come to be recorded */
@@ -130,7 +134,8 @@ static __attribute__((unused)) bool next_line(struct recorder_process *recorder,
 			const bool found = strstr(recorder->text, words) != NULL;
 
 			if (found)
-				*stpncpy(ret_line, recorder->text, line_bytes - 1) = '\0';
+				*(char *)mempcpy(ret_line, recorder->text,
+						 strnlen(recorder->text, line_bytes - 1)) = '\0';
 			recorder->bytes -= (size_t)(end - recorder->text);
 			memmove(recorder->text, end, recorder->bytes);
 			if (found)
