@@ -285,14 +285,15 @@ Test(clients, believes_nothing_of_strangers)
 	struct peer peer, stranger;
 
 	start_peer(&peer);
+	stranger = peer;
 	for (uint64_t slot = 0; slot < 0x10000; slot++) {
-		stranger = peer;
-		stranger.id = (peer.id & ~UINT64_C(0xffff)) | slot;
-		if (stranger.id == peer.id)
-			continue;
-		tell(&stranger, TTLOG_BPF_DEATH, 0);
-		stranger.id = slot;
-		tell(&stranger, TTLOG_BPF_DEATH, 0);
+		const uint64_t ids[] = {slot, peer.id - (peer.id & 0xffff) + slot, (peer.id | 0xffff) + 1 + slot};
+
+		for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+			stranger.id = ids[i];
+			if (stranger.id != peer.id)
+				tell(&stranger, TTLOG_BPF_DEATH, 0);
+		}
 	}
 	cr_assert_eq(parts.clients->count, 1);
 	end_peer(&peer);
@@ -421,6 +422,32 @@ Test(clients, forgets_an_older_registration_that_was_closed)
 	cr_assert_eq(count_dumps(""), 0);
 	close(first);
 	close(second);
+}
+
+/* ---- snapshots ---- */
+
+Test(clients, writes_ten_snapshots_a_second_at_the_most)
+{
+	const struct ttlog_snapshot_request snapshot = {
+		.head = head_by_hand(TTLOG_MESSAGE_SNAPSHOT, sizeof(snapshot)),
+		.reason = "x",
+	};
+	struct client *client;
+	int64_t start, elapsed_s;
+	int fd;
+
+	say_hello_ourselves(&fd);
+	client = only_client();
+	start = now_ms();
+	for (unsigned int i = 1; i <= 30; i++) {
+		cr_assert_eq(send(fd, &snapshot, sizeof(snapshot), 0), sizeof(snapshot));
+		while (parts.dumper.written + client->snapshots_refused < i)
+			turn();
+	}
+	elapsed_s = (now_ms() - start) / 1000;
+	cr_assert_leq(parts.dumper.written, 10 * (uint64_t)(elapsed_s + 1));
+	cr_assert_geq(parts.dumper.written, 10);
+	close(fd);
 }
 
 /* ---- what can't be written ---- */
