@@ -263,7 +263,7 @@ static int lay_control(struct ttlog_place *place, int fd, int control_fd)
 	return map_over(&ttlog_control_, TTLOG_CONTROL_BYTES, fd, offset);
 }
 
-static int start(struct ttlog_life *life)
+static int start(void)
 {
 	struct ttlog_place place = {0};
 	int fd = -1, control_fd = -1;
@@ -331,7 +331,7 @@ static int run_start(struct ttlog_life *life, uint32_t from, const struct ttlog_
 	if (from == TTLOG_PROCESS_CLOSED)
 		ttlog_process_set_level(settings_.level);
 	else
-		error = start(life);
+		error = start();
 	if (error)
 		ttlog_debug_line(&settings_, "can't record", error_name(error));
 	atomic_store_explicit(&life->overdue, 0, memory_order_relaxed);
