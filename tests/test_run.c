@@ -260,7 +260,8 @@ static void expect_on_terminal(int terminal, const char *words)
 Test(run, leaves_the_terminals_signals_to_the_terminal)
 {
 	const char *const script = "n=0; trap 'n=$((n+1)); echo int-$n-' INT;"
-				   "trap 'echo end-$n-; exit 5' USR1; echo ready; while :; do read line; done";
+				   "trap 'echo end-$n-; exit 5' USR1; echo ready; e=0;"
+				   "while [ $e -lt 50 ]; do read line || e=$((e+1)); done";
 	int terminal, status;
 	pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
 
