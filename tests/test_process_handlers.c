@@ -209,7 +209,7 @@ static void run_registration(void)
 
 Test(process_handlers, a_fork_that_records_behind_the_instructions_of_a_sites_first_event)
 {
-	cr_expect_gt(interrupt_each(run_registration, 29), 40);
+	cr_expect_gt(interrupt_each(run_registration, 59), 15);
 }
 
 Test(process_handlers, a_fork_behind_every_instruction_of_an_event)
@@ -224,15 +224,15 @@ Test(process_handlers, a_fork_that_records_behind_every_instruction_of_an_event)
 
 Test(process_handlers, a_fork_behind_the_instructions_of_a_chunk_change)
 {
-	cr_expect_gt(interrupt_each(run_chunk_change, 7), 40);
+	cr_expect_gt(interrupt_each(run_chunk_change, 13), 20);
 }
 
 Test(process_handlers, a_fork_that_records_behind_the_instructions_of_a_chunk_change)
 {
-	cr_expect_gt(interrupt_each(run_chunk_change_recording, 7), 40);
+	cr_expect_gt(interrupt_each(run_chunk_change_recording, 17), 15);
 }
 
 Test(process_handlers, a_fork_behind_the_instructions_of_an_alert)
 {
-	cr_expect_gt(interrupt_each(run_alert, 5), 40);
+	cr_expect_gt(interrupt_each(run_alert, 13), 15);
 }
