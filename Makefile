@@ -124,7 +124,8 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(REC_LIBS)
 
 # They start the recorder that lies beside them.
-$(B)/tests/test_recorder $(B)/tests/test_run $(B)/tests/test_intruders: | $(B)/ttlog-recorder
+$(B)/tests/test_recorder $(B)/tests/test_recorder_ends: | $(B)/ttlog-recorder
+$(B)/tests/test_run $(B)/tests/test_intruders: | $(B)/ttlog-recorder
 
 # What a test loads, linked as a user's library would be.
 $(B)/tests/plugin_%.so: tests/plugin_%.c $(B)/libttlog.so
@@ -197,7 +198,7 @@ demo: deps
 
 # ---- benchmarks: one program a question; nothing is asserted, whatever the machine is doing ----
 
-BENCHES := $(addprefix bench_,event busy instructions bytes paced dump)
+BENCHES := $(addprefix bench_,event busy instructions bytes paced death dump)
 
 $(B)/bench/%.o: EXTRA_CFLAGS := -O2
 
