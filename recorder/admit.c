@@ -3,8 +3,8 @@
  * admit.c - from a hello to a region in the client's hands.
  *
  * A worker reads /proc and makes the region: prefaulting 16 MiB takes milliseconds, and a hundred
- * services may start at once. The death watch is armed before the WELCOME leaves, so that no event is
- * recorded unwatched.
+ * services may start at once. The death watch is armed before the WELCOME leaves, so that no event
+ * is recorded unwatched.
  */
 #include <errno.h>
 #include <poll.h>
@@ -39,7 +39,7 @@ struct making {
 	struct subject *subject;
 };
 
-/* ---- who is it -------------------------------------------------------------------------------- */
+/* ---- who is it -------------------------------------------------------------------------- */
 
 static bool is_over(int fd)
 {
@@ -56,8 +56,8 @@ static bool is_hung_up(int fd)
 }
 
 /*
- * The kernel pins the peer for SO_PEERPIDFD. Without it the pid may have gone to somebody else between
- * the connect and now: only as long as the socket is connected can its process be alive.
+ * The kernel pins the peer for SO_PEERPIDFD. Without it the pid may have gone to somebody else
+ * between the connect and now: only as long as the socket is connected can its process be alive.
  */
 static int open_peer(int socket_fd, pid_t pid)
 {
@@ -104,7 +104,7 @@ static int note_inode(struct subject *subject, int region_fd)
 	return 0;
 }
 
-/* ---- the worker's part ------------------------------------------------------------------------ */
+/* ---- the worker's part ------------------------------------------------------------------ */
 
 static int make(struct making *making)
 {
@@ -139,7 +139,7 @@ static void making_free(struct making *making)
 	free(making);
 }
 
-/* ---- the answer ------------------------------------------------------------------------------- */
+/* ---- the answer ------------------------------------------------------------------------- */
 
 static int send_welcome(struct client *client, int status, const int fd[2])
 {
@@ -174,7 +174,8 @@ void admit_refuse(struct client *client, int status)
 	client_free(client);
 }
 
-/* The control page of the region, for a client without a map over it, and what the map starts with. */
+/* The control page of the region, for a client without a map over it, and what the map starts with.
+ */
 static struct ttlog_control *control_page(const struct subject *subject)
 {
 	return (struct ttlog_control *)((char *)subject->base + subject->geometry.control_offset);
@@ -222,8 +223,8 @@ static void flush_due(void *context)
 }
 
 /*
- * A client that closed its socket meanwhile had lost patience with us, or closes all that it does not
- * know: the region that it offered before is as good.
+ * A client that closed its socket meanwhile had lost patience with us, or closes all that it does
+ * not know: the region that it offered before is as good.
  */
 static int welcome(struct client *client, const int fd[2])
 {
@@ -304,8 +305,8 @@ static struct subject *subject_new(const struct client *client)
 }
 
 /*
- * It can't be a client. One that was dead by the time that we came to its hello may have made a region
- * itself meanwhile, and left it in the socket: that is what it has recorded.
+ * It can't be a client. One that was dead by the time that we came to its hello may have made a
+ * region itself meanwhile, and left it in the socket: that is what it has recorded.
  */
 static void reject(struct client *client, int err)
 {
@@ -412,7 +413,8 @@ int admit_region(struct client *client, int region_fd)
 	subject->base = base;
 	subject->geometry = geometry;
 	client->offered = true;
-	log_detail("%s (pid %d) records into a region of its own, %llu bytes", client->hello.service,
-		   (int)client->pid, (unsigned long long)geometry.region_bytes);
+	log_detail("%s (pid %d) records into a region of its own, %llu bytes",
+		   client->hello.service, (int)client->pid,
+		   (unsigned long long)geometry.region_bytes);
 	return 0;
 }

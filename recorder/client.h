@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client.h - one client, as the parts of clients.h see it: clients.c (the table and the socket), admit.c
- * (from a hello to a region), deaths.c (how it ends). Nobody else includes this.
+ * client.h - one client, as the parts of clients.h see it: clients.c (the table and the socket),
+ * admit.c (from a hello to a region), deaths.c (how it ends). Nobody else includes this.
  *
  *   WAITING --hello--> MAKING --region handed over--> LIVE --end is known--> gone
  *      |                 |                              \--pidfd, then a moment--/
@@ -44,7 +44,7 @@ struct client {
 	uint64_t ration_start_ns;
 	unsigned int messages, snapshots;
 	uint64_t snapshots_refused;
-	struct loop_timer timer;	/* WAITING: it must speak; LIVE and dead: its end must be known */
+	struct loop_timer timer; /* WAITING: it must speak; LIVE and dead: its end must be known */
 	struct loop_timer freeze_timer; /* frozen: look whether it survived */
 	struct loop_timer flush_timer;
 };
@@ -78,7 +78,8 @@ int admit_region(struct client *client, int region_fd);
 void admit_refuse(struct client *client, int status);
 
 /* deaths.c */
-void deaths_late(struct client *client); /* it was dead before it was watched: what it left is dumped */
+void deaths_late(
+	struct client *client); /* it was dead before it was watched: what it left is dumped */
 int deaths_watch(struct client *client);    /* the pidfd becomes a source */
 void deaths_replace(struct client *client); /* the same process says hello again */
 /* Is it alive? If not, it may be gone already. */

@@ -17,7 +17,7 @@
 #include "recorder/watch.h"
 
 #define HELLO_TIMEOUT_MS 5000
-#define ACCEPTS_A_TURN 32  /* then the others get their turn */
+#define ACCEPTS_A_TURN 32 /* then the others get their turn */
 #define MESSAGES_A_TURN 16
 #define ACCEPT_PAUSE_MS 100
 #define SNAPSHOTS_A_SECOND 10
@@ -81,7 +81,7 @@ uint64_t clients_registered_count(const struct clients *clients)
 	return clients->registered;
 }
 
-/* ---- one client ------------------------------------------------------------------------------- */
+/* ---- one client ------------------------------------------------------------------------- */
 
 static struct client *client_new(struct clients *clients, int socket_fd)
 {
@@ -140,7 +140,7 @@ void client_free(struct client *client)
 	free(client);
 }
 
-/* ---- what it says ----------------------------------------------------------------------------- */
+/* ---- what it says ----------------------------------------------------------------------- */
 
 static uint64_t now_ns(void)
 {
@@ -151,9 +151,9 @@ static uint64_t now_ns(void)
 }
 
 /*
- * One message, and the first of the descriptors that came with it. 1, 0 when there is none now, or a
- * negative errno. What the buffer has no room for, the kernel closes; the buffer's alignment leaves
- * room for a second descriptor.
+ * One message, and the first of the descriptors that came with it. 1, 0 when there is none now, or
+ * a negative errno. What the buffer has no room for, the kernel closes; the buffer's alignment
+ * leaves room for a second descriptor.
  */
 static int receive(struct client *client, struct hello_message *ret_message, int *ret_fd)
 {
@@ -172,7 +172,10 @@ static int receive(struct client *client, struct hello_message *ret_message, int
 	ssize_t count = recvmsg(client->socket_fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	*ret_fd = -1;
-	/* Said once when the peer went without reading our WELCOME; what it sent before is still there. */
+	/*
+	 * Said once when the peer went without reading our WELCOME; what it sent before is still
+	 * there.
+	 */
 	if (count < 0 && errno == ECONNRESET)
 		count = recvmsg(client->socket_fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (count < 0)
@@ -315,7 +318,7 @@ int client_read(struct client *client)
 			client, &client->socket_source);
 }
 
-/* ---- who connects ----------------------------------------------------------------------------- */
+/* ---- who connects ----------------------------------------------------------------------- */
 
 static void silent(void *context)
 {
@@ -371,7 +374,8 @@ static void accept_ready(void *context, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		const int fd = accept4(clients->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		const int fd =
+			accept4(clients->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
 			take_peer(clients, fd);

@@ -2,8 +2,8 @@
 /*
  * clients.h - the processes that record: who they are, what they asked for, how they end.
  *
- * Accepts, checks and answers hellos, keeps each client's region until its end is known, then orders
- * the dump. All of it in the loop's thread; nothing in here waits.
+ * Accepts, checks and answers hellos, keeps each client's region until its end is known, then
+ * orders the dump. All of it in the loop's thread; nothing in here waits.
  */
 #ifndef RECORDER_CLIENTS_H
 #define RECORDER_CLIENTS_H
@@ -51,8 +51,8 @@ void clients_unlisten(struct clients *clients);
 /* The process, a child of ours, ended with that status, as waitid() and the like say it. */
 void clients_note_exit(struct clients *clients, pid_t pid, int wait_status);
 /*
- * The recorder is about to end: accepts nobody, takes no more snapshots, and looks at once for whoever
- * is dead by now, without waiting to be told.
+ * The recorder is about to end: accepts nobody, takes no more snapshots, and looks at once for
+ * whoever is dead by now, without waiting to be told.
  */
 void clients_wind_down(struct clients *clients);
 

@@ -2,10 +2,10 @@
 /*
  * deaths.c - how a client ends, once, and the dumps that follow.
  *
- * With the kernel program its DEATH or EXEC event is the end, and the pidfd a second trigger: it may
- * come first when another CPU still writes into the ring buffer, so the event gets a moment. Without the
- * program the pidfd is all there is; on newer kernels it also knows the exit status, once the parent
- * has reaped the process, and the moment is for that.
+ * With the kernel program its DEATH or EXEC event is the end, and the pidfd a second trigger: it
+ * may come first when another CPU still writes into the ring buffer, so the event gets a moment.
+ * Without the program the pidfd is all there is; on newer kernels it also knows the exit status,
+ * once the parent has reaped the process, and the moment is for that.
  */
 #include <errno.h>
 #include <poll.h>
@@ -36,7 +36,7 @@ struct pidfd_exit_info {
 #define PIDFD_EXIT_INFO_EXIT (UINT64_C(1) << 3)
 _Static_assert(sizeof(struct pidfd_exit_info) == 64, "PIDFD_INFO_SIZE_VER0");
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ---------------------------------------------------------------------------- */
 
 static bool is_clean(const struct verdict *verdict)
 {
@@ -75,8 +75,7 @@ static void ask_pidfd(struct client *client)
 {
 	struct pidfd_exit_info info = {.mask = PIDFD_EXIT_INFO_EXIT};
 
-	if (client->evidence.have_wait_status ||
-	    ioctl(client->pidfd, PIDFD_EXIT_INFO_GET, &info) ||
+	if (client->evidence.have_wait_status || ioctl(client->pidfd, PIDFD_EXIT_INFO_GET, &info) ||
 	    !(info.mask & PIDFD_EXIT_INFO_EXIT))
 		return;
 	client->evidence.have_wait_status = true;
@@ -144,7 +143,7 @@ bool deaths_look(struct client *client)
 	return false;
 }
 
-/* ---- the freeze ------------------------------------------------------------------------------- */
+/* ---- the freeze ------------------------------------------------------------------------- */
 
 /* A client with a region of its own making has no map over its control page. */
 static _Atomic uint32_t *freeze_word(struct client *client)
@@ -171,8 +170,9 @@ void deaths_thaw(struct client *client)
 }
 
 /*
- * The kernel program did it already, but in a client's first milliseconds, when it does not know the
- * control page yet, and where the client has a page of its own. Then late is better than not at all.
+ * The kernel program did it already, but in a client's first milliseconds, when it does not know
+ * the control page yet, and where the client has a page of its own. Then late is better than not at
+ * all.
  */
 static void freeze(struct client *client)
 {
@@ -207,7 +207,7 @@ static void fatal(struct client *client)
 			       look_at_frozen, client);
 }
 
-/* ---- what the kernel program says ------------------------------------------------------------- */
+/* ---- what the kernel program says ------------------------------------------------------- */
 
 /* Ids of the gone, and of the not yet living, are nobody's. */
 static struct client *find(const struct clients *clients, uint64_t id)
@@ -232,7 +232,7 @@ void clients_event(void *context, const struct ttlog_bpf_event *event)
 		fatal(client);
 }
 
-/* ---- ends that are no deaths ------------------------------------------------------------------ */
+/* ---- ends that are no deaths ------------------------------------------------------------ */
 
 static void replaced_by_exec(struct client *client)
 {
@@ -260,8 +260,8 @@ static bool has_lost_its_region(const struct client *client)
 }
 
 /*
- * An exec closes the socket and drops the region. The kernel program says so itself, unless the exec was
- * before it watched; without it this is the only trace.
+ * An exec closes the socket and drops the region. The kernel program says so itself, unless the
+ * exec was before it watched; without it this is the only trace.
  */
 void deaths_hung_up(struct client *client)
 {
@@ -308,7 +308,7 @@ int deaths_snapshot(struct client *client, const char *reason)
 	return dumper_submit(client->clients->config.dumper, client->subject, NULL, &alive, reason);
 }
 
-/* ---- from outside ----------------------------------------------------------------------------- */
+/* ---- from outside ----------------------------------------------------------------------- */
 
 void clients_note_exit(struct clients *clients, pid_t pid, int wait_status)
 {

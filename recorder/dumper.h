@@ -51,8 +51,8 @@ void dumper_init(struct dumper *dumper, struct workers *workers, struct store *s
 		 const char *rung);
 
 /*
- * Writes a dump of the subject as it is when a worker comes to it, says on stderr where it is. evidence
- * may be NULL; it and the reason are copied. 0 or -ENOMEM.
+ * Writes a dump of the subject as it is when a worker comes to it, says on stderr where it is.
+ * evidence may be NULL; it and the reason are copied. 0 or -ENOMEM.
  */
 int dumper_submit(struct dumper *dumper, struct subject *subject, const struct evidence *evidence,
 		  const struct verdict *verdict, const char *reason);

@@ -76,12 +76,13 @@ int hello_check(const void *bytes, size_t count, struct hello_message *ret_messa
 struct ttlog_welcome hello_welcome(int status, uint32_t flags)
 {
 	return (struct ttlog_welcome){
-		.head = {
-			.magic = TTLOG_MESSAGE_MAGIC,
-			.version = TTLOG_ABI_VERSION,
-			.kind = TTLOG_MESSAGE_WELCOME,
-			.bytes = sizeof(struct ttlog_welcome),
-		},
+		.head =
+			{
+				.magic = TTLOG_MESSAGE_MAGIC,
+				.version = TTLOG_ABI_VERSION,
+				.kind = TTLOG_MESSAGE_WELCOME,
+				.bytes = sizeof(struct ttlog_welcome),
+			},
 		.status = status,
 		.flags = flags,
 	};

@@ -2,8 +2,8 @@
 /*
  * hello.h - what a client says on the socket, checked.
  *
- * Pure: bytes in, a message out. A message is hostile until it went through here, and whatever comes
- * out is within its bounds: strings end, are valid UTF-8 and hold no control characters.
+ * Pure: bytes in, a message out. A message is hostile until it went through here, and whatever
+ * comes out is within its bounds: strings end, are valid UTF-8 and hold no control characters.
  */
 #ifndef RECORDER_HELLO_H
 #define RECORDER_HELLO_H
@@ -27,7 +27,10 @@ struct hello_message {
 	char reason[TTLOG_REASON_BYTES]; /* never empty */
 };
 
-/* 0 or a negative errno: -EBADMSG (damaged or not ours), -EPROTONOSUPPORT (a version we don't speak). */
+/*
+ * 0 or a negative errno: -EBADMSG (damaged or not ours), -EPROTONOSUPPORT (a version we don't
+ * speak).
+ */
 int hello_check(const void *bytes, size_t count, struct hello_message *ret_message);
 
 /* The answer to a hello. flags: TTLOG_WELCOME_... */

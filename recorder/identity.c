@@ -119,9 +119,10 @@ static int read_stat(int dir_fd, struct identity *identity)
 	if (read_file(dir_fd, "stat", text, sizeof(text)) <= 0)
 		return -ESRCH;
 	at = strrchr(text, ')');
-	if (!at || sscanf(at, ") %*c %" SCNu32 " %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
-			  "%*d %*d %*d %*d %*d %" SCNu64, &identity->ppid,
-			  &identity->start_ticks) != 2)
+	if (!at || sscanf(at,
+			  ") %*c %" SCNu32 " %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+			  "%*d %*d %*d %*d %*d %" SCNu64,
+			  &identity->ppid, &identity->start_ticks) != 2)
 		return 0;
 	since_boot_ns = clock_ns(CLOCK_BOOTTIME) - identity->start_ticks * tick_ns;
 	identity->start_ns = clock_ns(CLOCK_REALTIME) - since_boot_ns;
@@ -207,7 +208,8 @@ int identity_maps_region(pid_t pid, ino_t inode)
 	result = count < 0 ? (int)count : !count ? -ESRCH : count == MAPS_BYTES - 1 ? -E2BIG : 0;
 	if (count < 0)
 		goto out;
-	for (char *line = strtok_r(text, "\n", &rest); line && result != 1; line = strtok_r(NULL, "\n", &rest))
+	for (char *line = strtok_r(text, "\n", &rest); line && result != 1;
+	     line = strtok_r(NULL, "\n", &rest))
 		if (is_region_line(line, inode))
 			result = 1;
 out:

@@ -29,8 +29,8 @@ int identity_read(pid_t pid, struct identity *ret_identity);
 void identity_free(struct identity *identity);
 
 /*
- * Has that process a region of ours in its memory? 1, 0, or a negative errno: -E2BIG (not found in the
- * first megabyte of its list).
+ * Has that process a region of ours in its memory? 1, 0, or a negative errno: -E2BIG (not found in
+ * the first megabyte of its list).
  */
 int identity_maps_region(pid_t pid, ino_t inode);
 

@@ -2,9 +2,9 @@
 /*
  * listener.c - a listening socket that appears at its path in one step.
  *
- * The socket is bound under a name of its own, made ready, and renamed to the path. Where something is
- * in the way that nobody listens to, the two names are exchanged, and what came out is asked again: if
- * it answers after all, another recorder was faster, and gets its name back.
+ * The socket is bound under a name of its own, made ready, and renamed to the path. Where something
+ * is in the way that nobody listens to, the two names are exchanged, and what came out is asked
+ * again: if it answers after all, another recorder was faster, and gets its name back.
  */
 #include "recorder/listener.h"
 
@@ -87,7 +87,8 @@ static int is_alive(int dir_fd, const char *name)
 	close(fd);
 	if (err == -ECONNREFUSED || err == -ENOENT)
 		return 0;
-	/* Connected; or its queue is full, or it is a socket of another type: alive all the same. */
+	/* Connected; or its queue is full, or it is a socket of another type: alive all the same.
+	 */
 	if (!err || err == -EAGAIN || err == -EPROTOTYPE)
 		return 1;
 	return err;

@@ -2,8 +2,8 @@
 /*
  * listener.h - the recorder's socket in the file system.
  *
- * Takes the place of a dead recorder's socket, never of a living one's: two recorders that start at the
- * same moment can't both believe that the path is theirs.
+ * Takes the place of a dead recorder's socket, never of a living one's: two recorders that start at
+ * the same moment can't both believe that the path is theirs.
  */
 #ifndef RECORDER_LISTENER_H
 #define RECORDER_LISTENER_H
@@ -21,8 +21,8 @@ struct listener {
 
 /*
  * Makes the folder (0755, with its parents) and the socket (0666), listens. 0 or a negative errno:
- * -EADDRINUSE (somebody listens there), -EEXIST (the path is no socket), -ENAMETOOLONG (a client could
- * not name it).
+ * -EADDRINUSE (somebody listens there), -EEXIST (the path is no socket), -ENAMETOOLONG (a client
+ * could not name it).
  */
 int listener_open(struct listener *ret_listener, const char *path);
 /* Stops listening and removes the file. A closed one is fine. */

@@ -13,8 +13,8 @@ bool log_verbose;
 
 /*
  * Bytes of the UTF-8 character at `at`, 0 if there is none: the table of RFC 3629, which leaves out
- * surrogates, overlong forms and what lies above U+10FFFF. A NUL ends every loop, so nothing is read
- * behind the string.
+ * surrogates, overlong forms and what lies above U+10FFFF. A NUL ends every loop, so nothing is
+ * read behind the string.
  */
 static size_t utf8_bytes(const unsigned char *at)
 {

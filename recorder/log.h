@@ -2,7 +2,8 @@
 /*
  * log.h - one line on stderr, whole, with nothing in it that a terminal would obey.
  *
- * Names that clients choose end up in messages: bytes that are no printable UTF-8 become '?'. Any thread.
+ * Names that clients choose end up in messages: bytes that are no printable UTF-8 become '?'. Any
+ * thread.
  */
 #ifndef RECORDER_LOG_H
 #define RECORDER_LOG_H

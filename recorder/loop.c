@@ -2,9 +2,9 @@
 /*
  * loop.c - the loop. Owns the epoll descriptor and the sources' memory; refuses to own descriptors.
  *
- * Timers are a list in order of their deadlines and the timeout of epoll_wait(): no descriptor each,
- * and no wake-up while none is armed. Most deadlines are later than all others, so a timer looks for
- * its place from the end.
+ * Timers are a list in order of their deadlines and the timeout of epoll_wait(): no descriptor
+ * each, and no wake-up while none is armed. Most deadlines are later than all others, so a timer
+ * looks for its place from the end.
  */
 #include "recorder/loop.h"
 
@@ -31,9 +31,9 @@ struct loop_source {
 struct loop {
 	int epoll_fd;
 	bool stopped;
-	struct loop_source sources; /* head of the living */
+	struct loop_source sources;  /* head of the living */
 	struct loop_source *removed; /* freed when nothing of the batch can name them any more */
-	struct loop_timer timers;   /* head */
+	struct loop_timer timers;    /* head */
 };
 
 static uint64_t now_ns(void)

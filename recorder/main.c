@@ -66,19 +66,21 @@ static void help(void)
 	puts("usage: ttlog-recorder [OPTION...]\n"
 	     "       ttlog-recorder run [OPTION...] [--] COMMAND [ARGUMENT...]\n"
 	     "\n"
-	     "Holds the memory that programs linked with libttlog record into, and writes a dump when\n"
-	     "one of them dies. `run` does so for one command, and exits as the command does.\n");
+	     "Holds the memory that programs linked with libttlog record into, and writes\n"
+	     "a dump when one of them dies. `run` does so for one command, and exits as the\n"
+	     "command does.\n");
 	for (size_t i = 0; i < ROWS; i++) {
 		const struct option_row *row = &table[i];
 		char name[40];
 
 		snprintf(name, sizeof(name), "--%s%s%s", row->name, row->argument ? " " : "",
 			 row->argument ? row->argument : "");
-		printf("  %c%c%s %-20s  %s\n", row->key < 256 ? '-' : ' ', row->key < 256 ? row->key : ' ',
-		       row->key < 256 ? "," : " ", name, row->help);
+		printf("  %c%c%s %-20s  %s\n", row->key < 256 ? '-' : ' ',
+		       row->key < 256 ? row->key : ' ', row->key < 256 ? "," : " ", name,
+		       row->help);
 	}
-	puts("\nWith `run`, DIR is the current folder unless it is given, the socket a private one, and\n"
-	     "every end of a process is worth a dump.");
+	puts("\nWith `run`, DIR is the current folder unless it is given, the socket a\n"
+	     "private one, and every end of a process is worth a dump.");
 }
 
 /* A count with K, M or G. 0 or a negative errno. */
@@ -95,13 +97,16 @@ static int parse_bytes(const char *text, uint64_t *ret_bytes)
 	if (errno)
 		return -errno;
 	switch (*end) {
-	case 'G': case 'g':
+	case 'G':
+	case 'g':
 		shift = 30;
 		break;
-	case 'M': case 'm':
+	case 'M':
+	case 'm':
 		shift = 20;
 		break;
-	case 'K': case 'k':
+	case 'K':
+	case 'k':
 		shift = 10;
 		break;
 	}
@@ -215,7 +220,8 @@ static int parse(int argc, char **argv, struct command_line *line)
 	if (line->run && !*line->command)
 		log_say("run: which command?");
 	else if (!line->run && *line->command)
-		log_say("what is '%s'? (options start with --, commands with 'run')", *line->command);
+		log_say("what is '%s'? (options start with --, commands with 'run')",
+			*line->command);
 	else
 		return -1;
 	return usage();
@@ -228,7 +234,7 @@ static const char *environment_or(const char *name, const char *otherwise)
 	return value && *value ? value : otherwise;
 }
 
-/* ---- the daemon ------------------------------------------------------------------------------- */
+/* ---- the daemon ------------------------------------------------------------------------- */
 
 struct daemon {
 	struct recorder recorder;
@@ -280,7 +286,8 @@ static int run_daemon(const struct recorder_options *options)
 	daemon.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (daemon.signal_fd < 0 || recorder_open(&daemon.recorder, options))
 		return status;
-	if (!loop_add(daemon.recorder.loop, daemon.signal_fd, EPOLLIN, signal_came, &daemon, &source)) {
+	if (!loop_add(daemon.recorder.loop, daemon.signal_fd, EPOLLIN, signal_came, &daemon,
+		      &source)) {
 		log_say("listening on %s, dumps go to %s; %s", options->socket,
 			daemon.recorder.store.path, daemon.recorder.rung);
 		status = daemon_live(&daemon);
@@ -290,7 +297,7 @@ static int run_daemon(const struct recorder_options *options)
 	return status;
 }
 
-/* ---- run -------------------------------------------------------------------------------------- */
+/* ---- run -------------------------------------------------------------------------------- */
 
 static int run_one(const struct command_line *line)
 {
@@ -324,10 +331,11 @@ static int run_one(const struct command_line *line)
 int main(int argc, char **argv)
 {
 	struct command_line line = {
-		.options = {
-			.clients_max = CLIENTS_DEFAULT,
-			.region_bytes_max = REGION_BYTES_DEFAULT,
-		},
+		.options =
+			{
+				.clients_max = CLIENTS_DEFAULT,
+				.region_bytes_max = REGION_BYTES_DEFAULT,
+			},
 	};
 	const int status = parse(argc, argv, &line);
 	struct recorder_options *options = &line.options;

@@ -49,9 +49,10 @@ static int open_watch(struct recorder *recorder, const struct recorder_options *
 		err = watch_open(&recorder->watch, clients_event, recorder->clients, log_verbose,
 				 why_not, sizeof(why_not));
 	if (err) {
-		snprintf(recorder->rung, sizeof(recorder->rung),
-			 "without eBPF (%s): senders of signals and fault addresses will be unknown",
-			 why_not);
+		snprintf(
+			recorder->rung, sizeof(recorder->rung),
+			"without eBPF (%s): senders of signals and fault addresses will be unknown",
+			why_not);
 		return 0;
 	}
 	snprintf(recorder->rung, sizeof(recorder->rung), "with eBPF");

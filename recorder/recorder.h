@@ -45,8 +45,8 @@ struct recorder {
 /* Says on stderr what went wrong. 0 or a negative errno. */
 int recorder_open(struct recorder *ret_recorder, const struct recorder_options *options);
 /*
- * Before the end: no new clients, and the loop goes on until the dumps of all who are dead are written.
- * 0, or -EINTR when somebody set `impatient` meanwhile.
+ * Before the end: no new clients, and the loop goes on until the dumps of all who are dead are
+ * written. 0, or -EINTR when somebody set `impatient` meanwhile.
  */
 int recorder_settle(struct recorder *recorder);
 /* Removes the socket if it still is there, forgets the living. */

@@ -68,7 +68,7 @@ void run_remove_socket_path(const char *path)
 	rmdir(folder);
 }
 
-/* ---- the child -------------------------------------------------------------------------------- */
+/* ---- the child -------------------------------------------------------------------------- */
 
 /* Between fork and exec, with threads in the parent: system calls only. */
 static void __attribute__((noreturn))
@@ -115,7 +115,7 @@ static int start(struct run *run, const struct run_inheritance *inheritance, cha
 	return err;
 }
 
-/* ---- while it runs ---------------------------------------------------------------------------- */
+/* ---- while it runs ---------------------------------------------------------------------- */
 
 static void command_ended(void *context, uint32_t events)
 {
@@ -125,9 +125,9 @@ static void command_ended(void *context, uint32_t events)
 	(void)events;
 	if (waitid(P_PIDFD, (id_t)run->pidfd, &info, WEXITED | WNOHANG) || !info.si_pid)
 		return;
-	run->status = info.si_code == CLD_EXITED ? info.si_status << 8
-						 : info.si_status |
-							   (info.si_code == CLD_DUMPED ? 0x80 : 0);
+	run->status = info.si_code == CLD_EXITED
+			      ? info.si_status << 8
+			      : info.si_status | (info.si_code == CLD_DUMPED ? 0x80 : 0);
 	run->ended = true;
 	loop_remove(run->pidfd_source);
 	run->pidfd_source = NULL;
@@ -174,7 +174,8 @@ static void report(const struct run *run, const char *command)
 	const unsigned int living = clients_living_count(run->recorder->clients);
 
 	if (!clients_registered_count(run->recorder->clients))
-		log_say("%s: nothing was recorded: no process of it is linked with libttlog", command);
+		log_say("%s: nothing was recorded: no process of it is linked with libttlog",
+			command);
 	if (living)
 		log_say("%u process%s of it live%s on, unrecorded from now on", living,
 			living == 1 ? "" : "es", living == 1 ? "s" : "");
@@ -192,7 +193,8 @@ static int run_to_end(struct run *run, const char *command)
 	if (!err)
 		err = loop_run(run->recorder->loop);
 	if (err) { /* never seen: the command must not be left without a parent that waits */
-		log_say("the recorder failed: %s; waiting for %s without it", strerror(-err), command);
+		log_say("the recorder failed: %s; waiting for %s without it", strerror(-err),
+			command);
 		waitpid(run->pid, &run->status, 0);
 		return exit_status(run);
 	}

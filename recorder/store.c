@@ -2,9 +2,9 @@
 /*
  * store.c - the folder of dumps.
  *
- * A dump is written under a hidden name, made durable, and only then given its own; the hidden file is
- * locked as long as a recorder lives that writes it. So the next recorder knows what is rubbish: a
- * hidden file that nobody has locked. Several recorders may share a folder.
+ * A dump is written under a hidden name, made durable, and only then given its own; the hidden file
+ * is locked as long as a recorder lives that writes it. So the next recorder knows what is rubbish:
+ * a hidden file that nobody has locked. Several recorders may share a folder.
  */
 #include "recorder/store.h"
 

@@ -19,8 +19,8 @@ struct store_file {
 };
 
 /*
- * Opens the folder (made 0700 if it is missing, with its parents), removes what a killed recorder left
- * half-written there. 0 or a negative errno.
+ * Opens the folder (made 0700 if it is missing, its parents 0755), removes what a killed recorder
+ * left half-written there. 0 or a negative errno.
  */
 int store_open(struct store *ret_store, const char *path);
 void store_close(struct store *store);
@@ -29,8 +29,8 @@ void store_close(struct store *store);
 int store_create(struct store *store, struct store_file *ret_file);
 /*
  * fsync, gives it its name (ttlog-<pid>-<time>-<reason>.bin; reason may be anything: what is not
- * [a-z0-9_.-] becomes '_'), fsync of the folder. Never replaces a file. ret_name gets the full path.
- * After an error nothing is visible and nothing is left. Closes the file in any case.
+ * [a-z0-9_.-] becomes '_'), fsync of the folder. Never replaces a file. ret_name gets the full
+ * path. After an error nothing is visible and nothing is left. Closes the file in any case.
  */
 int store_commit(struct store *store, struct store_file *file, uint32_t pid, uint64_t created_ns,
 		 const char *reason, char ret_name[PATH_MAX]);
