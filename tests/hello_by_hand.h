@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* hello_by_hand.h - the client's end of the socket without libttlog, for peers that libttlog would not be. */
+/*
+ * hello_by_hand.h - the client's end of the socket without libttlog, for peers that libttlog would
+ * not be.
+ */
 #ifndef TESTS_HELLO_BY_HAND_H
 #define TESTS_HELLO_BY_HAND_H
 
@@ -70,16 +73,19 @@ static __attribute__((unused)) ssize_t send_with_fds(int socket_fd, const void *
 	return sendmsg(socket_fd, &header, MSG_NOSIGNAL);
 }
 
-/* The WELCOME's bytes, 0 when the socket is closed instead. Descriptors that are not there are -1. */
-static __attribute__((unused)) ssize_t receive_welcome(int socket_fd, struct ttlog_welcome *ret_welcome,
-						       int ret_fds[2])
+/* The WELCOME's bytes, 0 when the socket is closed instead. Descriptors that are not there are -1.
+ */
+static __attribute__((unused)) ssize_t
+receive_welcome(int socket_fd, struct ttlog_welcome *ret_welcome, int ret_fds[2])
 {
 	union {
 		struct cmsghdr head;
 		char bytes[CMSG_SPACE(2 * sizeof(int))];
 	} control;
 	struct iovec iov = {.iov_base = ret_welcome, .iov_len = sizeof(*ret_welcome)};
-	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr header = {.msg_iov = &iov,
+				.msg_iovlen = 1,
+				.msg_control = &control,
 				.msg_controllen = sizeof(control)};
 	const ssize_t count = recvmsg(socket_fd, &header, MSG_CMSG_CLOEXEC);
 	const struct cmsghdr *cmsg = count > 0 ? CMSG_FIRSTHDR(&header) : NULL;

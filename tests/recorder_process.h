@@ -26,6 +26,8 @@
 static char recorder_program[PATH_MAX];
 static char recorder_folder[64], recorder_dumps[80], recorder_socket[100];
 
+static uid_t recorder_user; /* whom to run programs as; 0: nobody else */
+
 struct recorder_process {
 	pid_t pid;
 	int stderr_fd;
@@ -55,7 +57,10 @@ static __attribute__((unused)) void recorder_prepare(void)
 	snprintf(recorder_dumps, sizeof(recorder_dumps), "%s/dumps", recorder_folder);
 	snprintf(recorder_socket, sizeof(recorder_socket), "%s/recorder.sock", recorder_folder);
 	setrlimit(RLIMIT_CORE, &no_core);
-	/* What starts us may ignore these, and so would what we start; a shell can't even trap them then. */
+	/*
+	 * What starts us may ignore these, and so would what we start; a shell can't even trap them
+	 * then.
+	 */
 	for (size_t i = 0; i < sizeof(often_ignored) / sizeof(often_ignored[0]); i++)
 		signal(often_ignored[i], SIG_DFL);
 	unsetenv("TTLOG_SNAPSHOT_DIR");
@@ -90,8 +95,8 @@ static __attribute__((unused)) pid_t fork_child(void)
 	return pid;
 }
 
-static __attribute__((unused)) void start_file(struct recorder_process *ret_recorder, const char *file,
-						const char *const *arguments)
+static __attribute__((unused)) void start_file(struct recorder_process *ret_recorder,
+					       const char *file, const char *const *arguments)
 {
 	const char *argv[RECORDER_ARGS_MAX] = {file};
 	int out[2], argc = 1;
@@ -103,6 +108,10 @@ static __attribute__((unused)) void start_file(struct recorder_process *ret_reco
 	ret_recorder->pid = fork_child();
 	if (!ret_recorder->pid) {
 		dup2(out[1], STDERR_FILENO);
+		if (recorder_user && (setregid(recorder_user, recorder_user) ||
+				      setreuid(recorder_user, recorder_user)))
+			_exit(122);
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* another user has cleared it */
 		execvp(file, (char *const *)(uintptr_t)argv);
 		_exit(121);
 	}
@@ -117,8 +126,8 @@ static __attribute__((unused)) void start_program(struct recorder_process *ret_r
 }
 
 /*
- * The next line with those words in it, without its end; the lines before it are skipped. False at the
- * end of what it says.
+ * The next line with those words in it, without its end; the lines before it are skipped. False at
+ * the end of what it says.
  */
 static __attribute__((unused)) bool next_line(struct recorder_process *recorder, const char *words,
 					      char *ret_line, size_t line_bytes)
@@ -151,10 +160,11 @@ static __attribute__((unused)) bool next_line(struct recorder_process *recorder,
 	}
 }
 
-static __attribute__((unused)) void expect_line(struct recorder_process *recorder, const char *words,
-						char *ret_line, size_t line_bytes)
+static __attribute__((unused)) void
+expect_line(struct recorder_process *recorder, const char *words, char *ret_line, size_t line_bytes)
 {
-	cr_assert(next_line(recorder, words, ret_line, line_bytes), "it ended without saying '%s'", words);
+	cr_assert(next_line(recorder, words, ret_line, line_bytes), "it ended without saying '%s'",
+		  words);
 }
 
 /* A daemon that is listening. Arguments beside the socket and the folder, ended by NULL. */
@@ -224,7 +234,8 @@ static __attribute__((unused)) unsigned int count_fds(pid_t pid)
 }
 
 /* The dump's path is what follows the last ": " of the line that names it. */
-static __attribute__((unused)) void check_dump(const char *line, const char *reason, const char *content)
+static __attribute__((unused)) void check_dump(const char *line, const char *reason,
+					       const char *content)
 {
 	const char *path = strrchr(line, ' ') + 1;
 	char command[PATH_MAX + 64], text[4096];

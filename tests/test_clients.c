@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of clients in this process, with the kernel program's words made up: what is said twice, too
- * late, or of nobody, and what the clock alone decides.
+ * The table of clients in this process, with the kernel program's words made up: what is said
+ * twice, too late, or of nobody, and what the clock alone decides.
  */
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -248,7 +248,8 @@ Test(clients, does_not_wait_for_a_parent_that_never_reaps)
 	while (parts.clients->count)
 		turn();
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	cr_assert_geq((end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000, 99);
+	cr_assert_geq((end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000,
+		      99);
 	finish_dumps();
 	cr_assert_eq(count_dumps(""), 1);
 	end_peer(&peer);
@@ -287,7 +288,8 @@ Test(clients, believes_nothing_of_strangers)
 	start_peer(&peer);
 	stranger = peer;
 	for (uint64_t slot = 0; slot < 0x10000; slot++) {
-		const uint64_t ids[] = {slot, peer.id - (peer.id & 0xffff) + slot, (peer.id | 0xffff) + 1 + slot};
+		const uint64_t ids[] = {slot, peer.id - (peer.id & 0xffff) + slot,
+					(peer.id | 0xffff) + 1 + slot};
 
 		for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
 			stranger.id = ids[i];
@@ -306,8 +308,9 @@ Test(clients, believes_nothing_of_strangers)
 static uint32_t freeze_of(const struct client *client)
 {
 	const struct subject *subject = client->subject;
-	const struct ttlog_control *control = (const struct ttlog_control *)(
-		(const char *)subject->base + subject->geometry.control_offset);
+	const struct ttlog_control *control =
+		(const struct ttlog_control *)((const char *)subject->base +
+					       subject->geometry.control_offset);
 
 	return __atomic_load_n(&control->freeze, __ATOMIC_RELAXED);
 }
@@ -408,7 +411,8 @@ Test(clients, replaces_the_older_registration_of_a_process)
 
 Test(clients, forgets_an_older_registration_that_was_closed)
 {
-	const struct ttlog_message_head goodbye = head_by_hand(TTLOG_MESSAGE_GOODBYE, sizeof(goodbye));
+	const struct ttlog_message_head goodbye =
+		head_by_hand(TTLOG_MESSAGE_GOODBYE, sizeof(goodbye));
 	int first, second;
 
 	say_hello_ourselves(&first);

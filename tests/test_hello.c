@@ -158,7 +158,9 @@ Test(hello, makes_names_harmless)
 		{"cut \xc3", "cut ?"},
 		{"surrogate \xed\xa0\x80", "surrogate ???"},
 		{"overlong \xc0\xaf", "overlong ??"},
-		{"c1 \xc2\x9b" "31m", "c1 ??31m"},
+		{"c1 \xc2\x9b"
+		 "31m",
+		 "c1 ??31m"},
 		{"\xf0\x9f\x92\xa5", "\xf0\x9f\x92\xa5"},
 		{"\xf4\x90\x80\x80", "????"},
 	};

@@ -97,7 +97,8 @@ Test(identity, knows_when_it_started)
 {
 	struct timespec before, after;
 	struct identity identity;
-	const uint64_t slack_ns = 50000000; /* the kernel's tick is 10 ms, the clock may be slewed */
+	const uint64_t slack_ns =
+		50000000; /* the kernel's tick is 10 ms, the clock may be slewed */
 	pid_t pid;
 
 	clock_gettime(CLOCK_REALTIME, &before);
@@ -159,7 +160,8 @@ static ino_t find_inode(pid_t pid)
 	unsigned long long inode = 0;
 	FILE *out;
 
-	snprintf(command, sizeof(command), "awk '/memfd:ttlog/ {print $5}' /proc/%d/maps", (int)pid);
+	snprintf(command, sizeof(command), "awk '/memfd:ttlog/ {print $5}' /proc/%d/maps",
+		 (int)pid);
 	out = popen(command, "r");
 	cr_assert_eq(fscanf(out, "%llu", &inode), 1);
 	pclose(out);
@@ -184,8 +186,8 @@ Test(identity, sees_a_region_in_its_memory)
 static void map_too_much(void)
 {
 	for (int i = 0; i < 30000; i++)
-		if (mmap(NULL, 4096, i & 1 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
-		    MAP_FAILED)
+		if (mmap(NULL, 4096, i & 1 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			 0) == MAP_FAILED)
 			_exit(1);
 }
 

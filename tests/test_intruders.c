@@ -29,7 +29,10 @@ static void finish(void)
 
 TestSuite(intruders, .init = prepare, .fini = finish, .timeout = 120);
 
-/* The recorder still serves those who behave. In the end it has as many descriptors as in the beginning. */
+/*
+ * The recorder still serves those who behave. In the end it has as many descriptors as in the
+ * beginning.
+ */
 static void check_service(void)
 {
 	const struct ttlog_hello hello = hello_by_hand("well-behaved");
@@ -67,11 +70,14 @@ static void expect_the_door(int fd, int status)
 
 static void expect_fds(unsigned int before)
 {
+	unsigned int now = count_fds(recorder.pid);
+
 	/* Descriptors are closed a moment behind what can be seen from here. */
-	for (int i = 0; i < 600 && count_fds(recorder.pid) != before; i++)
+	for (int i = 0; i < 600 && now != before; i++) {
 		poll(NULL, 0, 50);
-	cr_assert_eq(count_fds(recorder.pid), before, "%u, and %u before", count_fds(recorder.pid),
-		     before);
+		now = count_fds(recorder.pid);
+	}
+	cr_assert_eq(now, before, "%u, and %u before", now, before);
 }
 
 Test(intruders, are_shown_the_door_whatever_they_say)
@@ -100,8 +106,8 @@ Test(intruders, are_shown_the_door_whatever_they_say)
 		 sizeof(good), 0},
 		{"a goodbye first", (hello = good, hello.head.kind = TTLOG_MESSAGE_GOODBYE, hello),
 		 sizeof(good), 0},
-		{"a snapshot first", (hello = good, hello.head.kind = TTLOG_MESSAGE_SNAPSHOT, hello),
-		 sizeof(good), 0},
+		{"a snapshot first",
+		 (hello = good, hello.head.kind = TTLOG_MESSAGE_SNAPSHOT, hello), sizeof(good), 0},
 		{"a region first", (hello = good, hello.head.kind = TTLOG_MESSAGE_REGION, hello),
 		 sizeof(good), 0},
 	};
@@ -116,7 +122,8 @@ Test(intruders, are_shown_the_door_whatever_they_say)
 	for (int honest = 0; honest < 2; honest++) {
 		int fd = peer_connect(recorder_socket);
 
-		((struct ttlog_message_head *)(void *)longest)->bytes = honest ? sizeof(longest) : 104;
+		((struct ttlog_message_head *)(void *)longest)->bytes = honest ? sizeof(longest)
+									       : 104;
 		cr_assert_eq(send(fd, longest, sizeof(longest), 0), sizeof(longest));
 		expect_the_door(fd, 0);
 	}
@@ -152,7 +159,8 @@ Test(intruders, can_not_fill_the_recorders_descriptors)
 		;
 	close(fd);
 	check_service();
-	expect_fds(before); /* this process has none of its regions in its memory: no client any more */
+	expect_fds(before); /* this process has none of its regions in its memory: no client any
+			       more */
 }
 
 Test(intruders, can_not_make_the_recorder_hold_memory_that_can_shrink)
@@ -191,7 +199,8 @@ Test(intruders, may_hand_over_a_good_region_once_and_leave_the_welcome_unread)
 		void *base;
 
 		ttlog_region_plan(0, &geometry);
-		if (ttlog_region_make(&geometry, "its own name", TTLOG_CLOCK_MONOTONIC, &memory, &base) ||
+		if (ttlog_region_make(&geometry, "its own name", TTLOG_CLOCK_MONOTONIC, &memory,
+				      &base) ||
 		    send(fd, &hello, sizeof(hello), 0) < 0)
 			_exit(1);
 		wait_readable(fd); /* the WELCOME is there and stays there */
@@ -227,7 +236,8 @@ Test(intruders, are_cut_off_when_they_never_stop_talking)
 
 Test(intruders, can_not_write_control_characters_on_the_terminal)
 {
-	const struct ttlog_hello hello = hello_by_hand("\x1b]0;pwned\x07\x9b" "31m\xff");
+	const struct ttlog_hello hello = hello_by_hand("\x1b]0;pwned\x07\x9b"
+						       "31m\xff");
 	char line[LINE_BYTES];
 	pid_t pid = fork_child();
 
@@ -311,7 +321,8 @@ Test(intruders, get_no_more_memory_than_the_limits)
 	expect_the_door(fd, -ENOSPC);
 }
 
-/* Without descriptors nobody can be served; with them again, everybody, and nobody's CPU was burnt. */
+/* Without descriptors nobody can be served; with them again, everybody, and nobody's CPU was burnt.
+ */
 Test(intruders, wait_while_the_recorder_has_no_descriptors)
 {
 	const unsigned int used = count_fds(recorder.pid);

@@ -99,7 +99,8 @@ Test(loop, lets_a_source_remove_itself)
 	close(ear.fd);
 }
 
-/* The memory of a removed source must not be given to a new one while the batch can still name it. */
+/* The memory of a removed source must not be given to a new one while the batch can still name it.
+ */
 static struct ear newcomers[PAIRS];
 
 static void replace(void *context, uint32_t events)
@@ -204,7 +205,8 @@ Test(loop, fires_a_timer_once_and_not_before_its_time)
 	loop_timer_set(loop, &timer, 25, note_and_stop, "t");
 	cr_assert_eq(loop_run(loop), 0);
 	clock_gettime(CLOCK_MONOTONIC, &after);
-	elapsed_ms = (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
+	elapsed_ms = (after.tv_sec - before.tv_sec) * 1000 +
+		     (after.tv_nsec - before.tv_nsec) / 1000000;
 	cr_assert_geq(elapsed_ms, 25);
 	cr_assert_eq(loop_once(loop, 0), 0);
 	cr_assert_str_eq(order, "t");

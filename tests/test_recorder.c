@@ -1,61 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The daemon as its users have it: real clients that really die. Hostile ones are in test_intruders.c. */
+/*
+ * The daemon as its users have it: real clients that really die. Hostile ones are in
+ * test_intruders.c.
+ */
 #include <sys/inotify.h>
 
-#include "lib/ttlog.h"
-#include "tests/recorder_process.h"
-
-#define LINE_BYTES 2048
-#define NONE ((const char *const[]){NULL})
+#include "tests/service_process.h"
 
 TestSuite(recorder, .init = recorder_prepare, .fini = recorder_clean, .timeout = 150);
-
-/* ---- a client: records, says that it did, does what the test wants of it ---- */
-
-struct service {
-	pid_t pid;
-	int said;
-};
-
-static int ready_fd;
-
-static void ready(void)
-{
-	if (write(ready_fd, "", 1) != 1)
-		_exit(99);
-}
-
-static void start_service(struct service *ret_service, void (*life)(void))
-{
-	int said[2];
-	char byte;
-
-	cr_assert_eq(pipe2(said, O_CLOEXEC), 0);
-	ret_service->pid = fork_child();
-	if (!ret_service->pid) {
-		ready_fd = said[1];
-		if (ttlog_init("orders"))
-			_exit(98);
-		ttlog_info("the last words", "number", 42);
-		life();
-		_exit(97);
-	}
-	close(said[1]);
-	ret_service->said = said[0];
-	cr_assert_eq(read(said[0], &byte, 1), 1, "the service did not get that far");
-}
-
-static void reap(struct service *service)
-{
-	cr_assert_eq(waitpid(service->pid, NULL, 0), service->pid);
-	close(service->said);
-}
-
-static void live(void)
-{
-	ready();
-	pause();
-}
 
 static void exit_with_3(void)
 {
@@ -88,10 +40,8 @@ static const struct end {
 	int signal; /* that the test sends */
 	const char *reason, *sentence;
 } ends[] = {
-	{live, SIGKILL, "-sigkill.bin", "SIGKILL"},
-	{live, SIGTERM, "-sigterm.bin", "SIGTERM"},
-	{exit_with_3, 0, "-exit-3.bin", "status 3"},
-	{abort_itself, 0, "-abort.bin", "abort"},
+	{live, SIGKILL, "-sigkill.bin", "SIGKILL"},    {live, SIGTERM, "-sigterm.bin", "SIGTERM"},
+	{exit_with_3, 0, "-exit-3.bin", "status 3"},   {abort_itself, 0, "-abort.bin", "abort"},
 	{fault, 0, "-sigsegv.bin", "at address 0x10"},
 };
 
@@ -118,7 +68,8 @@ static bool have_bpf(const char *line)
 /* As start_recorder(), but skips where the kernel program can't be loaded. */
 static void start_with_bpf(struct recorder_process *recorder)
 {
-	const char *const arguments[] = {"--socket", recorder_socket, "--dir", recorder_dumps, NULL};
+	const char *const arguments[] = {"--socket", recorder_socket, "--dir", recorder_dumps,
+					 NULL};
 	char line[LINE_BYTES];
 
 	start_program(recorder, arguments);
@@ -157,8 +108,8 @@ Test(recorder, names_the_sender_of_a_signal)
 }
 
 /*
- * The status is known only if the kernel tells it after the reaping, and the reaping was in time; the
- * dump is written in any case.
+ * The status is known only if the kernel tells it after the reaping, and the reaping was in time;
+ * the dump is written in any case.
  */
 Test(recorder, dumps_every_death_without_bpf_too)
 {
@@ -175,7 +126,8 @@ Test(recorder, dumps_every_death_without_bpf_too)
 		snprintf(pid, sizeof(pid), "(pid %d): ", (int)service.pid);
 		reap(&service);
 		expect_line(&recorder, pid, line, sizeof(line));
-		check_dump(line, strstr(line, "-unknown.bin") ? "unknown" : ".bin", "the last words");
+		check_dump(line, strstr(line, "-unknown.bin") ? "unknown" : ".bin",
+			   "the last words");
 	}
 	cr_assert_eq(count_dumps(""), sizeof(ends) / sizeof(ends[0]), "one dump a death");
 	stop_recorder(&recorder);
@@ -224,7 +176,7 @@ Test(recorder, dumps_the_living_on_request)
 	check_dump(line, "-snapshot-check_point.bin", "the last words");
 	cr_assert_eq(kill(service.pid, SIGKILL), 0);
 	reap(&service);
-	expect_line(&recorder, "-sigkill.bin", line, sizeof(line));
+	expect_killed(&recorder, line, sizeof(line), "the last words");
 	stop_recorder(&recorder);
 }
 
@@ -243,7 +195,7 @@ Test(recorder, dumps_the_living_every_so_often)
 	}
 	cr_assert_eq(kill(service.pid, SIGKILL), 0);
 	reap(&service);
-	expect_line(&recorder, "-sigkill.bin", line, sizeof(line));
+	expect_killed(&recorder, line, sizeof(line), "the last words");
 	stop_recorder(&recorder);
 }
 
@@ -274,125 +226,13 @@ Test(recorder, rations_snapshots_and_counts_the_rest)
 	cr_assert_leq(written, 20, "at most two seconds' worth");
 }
 
-/* ---- other ends ---- */
-
-static void become_another(void)
-{
-	ready();
-	execl("/bin/sh", "sh", "-c", "read never", NULL);
-}
-
-/* On either rung; what happens to the new program is nobody's business. */
-static void check_exec(const char *const *arguments)
-{
-	struct recorder_process recorder;
-	struct service service;
-	char line[LINE_BYTES];
-	int in[2];
-
-	start_recorder(&recorder, arguments);
-	cr_assert_eq(pipe2(in, O_CLOEXEC), 0);
-	dup2(in[0], STDIN_FILENO); /* that the shell waits at */
-	start_service(&service, become_another);
-	expect_line(&recorder, "exec", line, sizeof(line));
-	check_dump(line, "-exec.bin", "the last words");
-	cr_assert_eq(kill(service.pid, SIGKILL), 0);
-	reap(&service);
-	stop_recorder(&recorder);
-	cr_assert_eq(count_dumps(""), 1);
-	close(in[0]);
-	close(in[1]);
-}
-
-Test(recorder, dumps_what_an_exec_replaces)
-{
-	check_exec(NONE);
-}
-
-Test(recorder, dumps_what_an_exec_replaces_without_bpf_too)
-{
-	check_exec((const char *const[]){"--no-bpf", NULL});
-}
-
-static void begin_anew(void)
-{
-	ttlog_close();
-	ttlog_info("unheard");
-	if (ttlog_init("orders"))
-		_exit(96);
-	ttlog_info("second life");
-	live();
-}
-
-Test(recorder, keeps_the_region_of_a_client_that_said_goodbye)
-{
-	struct recorder_process recorder;
-	struct service service;
-	char line[LINE_BYTES];
-
-	start_recorder(&recorder, NONE);
-	start_service(&service, begin_anew);
-	cr_assert_eq(kill(service.pid, SIGKILL), 0);
-	reap(&service);
-	expect_line(&recorder, "-sigkill.bin", line, sizeof(line));
-	check_dump(line, "-sigkill.bin", "second life");
-	check_dump(line, "-sigkill.bin", "the last words");
-	stop_recorder(&recorder);
-	cr_assert_eq(count_dumps(""), 1);
-}
-
-/* The exec is over before the recorder comes to the hello: it finds a stranger, and the old region. */
-Test(recorder, knows_an_exec_that_was_before_it_watched)
-{
-	struct recorder_process recorder;
-	struct service service;
-	char line[LINE_BYTES], byte;
-	int in[2];
-
-	start_recorder(&recorder, NONE);
-	setenv("TTLOG_HELLO_TIMEOUT", "50", 1);
-	cr_assert_eq(pipe2(in, O_CLOEXEC), 0);
-	dup2(in[0], STDIN_FILENO);
-	cr_assert_eq(kill(recorder.pid, SIGSTOP), 0);
-	start_service(&service, become_another);
-	cr_assert_eq(read(service.said, &byte, 1), 0, "the exec has closed it");
-	cr_assert_eq(kill(recorder.pid, SIGCONT), 0);
-	expect_line(&recorder, "(exec)", line, sizeof(line));
-	check_dump(line, "-exec.bin", "the last words");
-	cr_assert_eq(kill(service.pid, SIGKILL), 0);
-	reap(&service);
-	stop_recorder(&recorder);
-	cr_assert_eq(count_dumps(""), 1);
-	close(in[0]);
-	close(in[1]);
-}
-
-/* The hello times out, the service makes its own region, and the recorder takes that one over. */
-Test(recorder, takes_the_region_of_a_client_that_could_not_wait)
-{
-	struct recorder_process recorder;
-	struct service service;
-	char line[LINE_BYTES];
-
-	start_recorder(&recorder, NONE);
-	setenv("TTLOG_HELLO_TIMEOUT", "50", 1);
-	cr_assert_eq(kill(recorder.pid, SIGSTOP), 0);
-	start_service(&service, live);
-	cr_assert_eq(kill(recorder.pid, SIGCONT), 0);
-	expect_line(&recorder, "region of its own", line, sizeof(line));
-	cr_assert_eq(kill(service.pid, SIGKILL), 0);
-	reap(&service);
-	expect_line(&recorder, "-sigkill.bin", line, sizeof(line));
-	check_dump(line, "-sigkill.bin", "the last words");
-	stop_recorder(&recorder);
-}
-
 /* ---- the recorder's own end ---- */
 
 static void fill_and_live(void)
 {
 	for (int i = 0; i < 1000000; i++)
-		ttlog_info("filling", "i", i, "text", "some text that takes a little space in the region");
+		ttlog_info("filling", "i", i, "text",
+			   "some text that takes a little space in the region");
 	ttlog_info("the end of many");
 	live();
 }
@@ -421,8 +261,7 @@ Test(recorder, finishes_dumps_before_it_ends)
 
 	start_a_dump(&recorder);
 	cr_assert_eq(kill(recorder.pid, SIGTERM), 0);
-	expect_line(&recorder, "-sigkill.bin", line, sizeof(line));
-	check_dump(line, "-sigkill.bin", "the end of many");
+	expect_killed(&recorder, line, sizeof(line), "the end of many");
 	cr_assert_eq(end_status(&recorder), 0);
 	cr_assert_eq(count_dumps(""), 1);
 	close(recorder.stderr_fd);
@@ -445,7 +284,8 @@ Test(recorder, shows_nothing_half_written_when_it_is_killed_and_tidies_up_when_i
 Test(recorder, does_not_push_another_off_its_socket)
 {
 	struct recorder_process first, second;
-	const char *const arguments[] = {"--socket", recorder_socket, "--dir", recorder_dumps, NULL};
+	const char *const arguments[] = {"--socket", recorder_socket, "--dir", recorder_dumps,
+					 NULL};
 	char line[LINE_BYTES];
 
 	start_recorder(&first, NONE);
@@ -459,9 +299,16 @@ Test(recorder, does_not_push_another_off_its_socket)
 Test(recorder, refuses_a_command_line_that_makes_no_sense)
 {
 	static const char *const wrong[][4] = {
-		{"--nonsense"}, {"stray"}, {"--max-clients", "0"}, {"--max-clients", "70000"},
-		{"--max-region", "12X"}, {"--max-memory", "99999999999G"}, {"--dir"}, {"run"},
-		{"run", "--nonsense", "true"}, {"--max-region", "-1"},
+		{"--nonsense"},
+		{"stray"},
+		{"--max-clients", "0"},
+		{"--max-clients", "70000"},
+		{"--max-region", "12X"},
+		{"--max-memory", "99999999999G"},
+		{"--dir"},
+		{"run"},
+		{"run", "--nonsense", "true"},
+		{"--max-region", "-1"},
 	};
 	struct recorder_process recorder;
 	char line[LINE_BYTES];
@@ -481,7 +328,7 @@ Test(recorder, keeps_no_descriptors_of_the_dead)
 	struct recorder_process recorder;
 	struct service service;
 	char line[LINE_BYTES];
-	unsigned int before;
+	unsigned int before, after;
 
 	setenv("TTLOG_BUFFER_SIZE", "1M", 1);
 	start_with_bpf(&recorder);
@@ -493,8 +340,11 @@ Test(recorder, keeps_no_descriptors_of_the_dead)
 		expect_line(&recorder, "-sigkill.bin", line, sizeof(line));
 	}
 	/* Nothing says that the kernel program's map of the last one has gone. */
-	for (int i = 0; i < 600 && count_fds(recorder.pid) != before; i++)
+	after = count_fds(recorder.pid);
+	for (int i = 0; i < 600 && after != before; i++) {
 		poll(NULL, 0, 100);
-	cr_assert_eq(count_fds(recorder.pid), before, "%u, and %u before", count_fds(recorder.pid), before);
+		after = count_fds(recorder.pid);
+	}
+	cr_assert_eq(after, before, "%u, and %u before", after, before);
 	stop_recorder(&recorder);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Dumps get their names, once, whole, and only for their owner; nothing half-written is ever left. */
+/* Dumps get their names, once, whole, and only for their owner; nothing half-written is ever left.
+ */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -108,7 +109,8 @@ Test(store, keeps_dumps_for_their_owner_whatever_the_umask)
 		umask(masks[i]);
 		cr_assert_eq(commit("x", 7, "abort", name), 0);
 		cr_assert_eq(stat(name, &status), 0);
-		cr_assert_eq(status.st_mode & 07777, 0600, "umask %o: %o", masks[i], status.st_mode);
+		cr_assert_eq(status.st_mode & 07777, 0600, "umask %o: %o", masks[i],
+			     status.st_mode);
 	}
 }
 
