@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "recorder/dump_format.h"
 #include "viewer/decode.h"
 
 #define CURSOR(bytes) ((struct decode){(const unsigned char *)(bytes), \
@@ -87,10 +88,15 @@ Test(decode, skips_an_item_with_everything_in_it_and_no_more)
 
 Test(decode, goes_only_so_deep)
 {
-	unsigned char nested[100000];
-	struct decode cursor = {nested, nested + sizeof(nested)};
+	unsigned char nested[DUMP_DEPTH_MAX + 2];
+	struct decode cursor;
 
+	/* Arrays of one array each, and a number in the innermost. */
 	memset(nested, 0x81, sizeof(nested));
+	nested[sizeof(nested) - 1] = 0;
+	cursor = (struct decode){nested + 3, nested + sizeof(nested)};
+	cr_expect_eq(decode_skip(&cursor), 0);
+	cursor = (struct decode){nested, nested + sizeof(nested)};
 	cr_expect_eq(decode_skip(&cursor), -EBADMSG);
 }
 
