@@ -460,8 +460,10 @@ Test(clients, lives_on_when_a_dump_can_not_be_written)
 {
 	struct peer peer;
 
-	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+		close_parts();
 		cr_skip("mounting needs root");
+	}
 	store_close(&parts.store);
 	cr_assert_eq(mount("ttlog-test", dumps, "tmpfs", 0, "size=4k,nr_inodes=2"), 0);
 	cr_assert_eq(store_open(&parts.store, dumps), 0);

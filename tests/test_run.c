@@ -108,6 +108,8 @@ Test(run, says_like_a_shell_that_a_command_can_not_be_run)
 	char line[LINE_BYTES];
 
 	setenv("TMPDIR", recorder_folder, 1);
+	setenv("PATH", "/usr/bin:/bin",
+	       1); /* a folder that may not be searched says something else */
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		const char *const arguments[] = {"run", "-d", recorder_dumps, row[i].command, NULL};
 
@@ -439,8 +441,10 @@ Test(run, works_without_privileges_and_says_what_is_lost)
 	struct recorder_process recorder;
 	char line[LINE_BYTES];
 
-	if (geteuid())
+	if (geteuid()) {
+		recorder_clean();
 		cr_skip("becoming nobody needs root");
+	}
 	copy_program(recorder_program, "ttlog-recorder");
 	copy_program(self, "client");
 	recorder_user = 65534;

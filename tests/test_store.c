@@ -252,8 +252,10 @@ Test(store, says_what_is_wrong_with_a_folder)
 
 static void mount_tmpfs(const char *options)
 {
-	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+		remove_folder();
 		cr_skip("mounting needs root");
+	}
 	store_close(&store);
 	cr_assert_eq(mount("ttlog-test", folder, "tmpfs", 0, options), 0);
 	cr_assert_eq(store_open(&store, folder), 0);
