@@ -189,6 +189,7 @@ static int say_hello(int fd, const struct ttlog_settings *settings, enum ttlog_c
 		.level = settings->level,
 		.flush_interval_s = settings->flush_interval_s,
 		.clock_source = source,
+		.clock_mode = settings->clock_mode,
 	};
 
 	fill_head(&hello.head, TTLOG_MESSAGE_HELLO, sizeof(hello));

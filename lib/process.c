@@ -140,6 +140,7 @@ static bool is_usable(const struct ttlog_geometry *geometry, enum ttlog_clock_so
 		if (TTLOG_CHUNK_ROOM(lane[i].chunk_bytes) < least)
 			return false;
 	return geometry->clock_source == (uint32_t)source &&
+	       geometry->clock_mode == settings_.clock_mode &&
 	       lane[TTLOG_LANE_BOOT].chunk_bytes >= lane[TTLOG_LANE_MAIN].chunk_bytes &&
 	       lane[TTLOG_LANE_AFTERLIFE].chunk_bytes >= lane[TTLOG_LANE_MAIN].chunk_bytes &&
 	       geometry->control_offset < lanes && geometry->ledger_offset < lanes &&
@@ -204,6 +205,7 @@ static int find_region(struct ttlog_place *place, int *ret_fd, int *ret_control_
 		place->geometry = *old;
 	else
 		ttlog_region_plan(settings_.region_bytes, &place->geometry);
+	place->geometry.clock_mode = settings_.clock_mode;
 	error = make_region(place, source, ret_fd, &base);
 	if (error) {
 		ttlog_attach_forget();

@@ -224,6 +224,7 @@ static void header_write(unsigned char *base, const struct ttlog_geometry *geome
 	header->dict_heap_bytes = geometry->dict_heap_bytes;
 	header->lane_count = geometry->lane_count;
 	header->clock_source = source;
+	header->clock_mode = geometry->clock_mode;
 	ttlog_clock_read(source, &header->clock);
 	if (service)
 		memcpy(header->service, service, strnlen(service, TTLOG_SERVICE_BYTES - 1));
@@ -321,7 +322,9 @@ static bool sizes_are_right(const struct ttlog_region_header *header, uint64_t b
 	       header->dict_index_count <= TTLOG_DICT_INDEX_MAX && header->dict_heap_bytes > 0 &&
 	       header->dict_heap_bytes <= TTLOG_DICT_HEAP_BYTES_MAX &&
 	       header->dict_heap_bytes % 8 == 0 && header->lane_count >= TTLOG_LANE_COUNT &&
-	       header->lane_count <= TTLOG_LANE_MAX && header->clock_source <= TTLOG_CLOCK_CNTVCT;
+	       header->lane_count <= TTLOG_LANE_MAX &&
+	       header->clock_source <= TTLOG_CLOCK_CNTVCT &&
+	       header->clock_mode <= TTLOG_CLOCK_COARSE;
 }
 
 static bool layout_is_right(const struct ttlog_region_header *header)
@@ -357,6 +360,7 @@ static void geometry_take(struct ttlog_geometry *geometry, const struct ttlog_re
 	geometry->dict_heap_bytes = header->dict_heap_bytes;
 	geometry->lane_count = header->lane_count;
 	geometry->clock_source = header->clock_source;
+	geometry->clock_mode = header->clock_mode;
 	geometry->clock = header->clock;
 	memcpy(geometry->service, header->service, TTLOG_SERVICE_BYTES - 1);
 	memcpy(geometry->lane, header->lane, header->lane_count * sizeof(header->lane[0]));

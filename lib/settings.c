@@ -92,6 +92,23 @@ int ttlog_settings_parse_level(const char *text, uint32_t *ret_level)
 	return -EINVAL;
 }
 
+int ttlog_settings_parse_clock(const char *text, uint32_t *ret_mode)
+{
+	static const char *const names[] = {
+		[TTLOG_CLOCK_EXACT] = "exact",
+		[TTLOG_CLOCK_SPARSE] = "sparse",
+		[TTLOG_CLOCK_COARSE] = "coarse",
+	};
+
+	for (uint32_t mode = 0; mode < sizeof(names) / sizeof(names[0]); mode++) {
+		if (strcasecmp(text, names[mode]) == 0) {
+			*ret_mode = mode;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 int ttlog_settings_parse_number(const char *text, uint32_t *ret_number)
 {
 	uint64_t number;
@@ -149,6 +166,11 @@ static int apply_level(struct ttlog_settings *settings, const char *text)
 	return ttlog_settings_parse_level(text, &settings->level);
 }
 
+static int apply_clock(struct ttlog_settings *settings, const char *text)
+{
+	return ttlog_settings_parse_clock(text, &settings->clock_mode);
+}
+
 static int apply_interval(struct ttlog_settings *settings, const char *text)
 {
 	return ttlog_settings_parse_number(text, &settings->flush_interval_s);
@@ -174,6 +196,7 @@ void ttlog_settings_from_environment(struct ttlog_settings *ret_settings)
 		{"TTLOG_SERVICE_NAME", apply_service},	  {"TTLOG_SOCKET", apply_socket},
 		{"TTLOG_BUFFER_SIZE", apply_size},	  {"TTLOG_LEVEL", apply_level},
 		{"TTLOG_FLUSH_INTERVAL", apply_interval}, {"TTLOG_HELLO_TIMEOUT", apply_timeout},
+		{"TTLOG_CLOCK", apply_clock},
 	};
 	const char *debug = secure_getenv("TTLOG_DEBUG");
 
@@ -221,6 +244,8 @@ int ttlog_settings_apply(struct ttlog_settings *settings, const struct ttlog_opt
 		return -EINVAL;
 	if (known.hello_timeout_ms)
 		next.hello_timeout_ms = known.hello_timeout_ms;
+	if (known.clock && apply_clock(&next, known.clock))
+		return -EINVAL;
 	if (known.debug)
 		next.debug = true;
 	*settings = next;

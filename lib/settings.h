@@ -17,6 +17,7 @@ struct ttlog_settings {
 	uint32_t level;
 	uint32_t flush_interval_s;
 	uint32_t hello_timeout_ms;
+	uint32_t clock_mode; /* enum ttlog_clock_mode */
 	bool debug;
 };
 
@@ -30,6 +31,8 @@ int ttlog_settings_apply(struct ttlog_settings *settings, const struct ttlog_opt
 int ttlog_settings_parse_size(const char *text, uint64_t *ret_bytes);
 /* "info", "WARN", "off". 0 or -EINVAL. */
 int ttlog_settings_parse_level(const char *text, uint32_t *ret_level);
+/* "exact", "sparse", "COARSE". 0 or -EINVAL. */
+int ttlog_settings_parse_clock(const char *text, uint32_t *ret_mode);
 /* A whole number, of seconds or so. 0 or -EINVAL. */
 int ttlog_settings_parse_number(const char *text, uint32_t *ret_number);
 

@@ -60,6 +60,13 @@ struct ttlog_options {
 	uint32_t flush_interval_s; /* TTLOG_FLUSH_INTERVAL: a snapshot every so many seconds; 0 = never */
 	uint32_t hello_timeout_ms; /* TTLOG_HELLO_TIMEOUT: how long to wait for the recorder; 50 */
 	int debug;		   /* TTLOG_DEBUG: say on stderr what the library does */
+	/*
+	 * TTLOG_CLOCK: exact (default: every event has a time of its own), sparse (the clock is read for
+	 * every 16th event of a thread; those between carry the time of the last reading, in their
+	 * order), coarse (as sparse, and what is carried is at most a few ms old while a recorder runs).
+	 * For those to whom the reading is too dear: it is most of what an event costs.
+	 */
+	const char *clock;
 };
 
 /*
@@ -245,7 +252,8 @@ void ttlog_record(struct ttlog_site *site, const struct ttlog_value *values, uin
 struct ttlog_control {
 	uint32_t freeze; /* odd: evict nothing. Goes up by one with each freeze and each thaw */
 	uint32_t level;	 /* events below it are not recorded */
-	unsigned char zero[TTLOG_CONTROL_BYTES - 8];
+	uint64_t coarse_ticks; /* now, or a few ms ago; 0 without a recorder. For TTLOG_CLOCK=coarse */
+	unsigned char zero[TTLOG_CONTROL_BYTES - 16];
 };
 
 /*

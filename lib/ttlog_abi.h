@@ -22,7 +22,7 @@
  *   0          +-----------------------+
  *              | header                | geometry, clock, service name; constant once magic is there
  *   control    +-----------------------+
- *              | control page          | level threshold, freeze word; the recorder may lay a BPF
+ *              | control page          | level, freeze word, coarse clock; the recorder may lay a BPF
  *   ledger     +-----------------------+ map over it in the client's address space
  *              | ledger                | hands and drop counts of the lanes; heads of the dictionary
  *   dictionary +-----------------------+
@@ -139,6 +139,13 @@ struct ttlog_clock_point {
 	uint64_t realtime_ns;  /* CLOCK_REALTIME */
 };
 
+/* How often a writer reads its clock. An event that does without a reading carries an earlier one. */
+enum ttlog_clock_mode {
+	TTLOG_CLOCK_EXACT = 0,	/* at every event */
+	TTLOG_CLOCK_SPARSE = 1, /* at the first event of a chunk and at every 16th */
+	TTLOG_CLOCK_COARSE = 2, /* as SPARSE; in between the recorder's, if that is later (coarse_ticks) */
+};
+
 struct ttlog_region_header {
 	_Atomic uint64_t magic; /* stored last, release: the rest of the header is there */
 	uint16_t version;
@@ -154,7 +161,8 @@ struct ttlog_region_header {
 	uint32_t lane_count;
 	uint32_t clock_source; /* enum ttlog_clock_source */
 	struct ttlog_clock_point clock;
-	uint64_t zero[4];
+	uint32_t clock_mode; /* enum ttlog_clock_mode */
+	uint32_t zero[7];
 	char service[TTLOG_SERVICE_BYTES];
 	struct ttlog_lane_geometry lane[TTLOG_LANE_MAX];
 };
@@ -325,7 +333,7 @@ struct ttlog_hello {
 	uint32_t level;		   /* threshold to start with, enum ttlog_level */
 	uint32_t flush_interval_s; /* a snapshot every so often; 0 = never */
 	uint32_t clock_source;	   /* enum ttlog_clock_source: what the ticks will be */
-	uint32_t zero;
+	uint32_t clock_mode;	   /* enum ttlog_clock_mode: how often they are read */
 	char service[TTLOG_SERVICE_BYTES];
 };
 

@@ -332,6 +332,7 @@ static void plan(const struct client *client, struct ttlog_geometry *ret_plan)
 	if (!bytes)
 		bytes = TTLOG_REGION_BYTES_DEFAULT;
 	ttlog_region_plan(bytes < most ? bytes : most, ret_plan);
+	ret_plan->clock_mode = client->hello.clock_mode;
 }
 
 static int start_making(struct client *client)

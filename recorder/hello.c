@@ -24,12 +24,14 @@ static int take_hello(const void *bytes, size_t count, struct hello_message *mes
 	if (count < sizeof(hello))
 		return -EBADMSG;
 	memcpy(&hello, bytes, sizeof(hello));
-	if (hello.level > TTLOG_OFF || hello.clock_source > TTLOG_CLOCK_CNTVCT)
+	if (hello.level > TTLOG_OFF || hello.clock_source > TTLOG_CLOCK_CNTVCT ||
+	    hello.clock_mode > TTLOG_CLOCK_COARSE)
 		return -EBADMSG;
 	message->region_bytes = hello.region_bytes;
 	message->level = hello.level;
 	message->flush_interval_s = hello.flush_interval_s;
 	message->clock_source = (enum ttlog_clock_source)hello.clock_source;
+	message->clock_mode = (enum ttlog_clock_mode)hello.clock_mode;
 	take_text(message->service, hello.service, sizeof(message->service), "unnamed");
 	return 0;
 }

@@ -22,6 +22,7 @@ struct hello_message {
 	uint32_t level;
 	uint32_t flush_interval_s;
 	enum ttlog_clock_source clock_source;
+	enum ttlog_clock_mode clock_mode;
 	char service[TTLOG_SERVICE_BYTES]; /* never empty */
 	/* SNAPSHOT */
 	char reason[TTLOG_REASON_BYTES]; /* never empty */

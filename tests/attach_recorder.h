@@ -135,6 +135,7 @@ __attribute__((unused)) static struct made make_region(uint64_t bytes)
 	struct made made;
 
 	ttlog_region_plan(bytes, &made.geometry);
+	made.geometry.clock_mode = hello.clock_mode;
 	cr_assert_eq(ttlog_region_make(&made.geometry, hello.service, ttlog_clock_source(),
 				       &made.fd, &made.base),
 		     0);

@@ -31,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case TTLOG_MESSAGE_HELLO:
 		require(message.level <= TTLOG_OFF);
 		require(message.clock_source <= TTLOG_CLOCK_CNTVCT);
+		require(message.clock_mode <= TTLOG_CLOCK_COARSE);
 		require_harmless(message.service, sizeof(message.service));
 		break;
 	case TTLOG_MESSAGE_SNAPSHOT:

@@ -24,6 +24,30 @@ Test(attach, a_good_recorders_region_is_used)
 	cr_expect_eq(numbers_in(&made).count, 10);
 }
 
+static void run_sparse(void)
+{
+	setenv("TTLOG_CLOCK", "sparse", 1);
+	client_begin(PATIENCE_MS, 2, true);
+	CHILD_CHECK(ttlog_place_.geometry.clock_mode == TTLOG_CLOCK_SPARSE);
+	wait_to_go();
+	ttlog_close();
+}
+
+Test(attach, how_often_the_clock_is_read_goes_to_the_recorder_and_comes_back)
+{
+	pid_t pid = client(run_sparse);
+	struct made made;
+
+	accept_hello();
+	cr_expect_eq(hello.clock_mode, TTLOG_CLOCK_SPARSE);
+	made = make_region(hello.region_bytes);
+	send_welcome(0, 0, &made.fd, 1);
+	let_go();
+	expect_goodbye();
+	finish(pid);
+	cr_expect_eq(numbers_in(&made).count, 10);
+}
+
 static void run_with_control_map(void)
 {
 	client_begin(PATIENCE_MS, 2, true);

@@ -175,6 +175,11 @@ static void other_clock(struct ttlog_region_header *header)
 	header->clock_source = header->clock_source ? 0 : 1;
 }
 
+static void other_mode(struct ttlog_region_header *header)
+{
+	header->clock_mode = TTLOG_CLOCK_SPARSE;
+}
+
 static void small_slots(struct ttlog_region_header *header)
 {
 	header->lane[TTLOG_LANE_NESTED].chunk_bytes = 128;
@@ -204,6 +209,11 @@ static int of_another_clock(void)
 	return spoilt(other_clock);
 }
 
+static int of_another_mode(void)
+{
+	return spoilt(other_mode);
+}
+
 static int of_small_slots(void)
 {
 	return spoilt(small_slots);
@@ -227,9 +237,9 @@ static int of_a_lane_in_front(void)
 Test(attach_hostile, a_region_that_does_not_serve_is_answered_with_the_clients_own)
 {
 	static int (*const regions[])(void) = {
-		unsealed,      sealed_but_empty,   too_small,
-		no_memfd,      of_another_clock,   of_small_slots,
-		of_small_boot, of_small_afterlife, of_a_lane_in_front,
+		unsealed,	 sealed_but_empty, too_small,	  no_memfd,
+		of_another_clock, of_another_mode, of_small_slots, of_small_boot,
+		of_small_afterlife, of_a_lane_in_front,
 	};
 
 	for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++) {

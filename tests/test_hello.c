@@ -25,6 +25,7 @@ static struct ttlog_hello good_hello(void)
 		.level = TTLOG_INFO,
 		.flush_interval_s = 60,
 		.clock_source = TTLOG_CLOCK_TSC,
+		.clock_mode = TTLOG_CLOCK_SPARSE,
 		.service = "orders",
 	};
 
@@ -54,6 +55,7 @@ Test(hello, takes_a_good_one)
 	cr_assert_eq(message.level, TTLOG_INFO);
 	cr_assert_eq(message.flush_interval_s, 60);
 	cr_assert_eq(message.clock_source, TTLOG_CLOCK_TSC);
+	cr_assert_eq(message.clock_mode, TTLOG_CLOCK_SPARSE);
 	cr_assert_str_eq(message.service, "orders");
 }
 
@@ -124,6 +126,9 @@ Test(hello, refuses_what_makes_no_sense)
 	cr_expect_eq(check(&hello, sizeof(hello), &message), -EBADMSG);
 	hello = good_hello();
 	hello.clock_source = TTLOG_CLOCK_CNTVCT + 1;
+	cr_expect_eq(check(&hello, sizeof(hello), &message), -EBADMSG);
+	hello = good_hello();
+	hello.clock_mode = TTLOG_CLOCK_COARSE + 1;
 	cr_expect_eq(check(&hello, sizeof(hello), &message), -EBADMSG);
 	for (unsigned int kind = 0; kind < 0x10000; kind++) {
 		hello = good_hello();

@@ -100,6 +100,17 @@ static void expect_numbers(uint64_t count)
 /* ---- forks ------------------------------------------------------------------------------------
  */
 
+Test(process, a_region_of_its_own_says_how_often_its_clock_is_read)
+{
+	const struct ttlog_region_header *header;
+	struct ttlog_options options = {.size = sizeof(options), .clock = "coarse"};
+
+	cr_assert_eq(ttlog_init_with(&options), 0);
+	header = (const struct ttlog_region_header *)(const void *)ttlog_place_.base;
+	cr_expect_eq(ttlog_place_.geometry.clock_mode, TTLOG_CLOCK_COARSE);
+	cr_expect_eq(header->clock_mode, TTLOG_CLOCK_COARSE);
+}
+
 Test(process, a_forked_child_has_a_region_of_its_own)
 {
 	uint64_t inode;

@@ -68,6 +68,7 @@ static bool is_sound(const struct ttlog_geometry *geometry)
 				return false;
 	}
 	return memchr(geometry->service, '\0', TTLOG_SERVICE_BYTES) &&
+	       geometry->clock_mode <= TTLOG_CLOCK_COARSE &&
 	       geometry->dict_heap_bytes % 8 == 0;
 }
 
@@ -182,6 +183,23 @@ Test(region, what_was_made_can_be_mapped_and_is_the_plan)
 	cr_assert_eq(ledger->dict_next_id, 1);
 	cr_assert_eq(ledger->dict_next_offset, 8);
 	cr_assert_eq(ttlog_region_populate(again, &seen), 0);
+	ttlog_region_unmap(base, &plan);
+	ttlog_region_unmap(again, &seen);
+	close(fd);
+}
+
+Test(region, what_was_made_says_how_often_its_clock_is_read)
+{
+	struct ttlog_geometry plan, seen;
+	void *base, *again;
+	int fd;
+
+	ttlog_region_plan(1 << 20, &plan);
+	cr_assert_eq(plan.clock_mode, TTLOG_CLOCK_EXACT);
+	plan.clock_mode = TTLOG_CLOCK_SPARSE;
+	cr_assert_eq(ttlog_region_make(&plan, NULL, TTLOG_CLOCK_MONOTONIC, &fd, &base), 0);
+	cr_assert_eq(ttlog_region_map(fd, &seen, &again), 0);
+	cr_assert_eq(seen.clock_mode, TTLOG_CLOCK_SPARSE);
 	ttlog_region_unmap(base, &plan);
 	ttlog_region_unmap(again, &seen);
 	close(fd);
@@ -394,6 +412,21 @@ Test(region, a_version_that_we_do_not_speak_is_refused)
 	atomic_store(&hand.header->magic, TTLOG_REGION_MAGIC + 1);
 	cr_assert_eq(check_result(&hand), -EBADMSG);
 	atomic_store(&hand.header->magic, 0);
+	cr_assert_eq(check_result(&hand), -EBADMSG);
+	by_hand_free(&hand);
+}
+
+Test(region, a_clock_that_does_not_exist_is_refused)
+{
+	struct by_hand hand;
+
+	by_hand_make(&hand);
+	hand.header->clock_mode = TTLOG_CLOCK_COARSE;
+	cr_assert_eq(check_result(&hand), 0);
+	hand.header->clock_mode++;
+	cr_assert_eq(check_result(&hand), -EBADMSG);
+	hand.header->clock_mode = TTLOG_CLOCK_EXACT;
+	hand.header->clock_source = TTLOG_CLOCK_CNTVCT + 1;
 	cr_assert_eq(check_result(&hand), -EBADMSG);
 	by_hand_free(&hand);
 }

@@ -69,6 +69,21 @@ Test(settings, levels_have_names_in_any_case)
 	cr_expect_eq(level, TTLOG_WARN);
 }
 
+Test(settings, clock_modes_have_names_in_any_case)
+{
+	static const char *const names[] = {"exact", "Sparse", "COARSE"};
+	static const char *const wrong[] = {"", "0", "sparse ", "16", "spars", "tsc"};
+	uint32_t mode = 99;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		cr_expect_eq(ttlog_settings_parse_clock(names[i], &mode), 0, "%s", names[i]);
+		cr_expect_eq(mode, i);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		cr_expect_eq(ttlog_settings_parse_clock(wrong[i], &mode), -EINVAL, "%s", wrong[i]);
+	cr_expect_eq(mode, TTLOG_CLOCK_COARSE);
+}
+
 Test(settings, seconds_are_whole_numbers)
 {
 	static const char *const wrong[] = {"", "-1", "1.5", "1s", "4294967296", "ten", " 1"};
@@ -95,6 +110,7 @@ Test(settings, without_an_environment_there_are_defaults)
 	cr_expect_eq(settings.region_bytes, TTLOG_REGION_BYTES_DEFAULT);
 	cr_expect_eq(settings.level, TTLOG_TRACE);
 	cr_expect_eq(settings.flush_interval_s, 0);
+	cr_expect_eq(settings.clock_mode, TTLOG_CLOCK_EXACT);
 	cr_expect_not(settings.debug);
 }
 
@@ -113,6 +129,7 @@ Test(settings, the_environment_sets_each_of_them)
 	cr_expect_eq(settings.region_bytes, 64 << 20);
 	cr_expect_eq(settings.level, TTLOG_ERROR);
 	cr_expect_eq(settings.flush_interval_s, 30);
+	cr_expect_eq(with("TTLOG_CLOCK", "coarse").clock_mode, TTLOG_CLOCK_COARSE);
 	cr_expect(with("TTLOG_DEBUG", "1").debug);
 	cr_expect_not(with("TTLOG_DEBUG", "0").debug);
 	cr_expect_not(with("TTLOG_DEBUG", "").debug);
@@ -128,6 +145,7 @@ Test(settings, nonsense_in_the_environment_is_ignored)
 	cr_expect_eq(with("TTLOG_BUFFER_SIZE", "").region_bytes, TTLOG_REGION_BYTES_DEFAULT);
 	cr_expect_eq(with("TTLOG_LEVEL", "loud").level, TTLOG_TRACE);
 	cr_expect_eq(with("TTLOG_FLUSH_INTERVAL", "often").flush_interval_s, 0);
+	cr_expect_eq(with("TTLOG_CLOCK", "often").clock_mode, TTLOG_CLOCK_EXACT);
 	cr_expect_str_eq(with("TTLOG_SERVICE_NAME", "").service, program_invocation_short_name);
 	cr_expect_str_eq(with("TTLOG_SOCKET", long_path).socket, TTLOG_SOCKET_DEFAULT);
 	cr_expect_str_eq(with("TTLOG_SOCKET", "").socket, "", "an empty path means no recorder");
@@ -155,15 +173,18 @@ Test(settings, a_cut_service_name_is_still_utf8)
 
 Test(settings, options_come_before_the_environment)
 {
-	struct ttlog_options options = {.size = sizeof(options), .service = "mine", .level = "warn"};
+	struct ttlog_options options = {.size = sizeof(options), .service = "mine", .level = "warn",
+				       .clock = "sparse"};
 	struct ttlog_settings settings;
 
 	setenv("TTLOG_SERVICE_NAME", "theirs", 1);
 	setenv("TTLOG_FLUSH_INTERVAL", "7", 1);
+	setenv("TTLOG_CLOCK", "coarse", 1);
 	ttlog_settings_from_environment(&settings);
 	cr_assert_eq(ttlog_settings_apply(&settings, &options), 0);
 	cr_expect_str_eq(settings.service, "mine");
 	cr_expect_eq(settings.level, TTLOG_WARN);
+	cr_expect_eq(settings.clock_mode, TTLOG_CLOCK_SPARSE);
 	cr_expect_eq(settings.flush_interval_s, 7, "an option that is not set leaves the environment's");
 	cr_expect_eq(settings.region_bytes, 1 << 20);
 }
@@ -180,6 +201,7 @@ Test(settings, wrong_options_are_refused_and_change_nothing)
 		{.size = size, .service = "changed", .buffer_bytes = 4096},
 		{.size = size, .service = "changed", .buffer_bytes = UINT64_MAX},
 		{.size = size, .service = "changed", .socket = long_path},
+		{.size = size, .service = "changed", .clock = "often"},
 	};
 	struct ttlog_settings before, settings;
 
