@@ -202,7 +202,9 @@ BENCHES := $(addprefix bench_,event busy instructions bytes paced death dump)
 
 $(B)/bench/%.o: EXTRA_CFLAGS := -O2
 
-$(B)/bench/bench_%: $(B)/bench/bench_%.o $(B)/bench/measure.o $(B)/parts.a $(B)/libttlog.a
+BENCH_OBJ := $(addprefix $(B)/bench/,measure.o busy.o step.o team.o)
+
+$(B)/bench/bench_%: $(B)/bench/bench_%.o $(BENCH_OBJ) $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
 
 benches: $(BENCHES:%=$(B)/bench/%)

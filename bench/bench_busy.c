@@ -2,11 +2,10 @@
 /*
  * bench_busy.c - what an event adds to a loop that already keeps the core busy, in nanoseconds.
  *
- * In an empty loop everything up to some 190 instructions hides behind the timestamp. A real caller has
- * work of its own in flight: here eight independent chains of multiplications, shifts and additions,
- * which fill the ports of the core. The marginal cost of a case is the loop with it, less the loop
- * without it; the same for the floor, whose ring is in the cache.
+ * The marginal cost of a case is the loop of busy.h with it, less the loop without it; the same for the
+ * floor, whose ring is in the cache.
  */
+#include "bench/busy.h"
 #include "bench/cases.h"
 #include "bench/measure.h"
 
@@ -15,54 +14,8 @@
 
 #define BLOCK_EVENTS 20000 /* about a millisecond */
 #define REPEATS 61
-#define ROUNDS 12
 
 static struct measure_floor floor_ring;
-static volatile uint64_t sink;
-
-#define CHAINS 8 /* in registers: see work_do() */
-
-struct work {
-	uint64_t chain[CHAINS];
-};
-
-static inline __attribute__((always_inline)) uint64_t mix(uint64_t x)
-{
-	x ^= x >> 29;
-	x *= UINT64_C(0xbf58476d1ce4e5b9);
-	return x + UINT64_C(0x9e3779b97f4a7c15);
-}
-
-/*
- * Out of line, so that it is the same code in every loop: what the compiler makes of the registers
- * around an event is not its cost.
- */
-static __attribute__((noinline)) void work_do(struct work *work)
-{
-	uint64_t a = work->chain[0], b = work->chain[1], c = work->chain[2], d = work->chain[3];
-	uint64_t e = work->chain[4], f = work->chain[5], g = work->chain[6], h = work->chain[7];
-
-	for (int i = 0; i < ROUNDS; i++) {
-		a = mix(a), b = mix(b), c = mix(c), d = mix(d);
-		e = mix(e), f = mix(f), g = mix(g), h = mix(h);
-	}
-	*work = (struct work){{a, b, c, d, e, f, g, h}};
-}
-
-typedef void (*busy_loop)(uint64_t from, uint64_t count);
-
-#define BUSY_LOOP(name, statement) \
-	static __attribute__((noinline)) void busy_##name(uint64_t from, uint64_t count) \
-	{ \
-		struct work work = {{from, 1, 2, 3, 4, 5, 6, 7}}; \
-\
-		for (uint64_t i = from; i < from + count; i++) { \
-			work_do(&work); \
-			statement; \
-			measure_barrier(); \
-		} \
-		sink = work.chain[0]; \
-	}
 
 BUSY_LOOP(nothing, (void)i)
 BUSY_LOOP(floor, measure_floor_event(&floor_ring, i))

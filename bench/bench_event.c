@@ -12,12 +12,10 @@
  */
 #include "bench/cases.h"
 #include "bench/measure.h"
+#include "bench/team.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,10 +37,6 @@
 #define REPEATS 41
 #define REPEATS_MIN 7
 #define CASE_NS_MAX UINT64_C(1500000000) /* a case that gets no quiet blocks ends early */
-#define TRIES 5 /* of a block in which a thread lost its core */
-#define THREADS_MAX 2
-
-typedef void (*event_loop)(struct measure_floor *floor, uint64_t from, uint64_t count);
 
 #define LOOP(name, what) \
 	static __attribute__((noinline)) void loop_##name(struct measure_floor *floor, uint64_t from, \
@@ -58,156 +52,13 @@ CASES(LOOP)
 
 static const struct event_case {
 	const char *what;
-	event_loop loop;
+	team_loop loop;
 } cases[] = {
 #define ROW(name, what) {what, loop_##name},
 	CASES(ROW)
 };
 
 #define CASE_COUNT (sizeof(cases) / sizeof(cases[0]))
-
-/* ---- threads that run one block together ------------------------------------------------------ */
-
-/*
- * Thread 0 is the caller. The others sleep at the barrier between blocks, so that one thread can be
- * measured while they are there; then all spin until all have come.
- */
-struct team {
-	pthread_barrier_t open, closed;
-	_Atomic unsigned int ready;
-	unsigned int threads; /* of this block */
-	bool over;
-	event_loop loop;
-	uint64_t from, events; /* of this block, a thread */
-	unsigned int disturbed; /* blocks of this case that count although a thread was off its core */
-	struct member {
-		struct team *team;
-		unsigned int index;
-		int cpu;
-		pthread_t thread;
-		struct measure_floor cache, region; /* rings of its own */
-		struct measure_floor *floor;	    /* of this block */
-		uint64_t start_ns, end_ns;
-		bool disturbed; /* the core was taken away */
-	} member[THREADS_MAX];
-};
-
-static long switches(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_nivcsw;
-}
-
-static void member_block(struct member *member)
-{
-	struct team *team = member->team;
-	long before;
-
-	atomic_fetch_add(&team->ready, 1);
-	while (atomic_load(&team->ready) < team->threads)
-		;
-	before = switches();
-	member->start_ns = measure_now_ns();
-	team->loop(member->floor, team->from, team->events);
-	member->end_ns = measure_now_ns();
-	member->disturbed = switches() != before;
-}
-
-static void *member_main(void *argument)
-{
-	struct member *member = argument;
-	struct team *team = member->team;
-
-	measure_pin(member->cpu);
-	for (;;) {
-		pthread_barrier_wait(&team->open);
-		if (team->over)
-			return NULL;
-		member_block(member);
-		pthread_barrier_wait(&team->closed);
-	}
-}
-
-/*
- * One block on that many threads. Nanoseconds per event of one thread, had all ended with the last. A
- * block that not all began together counts as disturbed.
- */
-static double team_block(struct team *team, unsigned int threads, event_loop loop, bool in_cache,
-			 bool *ret_disturbed)
-{
-	uint64_t first = UINT64_MAX, last = 0, end = 0;
-
-	team->threads = threads;
-	team->loop = loop;
-	team->events = loop == loop_alert ? BLOCK_EVENTS_SLOW : BLOCK_EVENTS;
-	atomic_store(&team->ready, 0);
-	for (unsigned int i = 0; i < threads; i++)
-		team->member[i].floor = in_cache ? &team->member[i].cache : &team->member[i].region;
-	if (threads > 1)
-		pthread_barrier_wait(&team->open);
-	member_block(&team->member[0]);
-	if (threads > 1)
-		pthread_barrier_wait(&team->closed);
-	team->from += team->events;
-	*ret_disturbed = false;
-	for (unsigned int i = 0; i < threads; i++) {
-		const struct member *member = &team->member[i];
-
-		first = member->start_ns < first ? member->start_ns : first;
-		last = member->start_ns > last ? member->start_ns : last;
-		end = member->end_ns > end ? member->end_ns : end;
-		*ret_disturbed |= member->disturbed;
-	}
-	*ret_disturbed |= (last - first) * 50 > end - first;
-	return (double)(end - first) / (double)team->events;
-}
-
-/* The same, again if it was disturbed; counts the blocks that never went well. */
-static double quiet_block(struct team *team, unsigned int threads, event_loop loop, bool in_cache)
-{
-	bool disturbed = true;
-	double ns = 0;
-
-	for (int i = 0; i < TRIES && disturbed; i++)
-		ns = team_block(team, threads, loop, in_cache, &disturbed);
-	team->disturbed += disturbed;
-	return ns;
-}
-
-static void team_open(struct team *team, unsigned int threads, uint64_t region_bytes, const int *cpus)
-{
-	memset(team, 0, sizeof(*team));
-	pthread_barrier_init(&team->open, NULL, threads);
-	pthread_barrier_init(&team->closed, NULL, threads);
-	measure_pin(cpus[0]);
-	for (unsigned int i = 0; i < threads; i++) {
-		struct member *member = &team->member[i];
-
-		*member = (struct member){.team = team, .index = i, .cpu = cpus[i]};
-		measure_floor_open(&member->cache, MEASURE_CACHE_BYTES);
-		/* Two threads share the region; so do their floors. */
-		measure_floor_open(&member->region, region_bytes / threads);
-		if (i && pthread_create(&member->thread, NULL, member_main, member) != 0)
-			measure_die("pthread_create", EAGAIN);
-	}
-}
-
-static void team_close(struct team *team, unsigned int threads)
-{
-	team->over = true;
-	if (threads > 1)
-		pthread_barrier_wait(&team->open);
-	for (unsigned int i = 0; i < threads; i++) {
-		if (i)
-			pthread_join(team->member[i].thread, NULL);
-		measure_floor_close(&team->member[i].cache);
-		measure_floor_close(&team->member[i].region);
-	}
-	pthread_barrier_destroy(&team->open);
-	pthread_barrier_destroy(&team->closed);
-}
 
 /* ---- the table -------------------------------------------------------------------------------- */
 
@@ -217,29 +68,35 @@ struct result {
 	unsigned int disturbed;
 };
 
-static void measure_case(struct team *team, unsigned int threads, event_loop loop, struct result *result)
+static double floor_block(struct team *team, unsigned int threads, enum team_floor floor)
 {
+	return team_quiet_block(team, threads, measure_floor_loop, BLOCK_EVENTS, floor);
+}
+
+static void measure_case(struct team *team, unsigned int threads, team_loop loop, struct result *result)
+{
+	uint64_t events = loop == loop_alert ? BLOCK_EVENTS_SLOW : BLOCK_EVENTS;
 	uint64_t start = measure_now_ns();
 	bool disturbed;
 
 	memset(result, 0, sizeof(*result));
 	for (unsigned int i = 0; i < 3; i++)
-		team_block(team, threads, loop, false, &disturbed);
+		team_block(team, threads, loop, events, TEAM_REGION, &disturbed);
 	team->disturbed = 0;
 	for (unsigned int i = 0; i < REPEATS; i++) {
 		struct rusage before, after;
 
 		if (i >= REPEATS_MIN && measure_now_ns() - start > CASE_NS_MAX)
 			break;
-		measure_add(&result->cache, quiet_block(team, threads, measure_floor_loop, true));
-		measure_add(&result->region, quiet_block(team, threads, measure_floor_loop, false));
+		measure_add(&result->cache, floor_block(team, threads, TEAM_CACHE));
+		measure_add(&result->region, floor_block(team, threads, TEAM_REGION));
 		getrusage(RUSAGE_SELF, &before);
-		measure_add(&result->event, quiet_block(team, threads, loop, false));
+		measure_add(&result->event, team_quiet_block(team, threads, loop, events, TEAM_REGION));
 		getrusage(RUSAGE_SELF, &after);
 		result->minor += after.ru_minflt - before.ru_minflt;
 		result->major += after.ru_majflt - before.ru_majflt;
 		if (threads > 1)
-			measure_add(&result->alone, quiet_block(team, 1, loop, false));
+			measure_add(&result->alone, team_quiet_block(team, 1, loop, events, TEAM_REGION));
 	}
 	result->disturbed = team->disturbed;
 }
@@ -279,8 +136,8 @@ static void print_row(const char *what, unsigned int threads, const struct resul
 /* Runs in a child of its own. The region is filled once by 32-byte events before anything is timed. */
 static void measure_region(uint64_t region_bytes)
 {
-	int cpus[THREADS_MAX];
-	unsigned int threads_max = measure_cpus(cpus, THREADS_MAX);
+	int cpus[TEAM_THREADS_MAX];
+	unsigned int threads_max = measure_cpus(cpus, TEAM_THREADS_MAX);
 	static struct team team;
 	struct result result;
 	bool disturbed;
@@ -290,14 +147,14 @@ static void measure_region(uint64_t region_bytes)
 		print_head(threads, region_bytes);
 		team_open(&team, threads, region_bytes, cpus);
 		for (uint64_t i = 0; i < region_bytes / 32; i += BLOCK_EVENTS)
-			team_block(&team, threads, loop_fields_3, false, &disturbed);
+			team_block(&team, threads, loop_fields_3, BLOCK_EVENTS, TEAM_REGION, &disturbed);
 		for (size_t i = 0; i < CASE_COUNT; i++) {
 			measure_case(&team, threads, cases[i].loop, &result);
 			print_row(cases[i].what, threads, &result);
 		}
 		team_close(&team, threads);
 	}
-	if (threads_max < THREADS_MAX)
+	if (threads_max < TEAM_THREADS_MAX)
 		measure_print("   (one CPU: two threads are not measured)\n");
 }
 

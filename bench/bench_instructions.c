@@ -9,12 +9,12 @@
  */
 #include "bench/cases.h"
 #include "bench/measure.h"
+#include "bench/step.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,25 +22,9 @@
 #define STEPS_MAX 60000 /* a case; a step takes some 20 us */
 #define REGION_BYTES (UINT64_C(1) << 20)
 
-#if defined(__x86_64__)
-
-#define BREAKPOINT 0xccu /* int3; the processor stops behind it */
-
-static inline __attribute__((always_inline)) void breakpoint(void)
-{
-	__asm__ volatile("int3" ::: "memory");
-}
+#ifdef STEP_HERE
 
 static struct measure_floor floor_ring;
-
-#define STEP_LOOP(name, statement) \
-	static __attribute__((noinline)) void step_##name(uint64_t from, uint64_t count) \
-	{ \
-		for (uint64_t i = from; i < from + count; i++) { \
-			breakpoint(); \
-			statement; \
-		} \
-	}
 
 STEP_LOOP(floor, measure_floor_event(&floor_ring, i))
 #define CASE_LOOP(name, what) STEP_LOOP(name, case_##name(i))
@@ -64,53 +48,10 @@ static void child_run(const struct step_case *of)
 		case_fields_3(i);
 		case_alert(i);
 	}
-	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-		_exit(1);
+	step_me();
 	/* Turns 0 to 9 are the site's first events and not looked at; the last one is cut off. */
 	of->loop(0, TURNS_MAX + 11);
 	_exit(0);
-}
-
-static void wait_stopped(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, 0) != pid)
-		measure_die("waitpid", errno);
-	if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP)
-		measure_die("the stepped child stopped for another reason", EPROTO);
-}
-
-static void go_on(int request, pid_t pid)
-{
-	if (ptrace(request, pid, NULL, NULL) != 0)
-		measure_die("ptrace", errno);
-	wait_stopped(pid);
-}
-
-static bool at_breakpoint(pid_t pid)
-{
-	uint64_t ip, word;
-
-	errno = 0;
-	ip = (uint64_t)ptrace(PTRACE_PEEKUSER, pid, (void *)(16 * sizeof(long)), NULL); /* rip */
-	word = (uint64_t)ptrace(PTRACE_PEEKTEXT, pid, (void *)ip, NULL);
-	if (errno)
-		measure_die("ptrace", errno);
-	return (word & 0xff) == BREAKPOINT;
-}
-
-/* From behind one breakpoint to the next, and over it. */
-static uint32_t count_turn(pid_t pid)
-{
-	uint32_t steps = 0;
-
-	while (!at_breakpoint(pid)) {
-		go_on(PTRACE_SINGLESTEP, pid);
-		steps++;
-	}
-	go_on(PTRACE_CONT, pid);
-	return steps;
 }
 
 static void print_turns(const char *what, const uint32_t *turns, unsigned int count, double floor)
@@ -145,11 +86,9 @@ static double measure_case(const struct step_case *of, double floor)
 		measure_die("fork", errno);
 	if (pid == 0)
 		child_run(of);
-	wait_stopped(pid);
-	for (int i = 0; i < 10; i++)
-		go_on(PTRACE_CONT, pid);
+	step_begin(pid, 10);
 	while (count < TURNS_MAX && sum < STEPS_MAX)
-		sum += turns[count++] = count_turn(pid);
+		sum += turns[count++] = step_turn(pid);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	measure_sort(turns, count);

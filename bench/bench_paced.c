@@ -9,6 +9,7 @@
  */
 #include "bench/cases.h"
 #include "bench/measure.h"
+#include "bench/paced.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,47 +20,19 @@
 #define CALLS (ROUNDS * ROUND_CALLS)
 #define GAP_NS 1000
 
+#define CHUNK ttlog_writer_->chunk
+
 static struct measure_floor floor_ring;
 
-/* Ticks a call, and whether it moved on to another chunk. */
-struct sample {
-	uint32_t ticks;
-	bool new_chunk;
-};
-
-typedef void (*paced_loop)(uint64_t from, struct sample *samples, uint64_t gap_ticks);
-
-#define PACED_LOOP(name, statement) \
-	static __attribute__((noinline)) void paced_##name(uint64_t from, struct sample *samples, \
-							   uint64_t gap_ticks) \
-	{ \
-		uint64_t next = measure_ticks(); \
-\
-		for (uint64_t i = from; i < from + ROUND_CALLS; i++) { \
-			const unsigned char *chunk = ttlog_writer_->chunk; \
-			uint64_t start, end; \
-\
-			while (measure_ticks() < next) \
-				; \
-			start = measure_ticks_fenced(); \
-			statement; \
-			end = measure_ticks_fenced(); \
-			samples[i - from].ticks = end - start < UINT32_MAX ? (uint32_t)(end - start) : UINT32_MAX; \
-			samples[i - from].new_chunk = ttlog_writer_->chunk != chunk; \
-			/* Who comes late does not hurry: the pace starts anew. */ \
-			next = end + gap_ticks; \
-		} \
-	}
-
-PACED_LOOP(nothing, (void)i)
-PACED_LOOP(floor, measure_floor_event(&floor_ring, i))
-#define CASE_LOOP(name, what) PACED_LOOP(name, case_##name(i))
+PACED_LOOP(nothing, CHUNK, (void)i)
+PACED_LOOP(floor, CHUNK, measure_floor_event(&floor_ring, i))
+#define CASE_LOOP(name, what) PACED_LOOP(name, CHUNK, case_##name(i))
 CASES(CASE_LOOP)
 
 static struct paced_case {
 	const char *what;
 	paced_loop loop;
-	struct sample *samples;
+	struct paced_call *calls;
 } cases[] = {
 	{"nothing (the harness)", paced_nothing, NULL},
 	{"floor", paced_floor, NULL},
@@ -75,8 +48,8 @@ static size_t select_calls(const struct paced_case *of, bool new_chunk_only, uin
 	size_t count = 0;
 
 	for (size_t i = 0; i < CALLS; i++)
-		if (!new_chunk_only || of->samples[i].new_chunk)
-			ret_ticks[count++] = of->samples[i].ticks;
+		if (!new_chunk_only || of->calls[i].moved)
+			ret_ticks[count++] = of->calls[i].ticks;
 	measure_sort(ret_ticks, count);
 	return count;
 }
@@ -110,15 +83,16 @@ static void measure_all(uint64_t region_bytes)
 	for (uint64_t i = 0; i < region_bytes / 32; i++)
 		case_fields_3(i);
 	for (size_t i = 0; i < CASE_COUNT; i++) {
-		cases[i].samples = calloc(CALLS, sizeof(struct sample));
-		if (!cases[i].samples)
+		cases[i].calls = calloc(CALLS, sizeof(struct paced_call));
+		if (!cases[i].calls)
 			measure_die("calloc", ENOMEM);
-		memset(cases[i].samples, 1, CALLS * sizeof(struct sample));
-		cases[i].loop(0, cases[i].samples, 0);
+		memset(cases[i].calls, 1, CALLS * sizeof(struct paced_call));
+		cases[i].loop(0, ROUND_CALLS, cases[i].calls, 0);
 	}
 	for (uint64_t round = 0; round < ROUNDS; round++)
 		for (size_t i = 0; i < CASE_COUNT; i++)
-			cases[i].loop(round * ROUND_CALLS, cases[i].samples + round * ROUND_CALLS, gap_ticks);
+			cases[i].loop(round * ROUND_CALLS, ROUND_CALLS,
+				      cases[i].calls + round * ROUND_CALLS, gap_ticks);
 	measure_print("\n   region of %llu MiB; ns a call, %d calls a case, %d ns apart, in %d rounds\n",
 		      (unsigned long long)region_bytes >> 20, CALLS, GAP_NS, ROUNDS);
 	measure_print("   %-24s %8s %8s %8s %10s %9s %12s %8s %8s\n", "", "p50", "p99", "p99.9", "max",

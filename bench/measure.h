@@ -14,6 +14,10 @@
 
 #include "lib/ttlog.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Memory may have changed: neither a load nor a store may leave the loop that this stands in. */
 static inline __attribute__((always_inline)) void measure_barrier(void)
 {
@@ -111,5 +115,9 @@ void measure_die(const char *what, int error) __attribute__((noreturn));
 void measure_init(uint64_t region_bytes);
 /* Runs fn in a child, which gets a region of its own, and waits for it. */
 void measure_in_child(void (*fn)(uint64_t argument), uint64_t argument);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
