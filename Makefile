@@ -108,7 +108,7 @@ endif
 $(B)/bpf/ttlog.bpf.o: bpf/ttlog.bpf.c
 	@mkdir -p $(@D)
 	$(call say,BPF,$<) $(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -I. \
-		-I/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null) $(DEPFLAGS) -c -o $@ $<
+		-I$(SYSROOT)/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null) $(DEPFLAGS) -c -o $@ $<
 
 $(B)/bpf/ttlog.skel.h: $(B)/bpf/ttlog.bpf.o
 	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name ttlog_bpf > $@.tmp && mv $@.tmp $@

@@ -90,7 +90,8 @@ static struct span content(const struct ttlog_chunk *chunk, uint32_t chunk_bytes
 
 	if (TTLOG_STATE_OF(state) == TTLOG_CHUNK_FREE || TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT)
 		return span;
-	if (atomic_load_explicit(&chunk->retired_generation, memory_order_relaxed) !=
+	/* Of a chunk that is being retired right now; pairs with step 2 of the retire. */
+	if (atomic_load_explicit(&chunk->retired_generation, memory_order_acquire) !=
 	    TTLOG_STATE_GENERATION(state))
 		return walk(chunk, chunk_bytes);
 	span.count = atomic_load_explicit(&chunk->retired_count, memory_order_relaxed);

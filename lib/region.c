@@ -38,6 +38,8 @@
 #define CHUNK_BYTES_MAX (32u << 10)
 /* Header, control, ledger, index, heap, and three arrays a lane. */
 #define PARTS_MAX (5 + 3 * TTLOG_LANE_MAX)
+/* The kernel's pages may be smaller than those of the drawing: arm64 has 4, 16 and 64 KiB. */
+#define PAGE_BYTES_LEAST 4096u
 /* Where a page is 64 KiB, 1 MiB would be all rounding. */
 #define PLAN_PAGES_MIN 64
 
@@ -202,7 +204,7 @@ int ttlog_region_populate(void *base, const struct ttlog_geometry *geometry)
 	if (errno != EINVAL)
 		return -errno;
 	/* Before 5.14: writes that change nothing, whoever else is writing. */
-	for (uint64_t offset = 0; offset < geometry->region_bytes; offset += TTLOG_PAGE_BYTES)
+	for (uint64_t offset = 0; offset < geometry->region_bytes; offset += PAGE_BYTES_LEAST)
 		__atomic_fetch_or((unsigned char *)base + offset, 0, __ATOMIC_RELAXED);
 	return 0;
 }
@@ -415,7 +417,7 @@ static int fd_check(int fd, uint64_t *ret_bytes)
 
 int ttlog_region_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_base)
 {
-	uint64_t bytes;
+	uint64_t bytes = 0;
 	void *base;
 	int error;
 

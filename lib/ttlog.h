@@ -20,6 +20,11 @@
 #ifndef TTLOG_H
 #define TTLOG_H
 
+/* An event is committed by one store of 64 bits, and a region may have 4 GiB. */
+#if __SIZEOF_POINTER__ < 8
+#error "ttlog needs a 64-bit target"
+#endif
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

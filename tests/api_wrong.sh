@@ -123,6 +123,19 @@ check_compiler() {
 	fi
 }
 
+# A target with pointers of 32 bits is refused by name, and before any other header is looked for.
+check_32_bits() {
+	[ "$(uname -m)" = x86_64 ] || return
+	echo '#include <ttlog.h>' >"$tmp/narrow"
+	checked=$((checked + 1))
+	"$compiler" $standard -m32 -Ilib -fsyntax-only -x "$kind" "$tmp/narrow" >"$tmp/said" 2>&1
+	if ! grep -q 'error.*ttlog needs a 64-bit target' "$tmp/said"; then
+		echo "api_wrong.sh: $compiler -m32 is not told what ttlog.h needs:"
+		head -5 "$tmp/said"
+		failed=1
+	fi
+}
+
 failed=0
 checked=0
 missing=""
@@ -134,6 +147,7 @@ for compiler in $compilers; do
 	esac
 	if command -v "$compiler" >/dev/null; then
 		check_compiler
+		check_32_bits
 	else
 		missing="$missing $compiler"
 	fi
