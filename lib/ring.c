@@ -21,15 +21,28 @@
 #include "lib/encode.h"
 #include "lib/process.h"
 
+/* Threads drop at the same time, and a handler between the steps of what it interrupted. */
+static void widen_span(struct ttlog_lane_ledger *ledger, uint64_t now)
+{
+	uint64_t first = atomic_load_explicit(&ledger->dropped_first, memory_order_relaxed);
+	uint64_t last = atomic_load_explicit(&ledger->dropped_last, memory_order_relaxed);
+
+	while ((!first || now < first) &&
+	       !atomic_compare_exchange_weak_explicit(&ledger->dropped_first, &first, now,
+						      memory_order_relaxed, memory_order_relaxed))
+		;
+	while (now > last &&
+	       !atomic_compare_exchange_weak_explicit(&ledger->dropped_last, &last, now,
+						      memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
 void ttlog_ring_count_drop(uint32_t lane_id)
 {
 	struct ttlog_lane_ledger *ledger = &ttlog_process_ledger()->lane[lane_id];
-	uint64_t now = ttlog_clock_ticks(ttlog_place_.geometry.clock_source), none = 0;
 
 	atomic_fetch_add_explicit(&ledger->dropped, 1, memory_order_relaxed);
-	atomic_compare_exchange_strong_explicit(&ledger->dropped_first, &none, now,
-						memory_order_relaxed, memory_order_relaxed);
-	atomic_store_explicit(&ledger->dropped_last, now, memory_order_relaxed);
+	widen_span(ledger, ttlog_clock_ticks(ttlog_place_.geometry.clock_source));
 }
 
 /*
