@@ -7,8 +7,9 @@
  * the model. Nothing here waits for another thread, and nothing but the search for vanished owners
  * makes a system call.
  *
- *   take     1 freeze word   2 find   3 condemn   4 freeze word again   5 account   6 INIT   7
- * fence 8 empty it      9 OWNED retire   1 count, newest, age   2 their generation   3 RETIRED
+ *   take     1 freeze word   2 find   3 condemn   4 freeze word again   5 account   6 INIT
+ *            7 fence   8 empty it   9 OWNED
+ *   retire   1 count, newest, age   2 their generation   3 RETIRED
  */
 #include "lib/chunk.h"
 
@@ -18,6 +19,9 @@
 
 #include "lib/clock.h"
 #include "lib/process.h"
+
+/* A spare is found within so many places behind its ticket, or there is none. */
+#define DRAWN_TRIES 8
 
 /* How often a taker that finds nothing asks whether the owners still live, about. */
 #define SEARCH_INTERVAL_TICKS (UINT64_C(1) << 30)
@@ -43,6 +47,19 @@ static struct lane lane_of(uint32_t id)
 	};
 
 	return lane;
+}
+
+/*
+ * The chunk of a ticket. Neighbours in time are eight apart, so that threads that take one after
+ * the other do not share the cache lines of state words and accounts.
+ */
+static uint32_t index_of(const struct lane *lane, uint64_t ticket)
+{
+	uint32_t count = lane->geometry->chunk_count, turn = (uint32_t)(ticket % count);
+
+	if (count % 8)
+		return turn;
+	return turn % (count / 8) * 8 + turn / (count / 8);
 }
 
 static struct ttlog_chunk *chunk_of(const struct lane *lane, uint32_t index)
@@ -186,11 +203,10 @@ static bool may_take(const struct lane *lane, uint32_t index, uint64_t state,
 }
 
 /* Steps 5 to 9: the chunk is condemned and ours; its old content goes, ours may come. */
-static void occupy(const struct lane *lane, const struct ttlog_thread *thread, uint64_t old_state,
+static void occupy(const struct lane *lane, const struct ttlog_taker *taker, uint64_t old_state,
 		   uint32_t freeze_word, struct ttlog_tenure *tenure)
 {
 	uint64_t old = TTLOG_STATE_GENERATION(old_state), new = old + 1;
-	uint32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
 	struct ttlog_chunk *chunk = tenure->chunk;
 	_Atomic uint64_t *state = &lane->states[tenure->index];
 	struct span lost = content(chunk, lane->geometry->chunk_bytes, old_state);
@@ -201,34 +217,43 @@ static void occupy(const struct lane *lane, const struct ttlog_thread *thread, u
 		    &lane->accounts[tenure->index][new & 1], &lost);
 	/* 6. Dead here: INIT of the new generation, nothing is read, all is counted. Release: the
 	 * account is there; pairs with the reader's acquire of the state. */
-	atomic_store_explicit(state, TTLOG_STATE(new, tid, TTLOG_CHUNK_INIT), memory_order_release);
+	atomic_store_explicit(state, TTLOG_STATE(new, taker->tid, TTLOG_CHUNK_INIT),
+			      memory_order_release);
 	/* 7. INIT is seen before anything below; pairs with the reader's fence before its second
 	 * look. */
 	atomic_thread_fence(memory_order_release);
 	/* 8. */
 	set_word_at(chunk, TTLOG_CHUNK_FIRST, 0);
-	__atomic_store_n(&chunk->tid, tid, __ATOMIC_RELAXED);
+	__atomic_store_n(&chunk->tid, taker->tid, __ATOMIC_RELAXED);
 	__atomic_store_n(&chunk->epoch, freeze_word, __ATOMIC_RELAXED);
-	ttlog_store_((unsigned char *)chunk->thread_name, thread->name, sizeof(chunk->thread_name));
-	__atomic_store_n(&chunk->taken_ticks, ttlog_clock_ticks(ttlog_place_.geometry.clock_source),
-			 __ATOMIC_RELAXED);
+	ttlog_store_((unsigned char *)chunk->thread_name, taker->name, sizeof(chunk->thread_name));
+	__atomic_store_n(&chunk->taken_ticks, taker->ticks, __ATOMIC_RELAXED);
 	/* 9. Dead here: OWNED and empty. */
-	atomic_store_explicit(state, TTLOG_STATE(new, tid, TTLOG_CHUNK_OWNED),
+	atomic_store_explicit(state, TTLOG_STATE(new, taker->tid, TTLOG_CHUNK_OWNED),
 			      memory_order_release);
 	tenure->generation = new;
 }
 
+/* A compare-and-swap that succeeded is a full fence itself on x86, and nowhere else. */
+static void fence_behind_swap(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	atomic_signal_fence(memory_order_seq_cst);
+#else
+	atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
 /* Steps 3 and 4 for one candidate. */
-static enum ttlog_take condemn(const struct lane *lane, const struct ttlog_thread *thread,
+static enum ttlog_take condemn(const struct lane *lane, const struct ttlog_taker *taker,
 			       uint32_t index, uint64_t state, uint32_t freeze_word,
 			       struct ttlog_tenure *ret_tenure)
 {
 	uint64_t generation = TTLOG_STATE_GENERATION(state);
-	uint32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
 	/* An INIT that a vanished taker left has nothing to condemn: it stays INIT. */
 	bool empty = TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT ||
 		     TTLOG_STATE_OF(state) == TTLOG_CHUNK_FREE;
-	uint64_t mine = TTLOG_STATE(generation, tid,
+	uint64_t mine = TTLOG_STATE(generation, taker->tid,
 				    TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT ? TTLOG_CHUNK_INIT
 									      : TTLOG_CHUNK_COND);
 
@@ -238,7 +263,7 @@ static enum ttlog_take condemn(const struct lane *lane, const struct ttlog_threa
 		return TTLOG_TAKE_NONE;
 	/* 4. Either the freezer sees COND and waits with its scan for what becomes of it, or we see
 	 * the freeze: one of the two, by a full fence on both sides. */
-	atomic_thread_fence(memory_order_seq_cst);
+	fence_behind_swap();
 	if (!empty && lane->id != TTLOG_LANE_AFTERLIFE && ttlog_is_frozen(ttlog_freeze_word())) {
 		atomic_store_explicit(&lane->states[index],
 				      TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
@@ -248,7 +273,7 @@ static enum ttlog_take condemn(const struct lane *lane, const struct ttlog_threa
 	ret_tenure->lane = lane->id;
 	ret_tenure->index = index;
 	ret_tenure->chunk = chunk_of(lane, index);
-	occupy(lane, thread, state, freeze_word, ret_tenure);
+	occupy(lane, taker, state, freeze_word, ret_tenure);
 	return TTLOG_TAKE_DONE;
 }
 
@@ -283,9 +308,8 @@ static bool time_to_search(void)
  * between. Their events are counted by a walk. What it finds may be used up before it is time
  * again. False: it is not time yet.
  */
-static bool retire_vanished(const struct lane *lane, const struct ttlog_thread *thread)
+static bool retire_vanished(const struct lane *lane, const struct ttlog_taker *taker)
 {
-	uint32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
 	bool found = false;
 
 	if (!time_to_search())
@@ -299,8 +323,8 @@ static bool retire_vanished(const struct lane *lane, const struct ttlog_thread *
 		    !owner_vanished(TTLOG_STATE_TID(state)) ||
 		    !atomic_compare_exchange_strong_explicit(
 			    &lane->states[i], &state,
-			    TTLOG_STATE(generation, tid, TTLOG_CHUNK_COND), memory_order_acq_rel,
-			    memory_order_relaxed))
+			    TTLOG_STATE(generation, taker->tid, TTLOG_CHUNK_COND),
+			    memory_order_acq_rel, memory_order_relaxed))
 			continue;
 		atomic_store_explicit(&lane->states[i],
 				      TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
@@ -312,22 +336,20 @@ static bool retire_vanished(const struct lane *lane, const struct ttlog_thread *
 	return true;
 }
 
-/* Step 2: one lap around the lane. */
-static enum ttlog_take lap(const struct lane *lane, const struct ttlog_thread *thread,
-			   uint64_t ticket, enum ttlog_take_rule rule, uint32_t freeze_word,
-			   struct ttlog_tenure *ret_tenure)
+/* Step 2: that many places, from the ticket's on. */
+static enum ttlog_take search(const struct lane *lane, const struct ttlog_taker *taker,
+			      uint64_t ticket, uint32_t places, enum ttlog_take_rule rule,
+			      uint32_t freeze_word, struct ttlog_tenure *ret_tenure)
 {
-	uint32_t count = lane->geometry->chunk_count;
-	uint32_t index = (uint32_t)(ticket % count);
-
-	for (uint32_t i = 0; i < count; i++, index = index + 1 == count ? 0 : index + 1) {
+	for (uint32_t i = 0; i < places; i++) {
+		uint32_t index = index_of(lane, ticket + i);
 		/* Pairs with the release of a retire: its data are there. */
 		uint64_t state = atomic_load_explicit(&lane->states[index], memory_order_acquire);
 		enum ttlog_take result;
 
 		if (!may_take(lane, index, state, rule, ticket, freeze_word))
 			continue;
-		result = condemn(lane, thread, index, state, freeze_word, ret_tenure);
+		result = condemn(lane, taker, index, state, freeze_word, ret_tenure);
 		if (result == TTLOG_TAKE_DONE && i > 0)
 			move_hand(lane, ticket + i + 1);
 		if (result != TTLOG_TAKE_NONE)
@@ -336,45 +358,81 @@ static enum ttlog_take lap(const struct lane *lane, const struct ttlog_thread *t
 	return TTLOG_TAKE_NONE;
 }
 
-enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_thread *thread,
+enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_taker *taker,
 				 enum ttlog_take_rule rule, uint32_t freeze_word,
 				 struct ttlog_tenure *ret_tenure)
 {
 	struct lane lane = lane_of(lane_id);
+	uint32_t lap = lane.geometry->chunk_count;
 	uint64_t ticket;
 	enum ttlog_take result;
 
-	if (!lane.geometry->chunk_count)
+	if (!lap)
 		return TTLOG_TAKE_NONE;
 	ticket = atomic_fetch_add_explicit(&lane.ledger->hand, 1, memory_order_relaxed);
-	result = lap(&lane, thread, ticket, rule, freeze_word, ret_tenure);
+	result = search(&lane, taker, ticket, lap, rule, freeze_word, ret_tenure);
 	if (result == TTLOG_TAKE_NONE && rule == TTLOG_TAKE_NOT_YOUNG)
-		result =
-			lap(&lane, thread, ticket, TTLOG_TAKE_ANY_RETIRED, freeze_word, ret_tenure);
+		result = search(&lane, taker, ticket, lap, TTLOG_TAKE_ANY_RETIRED, freeze_word,
+				ret_tenure);
 	if (result == TTLOG_TAKE_NONE && rule == TTLOG_TAKE_NOT_YOUNG &&
-	    retire_vanished(&lane, thread))
-		result = lap(&lane, thread, ticket, TTLOG_TAKE_VANISHED_TOO, freeze_word,
-			     ret_tenure);
+	    retire_vanished(&lane, taker))
+		result = search(&lane, taker, ticket, lap, TTLOG_TAKE_VANISHED_TOO, freeze_word,
+				ret_tenure);
 	return result;
 }
 
+uint64_t ttlog_chunk_draw(uint32_t lane_id)
+{
+	struct lane lane = lane_of(lane_id);
+	uint64_t ticket = atomic_fetch_add_explicit(&lane.ledger->hand, 1, memory_order_relaxed);
+	uint32_t index = index_of(&lane, ticket);
+	const char *chunk = (const char *)chunk_of(&lane, index);
+
+	__builtin_prefetch((const void *)&lane.states[index], 1);
+	__builtin_prefetch(&lane.accounts[index], 1);
+	__builtin_prefetch(chunk, 1);
+	__builtin_prefetch(chunk + TTLOG_CHUNK_FIRST, 1);
+	return ticket;
+}
+
+enum ttlog_take ttlog_chunk_take_drawn(uint32_t lane_id, const struct ttlog_taker *taker,
+				       uint64_t ticket, uint32_t freeze_word,
+				       struct ttlog_tenure *ret_tenure)
+{
+	struct lane lane = lane_of(lane_id);
+	uint32_t lap = lane.geometry->chunk_count;
+
+	return search(&lane, taker, ticket, lap < DRAWN_TRIES ? lap : DRAWN_TRIES,
+		      TTLOG_TAKE_NOT_YOUNG, freeze_word, ret_tenure);
+}
+
 /* ---- retire ---------------------------------------------------------------------------------- */
+
+void ttlog_chunk_retire_hint(const struct ttlog_tenure *tenure)
+{
+	struct lane lane = lane_of(tenure->lane);
+
+	__builtin_prefetch((const void *)&lane.ledger->hand, 0);
+	__builtin_prefetch((const void *)&lane.states[tenure->index], 1);
+	__builtin_prefetch(tenure->chunk, 1);
+}
 
 void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint64_t last)
 {
 	struct ttlog_chunk *chunk = tenure->chunk;
 	struct lane lane = lane_of(tenure->lane);
+	uint64_t age = atomic_load_explicit(&lane.ledger->hand, memory_order_relaxed);
 
 	/* The child of a handler that forked in mid-event comes back with a chunk of its parent's,
 	 * and may have a region of its own by now. */
 	if (chunk_of(&lane, tenure->index) != chunk)
 		return;
+	if (!count)
+		age -= lane.geometry->chunk_count;
 	/* 1. */
 	atomic_store_explicit(&chunk->retired_count, count, memory_order_relaxed);
 	atomic_store_explicit(&chunk->retired_last, last, memory_order_relaxed);
-	atomic_store_explicit(&chunk->retired_ticket,
-			      atomic_load_explicit(&lane.ledger->hand, memory_order_relaxed),
-			      memory_order_relaxed);
+	atomic_store_explicit(&chunk->retired_ticket, age, memory_order_relaxed);
 	/* 2. Dead before this: their generation is an older one, and a reader counts by walking. */
 	atomic_store_explicit(&chunk->retired_generation, tenure->generation, memory_order_release);
 	/* 3. Pairs with the acquire of the next taker and of the reader. */

@@ -2,7 +2,8 @@
 /*
  * chunk.h - the chunk protocol: taking and retiring. The states are in ttlog_abi.h.
  *
- * What is written into a chunk is for ring.c. Lock-free; legal wherever recording is.
+ * What is written into a chunk is for ring.c, when one is taken for stops.c. Lock-free; legal
+ * wherever recording is.
  */
 #ifndef TTLOG_CHUNK_H
 #define TTLOG_CHUNK_H
@@ -10,7 +11,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/writer.h"
+#include "lib/ttlog_abi.h"
+
+/* Who takes: what the chunk says of its owner. */
+struct ttlog_taker {
+	uint32_t tid;
+	const char *name; /* TTLOG_THREAD_NAME_BYTES of them */
+	uint64_t ticks;	  /* when, about: not before the newest event of the chunk before */
+};
 
 /* A chunk that was taken. */
 struct ttlog_tenure {
@@ -46,14 +54,27 @@ static inline uint64_t ttlog_chunk_word(const struct ttlog_chunk *chunk, uint32_
 		__ATOMIC_ACQUIRE);
 }
 
-/* Takes a chunk of that lane for the thread: empty, OWNED. freeze_word was loaded by the caller
- * (step 1). */
-enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_thread *thread,
+/* Takes a chunk of that lane: empty, OWNED. freeze_word was loaded by the caller (step 1). */
+enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_taker *taker,
 				 enum ttlog_take_rule rule, uint32_t freeze_word,
 				 struct ttlog_tenure *ret_tenure);
 
-/* Gives it back with that many events, the newest of which has those ticks. */
+/*
+ * The same in two parts, for a chunk that is not needed yet: a place in the order of takes, whose
+ * memory is on its way into the cache; and the chunk there or a few places behind it, or none.
+ * Neither makes a system call.
+ */
+uint64_t ttlog_chunk_draw(uint32_t lane_id);
+enum ttlog_take ttlog_chunk_take_drawn(uint32_t lane_id, const struct ttlog_taker *taker,
+				       uint64_t ticket, uint32_t freeze_word,
+				       struct ttlog_tenure *ret_tenure);
+
+/*
+ * Gives it back with that many events, the newest of which has those ticks. Without any, it is old.
+ * hint says that it will be soon.
+ */
 void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint64_t last);
+void ttlog_chunk_retire_hint(const struct ttlog_tenure *tenure);
 
 /* The events that can be read now, and those that were overwritten. Walks all chunks. */
 void ttlog_chunk_count(uint64_t *ret_retained, uint64_t *ret_overwritten);

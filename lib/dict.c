@@ -189,7 +189,8 @@ static int check_site(const struct ttlog_site *site)
 int ttlog_dict_add_site(struct ttlog_site *site)
 {
 	struct record record = {.head = {.kind = TTLOG_DICT_SITE}};
-	uint32_t none = 0, id;
+	uint64_t none = 0;
+	uint32_t id;
 	int error = check_site(site);
 
 	if (error)
@@ -213,7 +214,8 @@ int ttlog_dict_add_site(struct ttlog_site *site)
 	if (!id)
 		return -ENOSPC;
 	/* Another thread may have been first; its id is as good. */
-	__atomic_compare_exchange_n(&site->id, &none, id, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	__atomic_compare_exchange_n(&site->word, &none, (uint64_t)id << 32, 0, __ATOMIC_RELAXED,
+				    __ATOMIC_RELAXED);
 	return 0;
 }
 

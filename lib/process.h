@@ -33,6 +33,7 @@ struct ttlog_life {
 	_Atomic uint32_t overdue;   /* that takes so long that nobody waits for it any more */
 	_Atomic uint32_t boot_full; /* the boot lane has no chunk left */
 	_Atomic uint64_t dropped;   /* events for which there was no region */
+	_Atomic uint32_t writers;   /* threads that have one; more, after threads vanished */
 	_Atomic uint64_t next_search_ticks; /* when to look for vanished owners again */
 	_Atomic(struct ttlog_writer_segment *) segments;
 };

@@ -128,6 +128,9 @@ static void lane_place_rest(struct ttlog_lane_geometry *lane, uint64_t offset, u
 	/* The rounding to pages takes a few more. */
 	while (lane_place(lane, offset) > end)
 		lane->chunk_count--;
+	/* See index_of() in chunk.c. */
+	lane->chunk_count &= ~7u;
+	lane_place(lane, offset);
 }
 
 void ttlog_region_plan(uint64_t bytes, struct ttlog_geometry *ret_geometry)

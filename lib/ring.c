@@ -20,6 +20,7 @@
 #include "lib/clock.h"
 #include "lib/encode.h"
 #include "lib/process.h"
+#include "lib/stops.h"
 
 /* Threads drop at the same time, and a handler between the steps of what it interrupted. */
 static void widen_span(struct ttlog_lane_ledger *ledger, uint64_t now)
@@ -45,68 +46,12 @@ void ttlog_ring_count_drop(uint32_t lane_id)
 	widen_span(ledger, ttlog_clock_ticks(ttlog_place_.geometry.clock_source));
 }
 
-/*
- * The call that was writing is gone (cancelled, or jumped out of): if it got as far as its commit,
- * the word at the position is its header, else it is the zero of the event before.
- */
-static void settle(struct ttlog_thread *thread)
-{
-	struct ttlog_writer *hot = &thread->hot;
-	uint32_t offset = (uint32_t)hot->position;
-	uint64_t word;
-
-	if (!hot->chunk)
-		return;
-	word = ttlog_chunk_word((struct ttlog_chunk *)(void *)hot->chunk, offset);
-	if (word) {
-		hot->last_ticks =
-			ttlog_chunk_word((struct ttlog_chunk *)(void *)hot->chunk, offset + 8);
-		hot->position += UINT64_C(1) << 32 | TTLOG_EVENT_BYTES(word);
-	}
-}
-
-/* A chunk that was a thread's, full or not, still OWNED. */
-struct held {
-	struct ttlog_tenure tenure; /* chunk NULL: there is none */
-	uint32_t count;
-	uint64_t last;
-};
-
-/* The writer has no chunk from here on: a handler that records finds no room. */
-static struct held detach(struct ttlog_thread *thread)
-{
-	struct ttlog_writer *hot = &thread->hot;
-	struct held held = {
-		.tenure = {(struct ttlog_chunk *)(void *)hot->chunk, thread->lane,
-			   thread->chunk_index, thread->generation},
-		.count = (uint32_t)(hot->position >> 32),
-		.last = hot->last_ticks,
-	};
-
-	hot->limit = 0;
-	hot->chunk = NULL;
-	atomic_signal_fence(memory_order_seq_cst);
-	hot->position = 0;
-	return held;
-}
-
-static void give_back(struct held *held)
-{
-	if (!held->tenure.chunk)
-		return;
-	ttlog_chunk_retire(&held->tenure, held->count, held->last);
-	held->tenure.chunk = NULL;
-}
-
 void ttlog_ring_leave(struct ttlog_thread *thread)
 {
-	struct held held;
-
 	thread->hot.busy = 1;
 	atomic_signal_fence(memory_order_seq_cst);
-	settle(thread);
-	held = detach(thread);
-	give_back(&held);
+	ttlog_stops_recover(thread);
+	ttlog_stops_leave(thread);
 	atomic_signal_fence(memory_order_seq_cst);
 	thread->hot.busy = 0;
 }
@@ -116,11 +61,10 @@ void ttlog_ring_leave(struct ttlog_thread *thread)
 /* Steps 3 and 4, where the event's place is known. Returns its ticks. */
 static uint64_t write_event(struct ttlog_chunk *chunk, uint32_t offset,
 			    const struct ttlog_site *site, const struct ttlog_value *values,
-			    const struct ttlog_encoding *encoding)
+			    const struct ttlog_encoding *encoding, uint64_t ticks)
 {
 	unsigned char *event = (unsigned char *)chunk + offset;
-	uint64_t ticks = ttlog_clock_ticks(ttlog_place_.geometry.clock_source);
-	uint64_t word = (uint64_t)__atomic_load_n(&site->id, __ATOMIC_RELAXED) << 32 |
+	uint64_t word = __atomic_load_n(&site->word, __ATOMIC_RELAXED) |
 			(uint64_t)encoding->flags << 16 | encoding->size;
 	unsigned char *to = ttlog_open_(event, encoding->size, ticks);
 
@@ -137,66 +81,8 @@ static void count_truncated(uint32_t lane_id, const struct ttlog_encoding *encod
 					  memory_order_relaxed);
 }
 
-/* The next chunk of the thread: afterlife when frozen, boot while there is some, else main. */
-static enum ttlog_take take_next(const struct ttlog_thread *thread, uint32_t *ret_lane,
-				 struct ttlog_tenure *ret_tenure)
-{
-	struct ttlog_life *life = ttlog_life();
-	/* 1. */
-	uint32_t freeze_word = ttlog_freeze_word();
-	enum ttlog_take result;
-
-	if (ttlog_is_frozen(freeze_word)) {
-		*ret_lane = TTLOG_LANE_AFTERLIFE;
-		return ttlog_chunk_take(TTLOG_LANE_AFTERLIFE, thread, TTLOG_TAKE_ANY_RETIRED,
-					freeze_word, ret_tenure);
-	}
-	if (!atomic_load_explicit(&life->boot_full, memory_order_relaxed)) {
-		*ret_lane = TTLOG_LANE_BOOT;
-		result = ttlog_chunk_take(TTLOG_LANE_BOOT, thread, TTLOG_TAKE_ONLY_FREE,
-					  freeze_word, ret_tenure);
-		if (result != TTLOG_TAKE_NONE)
-			return result;
-		atomic_store_explicit(&life->boot_full, 1, memory_order_relaxed);
-	}
-	*ret_lane = TTLOG_LANE_MAIN;
-	return ttlog_chunk_take(TTLOG_LANE_MAIN, thread, TTLOG_TAKE_NOT_YOUNG, freeze_word,
-				ret_tenure);
-}
-
-/* NULL: there is none. */
-static struct ttlog_chunk *next_chunk(struct ttlog_thread *thread)
-{
-	struct ttlog_writer *hot = &thread->hot;
-	struct ttlog_tenure tenure;
-	enum ttlog_take result;
-	uint32_t lane;
-
-	do {
-		result = take_next(thread, &lane, &tenure);
-	} while (result == TTLOG_TAKE_FROZEN);
-	if (result != TTLOG_TAKE_DONE)
-		return NULL;
-	thread->lane = lane;
-	thread->chunk_index = tenure.index;
-	thread->generation = tenure.generation;
-	hot->position = TTLOG_CHUNK_FIRST;
-	/* Whoever jumps out of here leaves a writer with a chunk that is described, or with none.
-	 */
-	atomic_signal_fence(memory_order_seq_cst);
-	hot->chunk = (unsigned char *)tenure.chunk;
-	atomic_signal_fence(memory_order_seq_cst);
-	/* Without ticks that the fast path can read, the limit stays 0 and all events come this
-	 * way. */
-	if (ttlog_place_.geometry.clock_source != TTLOG_CLOCK_MONOTONIC)
-		hot->limit = ttlog_place_.geometry.lane[lane].chunk_bytes - 8;
-	return tenure.chunk;
-}
-
 /*
- * Into the thread's own chunk. The caller has set busy, and ends it. The full chunk is given back
- * only when the next one has an event: whenever the thread is stopped, for however long, its newest
- * events are in a chunk that nobody else takes. Unless there is no other chunk to be had.
+ * Into the thread's own chunk. The caller has set busy, and ends it.
  *
  * A handler may fork in here, and the child come back: its writer is zeros then. So the chunk is
  * kept in hand, and looked up only once.
@@ -206,31 +92,29 @@ static bool record_in_chunk(struct ttlog_thread *thread, const struct ttlog_site
 {
 	uint32_t room = TTLOG_CHUNK_ROOM(ttlog_place_.geometry.lane[TTLOG_LANE_MAIN].chunk_bytes);
 	struct ttlog_writer *hot = &thread->hot;
-	struct held full = {.tenure = {.chunk = NULL}};
 	struct ttlog_encoding encoding;
 	uint32_t offset = (uint32_t) * (volatile uint64_t *)&hot->position;
 	struct ttlog_chunk *chunk = (void *)*(unsigned char *volatile *)&hot->chunk;
-	uint32_t end = chunk ? ttlog_place_.geometry.lane[thread->lane].chunk_bytes - 8 : 0;
+	uint32_t end = chunk ? ttlog_place_.geometry.lane[thread->mine.lane].chunk_bytes - 8 : 0;
+	bool is_new = false;
 
 	ttlog_encoding_plan(site, values, room, &encoding);
-	/* 2. */
+	/* 2. model: record_2 */
 	if (offset + encoding.size > end) {
-		full = detach(thread);
-		chunk = next_chunk(thread);
-		if (!chunk) {
-			give_back(&full);
-			chunk = next_chunk(thread);
-		}
+		chunk = ttlog_stops_next(thread);
 		if (!chunk)
 			return false;
 		offset = TTLOG_CHUNK_FIRST;
+		is_new = true;
 	}
-	hot->last_ticks = write_event(chunk, offset, site, values, &encoding);
+	hot->last_ticks = write_event(chunk, offset, site, values, &encoding,
+				      ttlog_clock_ticks(ttlog_place_.geometry.clock_source));
 	atomic_signal_fence(memory_order_seq_cst);
-	/* 5. */
+	/* 5. model: record_5 */
 	hot->position += UINT64_C(1) << 32 | encoding.size;
-	give_back(&full);
-	count_truncated(thread->lane, &encoding);
+	if (is_new)
+		ttlog_stops_settled(thread);
+	count_truncated(thread->mine.lane, &encoding);
 	return true;
 }
 
@@ -240,15 +124,20 @@ static bool record_in_slot(struct ttlog_thread *thread, uint32_t lane_id,
 			   const struct ttlog_encoding *encoding)
 {
 	uint32_t freeze_word = ttlog_freeze_word();
+	uint64_t ticks = ttlog_clock_ticks(ttlog_place_.geometry.clock_source);
+	const struct ttlog_taker taker = {
+		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
+		.name = thread->name,
+		.ticks = ticks,
+	};
 	struct ttlog_tenure tenure;
-	uint64_t ticks;
 
-	if (ttlog_chunk_take(lane_id, thread,
+	if (ttlog_chunk_take(lane_id, &taker,
 			     ttlog_is_frozen(freeze_word) ? TTLOG_TAKE_ONLY_FREE
 							  : TTLOG_TAKE_NOT_YOUNG,
 			     freeze_word, &tenure) != TTLOG_TAKE_DONE)
 		return false;
-	ticks = write_event(tenure.chunk, TTLOG_CHUNK_FIRST, site, values, encoding);
+	write_event(tenure.chunk, TTLOG_CHUNK_FIRST, site, values, encoding, ticks);
 	ttlog_chunk_retire(&tenure, 1, ticks);
 	count_truncated(lane_id, encoding);
 	return true;
@@ -316,6 +205,19 @@ static void record_nested(struct ttlog_thread *thread, const struct ttlog_site *
 		ttlog_ring_count_drop(TTLOG_LANE_NESTED);
 }
 
+/*
+ * A handler has forked, and this is the child: what was written to the writer since must not send
+ * its next events to its parent's chunks.
+ */
+static bool forget_parents(struct ttlog_thread *thread)
+{
+	if (atomic_load_explicit(&thread->tid, memory_order_relaxed) &&
+	    atomic_load_explicit(&ttlog_life()->state, memory_order_relaxed) != TTLOG_PROCESS_NONE)
+		return false;
+	ttlog_thread_clear(thread);
+	return true;
+}
+
 void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *site,
 		       const struct ttlog_value *values, uintptr_t sp)
 {
@@ -332,15 +234,28 @@ void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *sit
 	*busy = sp;
 	atomic_signal_fence(memory_order_seq_cst);
 	if (was)
-		settle(thread);
+		ttlog_stops_recover(thread);
 	if (!record_in_chunk(thread, site, values))
 		ttlog_ring_count_drop(ttlog_is_frozen(ttlog_freeze_word()) ? TTLOG_LANE_AFTERLIFE
 									   : TTLOG_LANE_MAIN);
 	atomic_signal_fence(memory_order_seq_cst);
 	*busy = 0;
-	/* A handler has forked, and this is the child: what was written to the writer since must
-	 * not send its next events to its parent's chunk. */
-	if (!atomic_load_explicit(&thread->tid, memory_order_relaxed) ||
-	    atomic_load_explicit(&ttlog_life()->state, memory_order_relaxed) == TTLOG_PROCESS_NONE)
-		memset(&thread->hot, 0, sizeof(thread->hot));
+	forget_parents(thread);
+}
+
+__attribute__((visibility("default"))) int ttlog_room_(struct ttlog_writer *writer, uint32_t size)
+{
+	struct ttlog_thread *thread = (struct ttlog_thread *)(void *)writer;
+	volatile uintptr_t *busy = &writer->busy;
+	bool has_room;
+
+	/* A handler may have come in between, and jumped out of its event. */
+	if (*busy || thread->stop == TTLOG_STOP_NONE)
+		return 0;
+	*busy = (uintptr_t)__builtin_dwarf_cfa();
+	atomic_signal_fence(memory_order_seq_cst);
+	has_room = ttlog_stops_advance(thread, size);
+	atomic_signal_fence(memory_order_seq_cst);
+	*busy = 0;
+	return forget_parents(thread) ? 0 : has_room;
 }

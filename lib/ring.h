@@ -8,13 +8,13 @@
 #include "lib/writer.h"
 
 /*
- * Records one event of the calling thread the slow way; site->id is set, values are of its types.
+ * Records one event of the calling thread the slow way; site->word is set, values are of its types.
  * sp is the stack pointer of the caller. What can't be recorded is counted.
  */
 void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *site,
 		       const struct ttlog_value *values, uintptr_t sp);
 
-/* The thread exits: its chunk is retired. */
+/* The thread exits: its chunks are retired. */
 void ttlog_ring_leave(struct ttlog_thread *thread);
 
 /* Adds an event that could not be recorded to a lane's ledger. */

@@ -69,7 +69,7 @@ static __attribute__((noinline)) void record_slowly(struct ttlog_site *site,
 	if (!thread)
 		thread = ttlog_thread_new();
 	if (!thread ||
-	    (!__atomic_load_n(&site->id, __ATOMIC_RELAXED) && ttlog_dict_add_site(site))) {
+	    (!__atomic_load_n(&site->word, __ATOMIC_RELAXED) && ttlog_dict_add_site(site))) {
 		ttlog_ring_count_drop(TTLOG_LANE_MAIN);
 		return;
 	}
@@ -128,7 +128,7 @@ PUBLIC int ttlog_site_register(struct ttlog_site *site)
 	int saved = errno;
 	int error = site ? ttlog_process_enter() : -EINVAL;
 
-	if (!error && !__atomic_load_n(&site->id, __ATOMIC_RELAXED))
+	if (!error && !__atomic_load_n(&site->word, __ATOMIC_RELAXED))
 		error = ttlog_dict_add_site(site);
 	errno = saved;
 	return error;

@@ -210,13 +210,12 @@ enum ttlog_type {
 
 /* A place that records. Zero-initialise it, fill it, keep it and its strings while it is in use. */
 struct ttlog_site {
-	uint32_t id;	   /* 0 until its first event */
+	uint64_t word;	   /* its id in the dictionary << 32; 0 until its first event */
 	uint8_t level;	   /* enum ttlog_level */
 	uint8_t field_count;
 	uint8_t flags;	   /* 1: message is a printf format, names are ignored */
 	uint8_t zero;
 	uint32_t line;
-	uint32_t zero2;
 	const char *target;   /* NULL: the stem of file */
 	const char *message;  /* NULL is "" here and below */
 	const char *file;
@@ -270,16 +269,22 @@ struct ttlog_writer {
 	unsigned char *chunk; /* where offset 0 is */
 	uint64_t last_ticks;  /* of the newest event */
 	uintptr_t busy;	      /* stack pointer of the call that is writing, 0 = none */
-	uint32_t limit;	      /* no event may end beyond it; 0 sends all events the slow way */
+	uint64_t clock_mask;  /* of position: what is not 0 there carries last_ticks; 0 = never */
+	uint32_t limit;	      /* no event may end beyond it before ttlog_room_() was asked; 0 = no chunk */
 	uint32_t zero;
 };
 
 extern struct ttlog_control ttlog_control_ __attribute__((aligned(TTLOG_CONTROL_BYTES)));
 extern __thread struct ttlog_writer *ttlog_writer_ __attribute__((tls_model("initial-exec")));
 
-/* All that is not the fast path: first uses, chunk changes, alerts, nested events, large events. */
+/* All that is not the fast path: first uses, alerts, nested events, large events. */
 void ttlog_record_(struct ttlog_site *site, const struct ttlog_value *values)
 	__attribute__((cold, noinline));
+/*
+ * An event of that size would pass the limit: does what is due there, and moves the limit on. 1: there
+ * is room now, start again; 0: go the slow way. Makes no system call.
+ */
+int ttlog_room_(struct ttlog_writer *writer, uint32_t size);
 
 #define TTLOG_INLINE_ static inline __attribute__((always_inline, unused))
 
@@ -432,38 +437,55 @@ TTLOG_INLINE_ unsigned char *ttlog_put_(unsigned char *to, unsigned int type,
 
 #define TTLOG_EVENT_SIZE_(payload) ((16u + (uint32_t)(payload) + 7u) & ~7u)
 
+/* The event's time: a reading of the clock, or that of an earlier event (TTLOG_CLOCK=sparse). */
+TTLOG_INLINE_ uint64_t ttlog_now_(const struct ttlog_writer *writer)
+{
+	if (__builtin_expect((*(const volatile uint64_t *)&writer->position & writer->clock_mask) != 0,
+			     0))
+		return writer->last_ticks;
+	return ttlog_ticks_();
+}
+
 /*
  * Where an event of that size starts, with the writer marked busy; NULL: go the slow way. Busy is set
- * before the position is loaded, so that a handler in between can't use the same place.
+ * before the position is loaded, so that a handler in between can't use the same place. The clock is
+ * read before that: rdtsc waits for stores in front of it, 2.5 ns in a loop that keeps the core busy. So
+ * a handler in between has a later time in an earlier place; the order of events is that of places.
  */
-TTLOG_INLINE_ unsigned char *ttlog_begin_(const struct ttlog_site *site, struct ttlog_writer *writer,
-					  uint32_t size, uint64_t *ret_position)
+TTLOG_INLINE_ unsigned char *ttlog_begin_(struct ttlog_writer *writer, uint32_t size,
+					  uint64_t *ret_ticks, uint64_t *ret_position)
 {
-	unsigned char *chunk;
-	uint64_t position;
-	uint32_t offset;
+	for (;;) {
+		unsigned char *event;
+		uint64_t position;
 
-	if (__builtin_expect(writer->busy != 0, 0) ||
-	    __builtin_expect(__atomic_load_n(&site->id, __ATOMIC_RELAXED) == 0, 0))
-		return NULL;
-	*(volatile uintptr_t *)&writer->busy = ttlog_stack_pointer_();
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	position = *(volatile uint64_t *)&writer->position;
-	chunk = writer->chunk;
-	offset = (uint32_t)position;
-	/* The limit last: if a handler forks in here, then it is 0 in the child. */
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (__builtin_expect(offset + size > writer->limit, 0)) {
+		*ret_ticks = ttlog_now_(writer);
+		if (__builtin_expect(writer->busy != 0, 0))
+			return NULL;
+		/* model: record_1 */
+		*(volatile uintptr_t *)&writer->busy = ttlog_stack_pointer_();
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		position = *(volatile uint64_t *)&writer->position;
+		event = writer->chunk + (uint32_t)position;
+		/* The limit last: if a handler forks in here, then it is 0 in the child. */
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		/* model: record_2 */
+		if (__builtin_expect((uint32_t)position + size <= writer->limit, 1)) {
+			if (event == NULL)
+				__builtin_unreachable();
+			*ret_position = position;
+			return event;
+		}
 		*(volatile uintptr_t *)&writer->busy = 0;
-		return NULL;
+		if (!ttlog_room_(writer, size))
+			return NULL;
 	}
-	*ret_position = position;
-	return chunk + offset;
 }
 
 /* The word behind becomes zero, then the timestamp. Returns the place of the first value. */
 TTLOG_INLINE_ unsigned char *ttlog_open_(unsigned char *event, uint32_t size, uint64_t ticks)
 {
+	/* model: record_3 */
 	__atomic_store_n((uint64_t *)(void *)(event + size), (uint64_t)0, __ATOMIC_RELAXED);
 	__atomic_store_n((uint64_t *)(void *)(event + 8), ticks, __ATOMIC_RELAXED);
 	return event + 16;
@@ -473,14 +495,13 @@ TTLOG_INLINE_ unsigned char *ttlog_open_(unsigned char *event, uint32_t size, ui
  * Publishes the event: one aligned 64-bit store with release, pairs with the acquire of the reader's
  * walk. From here on the event is in the dump. Only then does the position move, and busy end.
  */
-TTLOG_INLINE_ void ttlog_commit_(const struct ttlog_site *site, struct ttlog_writer *writer,
-				 unsigned char *event, uint32_t size, uint64_t ticks,
-				 uint64_t position)
+TTLOG_INLINE_ void ttlog_commit_(struct ttlog_writer *writer, unsigned char *event, uint64_t site_word,
+				 uint32_t size, uint64_t ticks, uint64_t position)
 {
-	uint64_t word = (uint64_t)__atomic_load_n(&site->id, __ATOMIC_RELAXED) << 32 | size;
-
-	__atomic_store_n((uint64_t *)(void *)event, word, __ATOMIC_RELEASE);
+	/* model: record_4 */
+	__atomic_store_n((uint64_t *)(void *)event, site_word + size, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	/* model: record_5 */
 	*(volatile uint64_t *)&writer->last_ticks = ticks;
 	*(volatile uint64_t *)&writer->position = position + ((uint64_t)1 << 32 | size);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -584,7 +605,7 @@ static inline __attribute__((format(printf, 1, 2), unused)) void ttlog_check_for
 	static const uint8_t ttlog_types_[] = {WALK(TTLOG_ARG_TYPE_, __VA_ARGS__) 0}; \
 	static const char *const ttlog_names_[] = {WALK(TTLOG_ARG_NAME_, __VA_ARGS__) NULL}; \
 	static struct ttlog_site ttlog_site_ = { \
-		0, level, count, site_flags, 0, __LINE__, 0, TTLOG_TARGET_, "" message "", \
+		0, level, count, site_flags, 0, __LINE__, TTLOG_TARGET_, "" message "", \
 		__FILE__, __func__, ttlog_names_, ttlog_types_, \
 	}
 
@@ -661,21 +682,23 @@ TTLOG_INLINE_ void record(struct ttlog_site *site, const T &...arguments)
 
 	if (level < TTLOG_WARN) {
 		struct ttlog_writer *writer = ttlog_writer_;
+		const uint64_t word = __atomic_load_n(&site->word, __ATOMIC_RELAXED);
+		unsigned char *event = nullptr;
 		uint32_t payload = 0;
-		uint64_t position;
+		uint64_t ticks = 0, position = 0;
 
 		for (size_t i = 0; i < sizeof...(T); i++)
 			payload += values[i].size;
 		const uint32_t size = TTLOG_EVENT_SIZE_(payload);
-		unsigned char *event = ttlog_begin_(site, writer, size, &position);
 
+		if (__builtin_expect(word != 0, 1))
+			event = ttlog_begin_(writer, size, &ticks, &position);
 		if (__builtin_expect(event != nullptr, 1)) {
-			const uint64_t ticks = ttlog_ticks_();
 			unsigned char *to = ttlog_open_(event, size, ticks);
 
 			for (size_t i = 0; i < sizeof...(T); i++)
 				to = ttlog_put_(to, types[i], values[i]);
-			ttlog_commit_(site, writer, event, size, ticks, position);
+			ttlog_commit_(writer, event, word, size, ticks, position);
 			return;
 		}
 	}
@@ -738,24 +761,25 @@ TTLOG_INLINE_ void record(struct ttlog_site *site, const T &...arguments)
 		if (ttlog_enabled(level)) { \
 			TTLOG_SITE_(level, site_flags, count, message, WALK, __VA_ARGS__); \
 			struct ttlog_writer *ttlog_self_ = ttlog_writer_; \
+			const uint64_t ttlog_word_ = \
+				__atomic_load_n(&ttlog_site_.word, __ATOMIC_RELAXED); \
 			unsigned char *ttlog_event_ = NULL; \
-			uint64_t ttlog_position_ = 0; \
+			uint64_t ttlog_now_at_ = 0, ttlog_position_ = 0; \
 			WALK(TTLOG_ARG_TAKE_, __VA_ARGS__) \
 			const uint32_t ttlog_size_ = \
 				TTLOG_EVENT_SIZE_(0 WALK(TTLOG_ARG_SIZE_, __VA_ARGS__)); \
 \
-			if ((level) < TTLOG_WARN) \
-				ttlog_event_ = ttlog_begin_(&ttlog_site_, ttlog_self_, ttlog_size_, \
-							    &ttlog_position_); \
+			if ((level) < TTLOG_WARN && __builtin_expect(ttlog_word_ != 0, 1)) \
+				ttlog_event_ = ttlog_begin_(ttlog_self_, ttlog_size_, \
+							    &ttlog_now_at_, &ttlog_position_); \
 			if (__builtin_expect(ttlog_event_ != NULL, 1)) { \
-				const uint64_t ttlog_now_ = ttlog_ticks_(); \
 				unsigned char *ttlog_to_ = \
-					ttlog_open_(ttlog_event_, ttlog_size_, ttlog_now_); \
+					ttlog_open_(ttlog_event_, ttlog_size_, ttlog_now_at_); \
 \
 				WALK(TTLOG_ARG_PUT_, __VA_ARGS__) \
 				(void)ttlog_to_; \
-				ttlog_commit_(&ttlog_site_, ttlog_self_, ttlog_event_, ttlog_size_, \
-					      ttlog_now_, ttlog_position_); \
+				ttlog_commit_(ttlog_self_, ttlog_event_, ttlog_word_, ttlog_size_, \
+					      ttlog_now_at_, ttlog_position_); \
 			} else { \
 				const struct ttlog_value ttlog_values_[] = { \
 					WALK(TTLOG_ARG_LIST_, __VA_ARGS__){0, NULL, 0, 0}}; \

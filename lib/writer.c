@@ -14,11 +14,11 @@
 #include "lib/ring.h"
 
 #define SEGMENT_BYTES 65536
-#define SEGMENT_WRITERS ((SEGMENT_BYTES - 64) / sizeof(struct ttlog_thread))
+#define SEGMENT_WRITERS ((SEGMENT_BYTES - 128) / sizeof(struct ttlog_thread))
 
 struct ttlog_writer_segment {
-	_Alignas(64) _Atomic(struct ttlog_writer_segment *) next;
-	_Alignas(64) struct ttlog_thread writer[SEGMENT_WRITERS];
+	_Alignas(128) _Atomic(struct ttlog_writer_segment *) next;
+	_Alignas(128) struct ttlog_thread writer[SEGMENT_WRITERS];
 };
 
 _Static_assert(sizeof(struct ttlog_writer_segment) <= SEGMENT_BYTES, "a segment is a segment");
@@ -35,6 +35,19 @@ __thread struct ttlog_writer *ttlog_writer_
 static pthread_key_t exit_key;
 static bool have_exit_key;
 
+void ttlog_thread_clear(struct ttlog_thread *thread)
+{
+	memset(&thread->hot, 0, sizeof(thread->hot));
+	memset(&thread->stop, 0, sizeof(*thread) - offsetof(struct ttlog_thread, stop));
+}
+
+static void give_up(struct ttlog_thread *thread)
+{
+	ttlog_thread_clear(thread);
+	atomic_fetch_sub_explicit(&ttlog_life()->writers, 1, memory_order_relaxed);
+	atomic_store_explicit(&thread->tid, 0, memory_order_release);
+}
+
 /*
  * Runs when the thread exits, maybe several times: a later destructor that records gets a new
  * writer, and this runs again, up to PTHREAD_DESTRUCTOR_ITERATIONS times. What is taken after that
@@ -49,8 +62,7 @@ static void on_thread_exit(void *argument)
 	if (!atomic_load_explicit(&thread->tid, memory_order_relaxed))
 		return;
 	ttlog_ring_leave(thread);
-	memset(&thread->hot, 0, sizeof(thread->hot));
-	atomic_store_explicit(&thread->tid, 0, memory_order_release);
+	give_up(thread);
 }
 
 /*
@@ -114,15 +126,13 @@ struct ttlog_thread *ttlog_thread_new(void)
 		thread = claim(segment, tid);
 		link = &segment->next;
 	}
-	memset(&thread->hot, 0, sizeof(thread->hot));
-	thread->lane = thread->chunk_index = 0;
-	thread->generation = 0;
-	memset(thread->name, 0, sizeof(thread->name));
+	ttlog_thread_clear(thread);
+	atomic_fetch_add_explicit(&ttlog_life()->writers, 1, memory_order_relaxed);
 	syscall(SYS_prctl, PR_GET_NAME, thread->name, 0, 0, 0);
 	/* One instruction: if a handler has recorded meanwhile, the writer that it made stays. */
 	if (!__atomic_compare_exchange_n(&ttlog_writer_, &found, &thread->hot, false,
 					 __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-		atomic_store_explicit(&thread->tid, 0, memory_order_release);
+		give_up(thread);
 		return (struct ttlog_thread *)(void *)found;
 	}
 	if (have_exit_key)

@@ -12,16 +12,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/chunk.h"
 #include "lib/ttlog_abi.h"
 
-/* Nobody but its thread writes to it while tid is set; no cache line has parts of two. */
+/* What is due when an event would pass hot.limit; see stops.c. */
+enum ttlog_stop {
+	TTLOG_STOP_NONE = 0, /* no event comes the fast way */
+	TTLOG_STOP_RETIRE,   /* the chunk before this one is given back */
+	TTLOG_STOP_DRAW,
+	TTLOG_STOP_PREPARE,
+	TTLOG_STOP_SWAP,
+};
+
+/*
+ * Nobody but its thread writes to it while tid is set. Two cache lines and their neighbours are its
+ * own: processors fetch lines in pairs. No two of hot, full and spare ever name the same chunk.
+ */
 struct ttlog_thread {
-	_Alignas(64) struct ttlog_writer hot; /* what ttlog.h shows */
-	_Atomic uint32_t tid;		      /* 0 = free, or wiped */
-	uint32_t lane;			      /* of the chunk; valid if hot.chunk */
-	uint32_t chunk_index;
-	uint32_t zero;
-	uint64_t generation; /* of the chunk's tenure */
+	_Alignas(128) struct ttlog_writer hot; /* what ttlog.h shows */
+	_Atomic uint32_t tid;		       /* 0 = free, or wiped */
+	uint32_t stop;			       /* enum ttlog_stop */
+	struct ttlog_tenure mine;	       /* of hot.chunk; valid if that is not NULL */
+	struct ttlog_tenure full;  /* the chunk before, to be retired; chunk NULL: there is none */
+	struct ttlog_tenure spare; /* the next one; chunk NULL: there is none */
+	uint64_t full_last;	   /* ticks of its newest event */
+	uint32_t full_count;
+	uint32_t has_ticket;
+	uint64_t ticket; /* drawn for the spare */
 	char name[TTLOG_THREAD_NAME_BYTES];
 };
 
@@ -32,6 +49,9 @@ static inline struct ttlog_thread *ttlog_thread_mine(void)
 
 	return atomic_load_explicit(&thread->tid, memory_order_relaxed) ? thread : NULL;
 }
+
+/* All but whose it is. */
+void ttlog_thread_clear(struct ttlog_thread *thread);
 
 /* Makes one for the calling thread; NULL without memory. */
 struct ttlog_thread *ttlog_thread_new(void);

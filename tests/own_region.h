@@ -21,6 +21,7 @@
 #include "lib/process.h"
 #include "lib/reader.h"
 #include "lib/ttlog.h"
+#include "lib/writer.h"
 
 __attribute__((constructor(101), unused)) static void set_environment(void)
 {
@@ -48,6 +49,39 @@ __attribute__((unused)) static struct ttlog_reader *view(void)
 	cr_assert_not_null(ttlog_place_.base);
 	cr_assert_eq(ttlog_reader_open(&reader, ttlog_place_.base, &ttlog_place_.geometry), 0);
 	return reader;
+}
+
+/* The calling thread's; it has recorded. */
+__attribute__((unused)) static struct ttlog_thread *my_thread(void)
+{
+	return (struct ttlog_thread *)(void *)ttlog_writer_;
+}
+
+/* Fills the thread's chunk until its next event of 24 bytes meets that stop, first of all the boot
+ * lane. */
+__attribute__((unused)) static void fill_to(enum ttlog_stop stop)
+{
+	struct ttlog_writer *writer = ttlog_writer_;
+
+	do {
+		ttlog_debug("fill");
+		writer = ttlog_writer_;
+	} while (!ttlog_life()->boot_full || my_thread()->stop != stop ||
+		 (stop == TTLOG_STOP_SWAP && !my_thread()->spare.chunk) ||
+		 (uint32_t)writer->position + 24 <= writer->limit);
+}
+
+/* The same in front of a change without a spare: in the boot lane. */
+__attribute__((unused)) static void fill_boot_chunk(void)
+{
+	struct ttlog_writer *writer = ttlog_writer_;
+
+	do {
+		ttlog_debug("fill");
+		writer = ttlog_writer_;
+	} while (my_thread()->stop != TTLOG_STOP_SWAP ||
+		 (uint32_t)writer->position + 24 <= writer->limit);
+	cr_assert(!ttlog_life()->boot_full && !my_thread()->spare.chunk);
 }
 
 /* The next event of that message; NULL at the end. */

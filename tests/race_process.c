@@ -198,7 +198,7 @@ static void *use_sites(void *argument)
 		values[1] = ttlog_value_interned(string);
 		ttlog_record(&site_table[i], values, 2);
 		atomic_fetch_add(&recorded, 1);
-		if (!string.id || !__atomic_load_n(&site_table[i].id, __ATOMIC_RELAXED))
+		if (!string.id || !__atomic_load_n(&site_table[i].word, __ATOMIC_RELAXED))
 			complain("string %u has no id", i);
 		atomic_store(&string_id[i], string.id);
 	}
@@ -217,7 +217,7 @@ static void same_sites(void)
 	sites = stats.sites;
 	/* What is there is found again, and nothing is added. */
 	for (uint32_t i = 0; i < SITES; i++) {
-		site_table[i].id = 0;
+		site_table[i].word = 0;
 		if (!ttlog_intern(string_of_site[i]).id || ttlog_site_register(&site_table[i]))
 			complain("string %u is not found", i);
 	}

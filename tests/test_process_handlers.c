@@ -128,12 +128,7 @@ static void run_fast_recording(void)
 	run_fast_with(on_signal_fork_and_record);
 }
 
-static uint32_t room_left(void)
-{
-	uint32_t position = (uint32_t)ttlog_writer_->position;
-
-	return ttlog_writer_->limit > position ? ttlog_writer_->limit - position : 0;
-}
+static enum ttlog_stop at_stop; /* NONE: where there is no spare */
 
 static void run_chunk_change_with(void (*handler)(int))
 {
@@ -141,9 +136,10 @@ static void run_chunk_change_with(void (*handler)(int))
 
 	start(handler);
 	while (!interrupt_->over) {
-		do
-			ttlog_debug("fill");
-		while (room_left() >= 24);
+		if (at_stop)
+			fill_to(at_stop);
+		else
+			fill_boot_chunk();
 		interrupt_here();
 		ttlog_info("outer", "n", rounds);
 		interrupt_end();
@@ -230,6 +226,36 @@ Test(process_handlers, a_fork_behind_the_instructions_of_a_chunk_change)
 Test(process_handlers, a_fork_that_records_behind_the_instructions_of_a_chunk_change)
 {
 	cr_expect_gt(interrupt_each(run_chunk_change_recording, 17), 15);
+}
+
+Test(process_handlers, a_fork_behind_the_instructions_of_a_retire)
+{
+	at_stop = TTLOG_STOP_RETIRE;
+	cr_expect_gt(interrupt_each(run_chunk_change, 9), 12);
+}
+
+Test(process_handlers, a_fork_behind_the_instructions_of_a_draw)
+{
+	at_stop = TTLOG_STOP_DRAW;
+	cr_expect_gt(interrupt_each(run_chunk_change, 9), 12);
+}
+
+Test(process_handlers, a_fork_behind_the_instructions_of_a_preparation)
+{
+	at_stop = TTLOG_STOP_PREPARE;
+	cr_expect_gt(interrupt_each(run_chunk_change, 13), 12);
+}
+
+Test(process_handlers, a_fork_behind_the_instructions_of_a_swap)
+{
+	at_stop = TTLOG_STOP_SWAP;
+	cr_expect_gt(interrupt_each(run_chunk_change, 9), 12);
+}
+
+Test(process_handlers, a_fork_that_records_behind_the_instructions_of_a_swap)
+{
+	at_stop = TTLOG_STOP_SWAP;
+	cr_expect_gt(interrupt_each(run_chunk_change_recording, 9), 12);
 }
 
 Test(process_handlers, a_fork_behind_the_instructions_of_an_alert)

@@ -65,23 +65,19 @@ Test(writer_signals, a_handler_behind_every_instruction_of_an_event)
 	cr_expect_gt(interrupt_each(run_fast, 1), 40);
 }
 
-static uint32_t room_left(void)
-{
-	uint32_t position = (uint32_t)ttlog_writer_->position;
+static enum ttlog_stop at_stop; /* NONE: where there is no spare */
 
-	return ttlog_writer_->limit > position ? ttlog_writer_->limit - position : 0;
-}
-
-static void run_chunk_change(void)
+static void run_stop(void)
 {
 	uint64_t rounds = 0;
 
 	begin(64 << 20);
 	handle(SIGUSR1, on_signal_record, 0);
 	while (!interrupt_->over) {
-		do
-			ttlog_debug("fill");
-		while (room_left() >= 24);
+		if (at_stop)
+			fill_to(at_stop);
+		else
+			fill_boot_chunk();
 		interrupt_here();
 		ttlog_info("outer", "n", rounds);
 		interrupt_end();
@@ -92,7 +88,31 @@ static void run_chunk_change(void)
 
 Test(writer_signals, a_handler_behind_every_instruction_of_a_chunk_change)
 {
-	cr_expect_gt(interrupt_each(run_chunk_change, 7), 40);
+	cr_expect_gt(interrupt_each(run_stop, 7), 40);
+}
+
+Test(writer_signals, a_handler_behind_every_instruction_of_a_retire)
+{
+	at_stop = TTLOG_STOP_RETIRE;
+	cr_expect_gt(interrupt_each(run_stop, 3), 40);
+}
+
+Test(writer_signals, a_handler_behind_every_instruction_of_a_draw)
+{
+	at_stop = TTLOG_STOP_DRAW;
+	cr_expect_gt(interrupt_each(run_stop, 3), 40);
+}
+
+Test(writer_signals, a_handler_behind_every_instruction_of_a_preparation)
+{
+	at_stop = TTLOG_STOP_PREPARE;
+	cr_expect_gt(interrupt_each(run_stop, 5), 40);
+}
+
+Test(writer_signals, a_handler_behind_every_instruction_of_a_swap)
+{
+	at_stop = TTLOG_STOP_SWAP;
+	cr_expect_gt(interrupt_each(run_stop, 3), 40);
 }
 
 static void run_alert(void)

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stops.h - a thread's chunks: the one it writes to, the one before, the one to come.
+ *
+ * All of it is for the thread itself, with busy set. No locks; no system calls but in
+ * ttlog_stops_next(), which may look for vanished owners.
+ */
+#ifndef TTLOG_STOPS_H
+#define TTLOG_STOPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/writer.h"
+
+/* Does what is due until an event of that size ends before the limit. False: there is no such place
+ * to be had this way. */
+bool ttlog_stops_advance(struct ttlog_thread *thread, uint32_t size);
+
+/*
+ * The slow way to the next chunk: the one at hand becomes `full`, unless it has to be given back at
+ * once because there is no other. NULL: there is none. The caller writes an event into it, then
+ * calls ttlog_stops_settled().
+ */
+struct ttlog_chunk *ttlog_stops_next(struct ttlog_thread *thread);
+
+/* The chunk has an event: the one before it is given back, and events may come the fast way. */
+void ttlog_stops_settled(struct ttlog_thread *thread);
+
+/* The call that was writing is gone, without having said so: what it left is put in order. */
+void ttlog_stops_recover(struct ttlog_thread *thread);
+
+/* The thread exits: all its chunks are given back. */
+void ttlog_stops_leave(struct ttlog_thread *thread);
+
+#endif
