@@ -437,12 +437,18 @@ TTLOG_INLINE_ unsigned char *ttlog_put_(unsigned char *to, unsigned int type,
 
 #define TTLOG_EVENT_SIZE_(payload) ((16u + (uint32_t)(payload) + 7u) & ~7u)
 
-/* The event's time: a reading of the clock, or that of an earlier event (TTLOG_CLOCK=sparse). */
+/*
+ * The event's time: a reading of the clock, or that of an earlier event (TTLOG_CLOCK=sparse), or what the
+ * recorder last saw if that is newer (coarse).
+ */
 TTLOG_INLINE_ uint64_t ttlog_now_(const struct ttlog_writer *writer)
 {
 	if (__builtin_expect((*(const volatile uint64_t *)&writer->position & writer->clock_mask) != 0,
-			     0))
-		return writer->last_ticks;
+			     0)) {
+		uint64_t coarse = __atomic_load_n(&ttlog_control_.coarse_ticks, __ATOMIC_RELAXED);
+
+		return coarse > writer->last_ticks ? coarse : writer->last_ticks;
+	}
 	return ttlog_ticks_();
 }
 

@@ -13,6 +13,8 @@
 #include "lib/process.h"
 #include "lib/ring.h"
 
+/* Of the count of a chunk's events: every 16th reads the clock. */
+#define SPARSE_MASK (UINT64_C(15) << 32)
 #define SEGMENT_BYTES 65536
 #define SEGMENT_WRITERS ((SEGMENT_BYTES - 128) / sizeof(struct ttlog_thread))
 
@@ -127,6 +129,8 @@ struct ttlog_thread *ttlog_thread_new(void)
 		link = &segment->next;
 	}
 	ttlog_thread_clear(thread);
+	if (ttlog_place_.geometry.clock_mode != TTLOG_CLOCK_EXACT)
+		thread->hot.clock_mask = SPARSE_MASK;
 	atomic_fetch_add_explicit(&ttlog_life()->writers, 1, memory_order_relaxed);
 	syscall(SYS_prctl, PR_GET_NAME, thread->name, 0, 0, 0);
 	/* One instruction: if a handler has recorded meanwhile, the writer that it made stays. */
