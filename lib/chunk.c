@@ -244,6 +244,19 @@ static void fence_behind_swap(void)
 #endif
 }
 
+/*
+ * Has a freeze, or in the afterlife another freeze or a thaw, come in between? What is marked with
+ * a freeze that is over would give way in the one that is on.
+ */
+static bool is_refused(const struct lane *lane, bool empty, uint32_t freeze_word)
+{
+	uint32_t now = ttlog_freeze_word();
+
+	if (lane->id == TTLOG_LANE_AFTERLIFE)
+		return now != freeze_word;
+	return !empty && ttlog_is_frozen(now);
+}
+
 /* Steps 3 and 4 for one candidate. */
 static enum ttlog_take condemn(const struct lane *lane, const struct ttlog_taker *taker,
 			       uint32_t index, uint64_t state, uint32_t freeze_word,
@@ -264,9 +277,10 @@ static enum ttlog_take condemn(const struct lane *lane, const struct ttlog_taker
 	/* 4. Either the freezer sees COND and waits with its scan for what becomes of it, or we see
 	 * the freeze: one of the two, by a full fence on both sides. */
 	fence_behind_swap();
-	if (!empty && lane->id != TTLOG_LANE_AFTERLIFE && ttlog_is_frozen(ttlog_freeze_word())) {
+	if (is_refused(lane, empty, freeze_word)) {
 		atomic_store_explicit(&lane->states[index],
-				      TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
+				      empty ? state
+					    : TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
 				      memory_order_release);
 		return TTLOG_TAKE_FROZEN;
 	}
@@ -350,6 +364,7 @@ static enum ttlog_take search(const struct lane *lane, const struct ttlog_taker 
 		if (!may_take(lane, index, state, rule, ticket, freeze_word))
 			continue;
 		result = condemn(lane, taker, index, state, freeze_word, ret_tenure);
+		ret_tenure->ticket = ticket + i;
 		if (result == TTLOG_TAKE_DONE && i > 0)
 			move_hand(lane, ticket + i + 1);
 		if (result != TTLOG_TAKE_NONE)
@@ -417,22 +432,32 @@ void ttlog_chunk_retire_hint(const struct ttlog_tenure *tenure)
 	__builtin_prefetch(tenure->chunk, 1);
 }
 
+/* A slot is retired as soon as it is taken: no need to fetch the hand, which all threads move. */
+static uint64_t age_of(const struct lane *lane, const struct ttlog_tenure *tenure, uint32_t count)
+{
+	if (lane->geometry->flags & TTLOG_LANE_SLOTS)
+		return tenure->ticket;
+	return atomic_load_explicit(&lane->ledger->hand, memory_order_relaxed) -
+	       (count ? 0 : lane->geometry->chunk_count);
+}
+
 void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint64_t last)
 {
 	struct ttlog_chunk *chunk = tenure->chunk;
 	struct lane lane = lane_of(tenure->lane);
-	uint64_t age = atomic_load_explicit(&lane.ledger->hand, memory_order_relaxed);
 
 	/* The child of a handler that forked in mid-event comes back with a chunk of its parent's,
 	 * and may have a region of its own by now. */
 	if (chunk_of(&lane, tenure->index) != chunk)
 		return;
-	if (!count)
-		age -= lane.geometry->chunk_count;
 	/* 1. */
 	atomic_store_explicit(&chunk->retired_count, count, memory_order_relaxed);
 	atomic_store_explicit(&chunk->retired_last, last, memory_order_relaxed);
-	atomic_store_explicit(&chunk->retired_ticket, age, memory_order_relaxed);
+	atomic_store_explicit(&chunk->retired_ticket, age_of(&lane, tenure, count),
+			      memory_order_relaxed);
+	/* Events may have come since another freeze than that of the take. */
+	if (tenure->lane == TTLOG_LANE_AFTERLIFE)
+		__atomic_store_n(&chunk->epoch, ttlog_freeze_word(), __ATOMIC_RELAXED);
 	/* 2. Dead before this: their generation is an older one, and a reader counts by walking. */
 	atomic_store_explicit(&chunk->retired_generation, tenure->generation, memory_order_release);
 	/* 3. Pairs with the acquire of the next taker and of the reader. */

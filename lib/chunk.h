@@ -26,6 +26,7 @@ struct ttlog_tenure {
 	uint32_t lane;
 	uint32_t index;
 	uint64_t generation;
+	uint64_t ticket; /* its place in the order of takes */
 };
 
 enum ttlog_take_rule {

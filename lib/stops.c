@@ -85,8 +85,11 @@ static void detach(struct ttlog_thread *thread)
 	hot->chunk = NULL;
 	order();
 	hot->position = 0;
-	thread->full = thread->mine;
-	thread->full.chunk = NULL;
+	/* One by one: `full` must not name the chunk before it is described. */
+	thread->full.lane = thread->mine.lane;
+	thread->full.index = thread->mine.index;
+	thread->full.generation = thread->mine.generation;
+	thread->full.ticket = thread->mine.ticket;
 	thread->full_count = count;
 	thread->full_last = hot->last_ticks;
 	order();
@@ -157,6 +160,7 @@ static void prepare(struct ttlog_thread *thread)
 	thread->spare.lane = spare.lane;
 	thread->spare.index = spare.index;
 	thread->spare.generation = spare.generation;
+	thread->spare.ticket = spare.ticket;
 	order();
 	thread->spare.chunk = spare.chunk;
 }

@@ -254,7 +254,7 @@ struct ttlog_account {
  */
 struct ttlog_chunk {
 	uint32_t tid;	/* of the owner, in its own pid namespace */
-	uint32_t epoch; /* freeze word when it was taken */
+	uint32_t epoch; /* freeze word when it was taken; AFTERLIFE: when it was retired, once it is */
 	char thread_name[TTLOG_THREAD_NAME_BYTES];
 	uint64_t taken_ticks;
 	_Atomic uint64_t retired_generation;
