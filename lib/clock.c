@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock.c - which counter stamps events, and the line that turns its ticks into nanoseconds.
+ * clock.c - which counter stamps events, and the broken line that turns its ticks into
+ * nanoseconds.
  *
  * Linked into the library and the recorder, and legal in a signal handler: nothing is allocated,
  * locked or closed through a cancellation point. A clock that can't be trusted is CLOCK_MONOTONIC.
@@ -20,9 +21,10 @@
 #include "lib/clock.h"
 
 #define NS_PER_S UINT64_C(1000000000)
-#define LINE_NS_MIN UINT64_C(1000000) /* points that are closer say nothing about the slope */
+#define SLOPE_NS_MIN UINT64_C(1000000) /* points that are closer say nothing about the slope */
+#define SLOPE_NS_GOOD NS_PER_S	      /* those that are so far apart say enough */
 #define READ_TRIES 5
-#define HZ_MEASURE_NS (5 * LINE_NS_MIN)
+#define HZ_MEASURE_NS (5 * SLOPE_NS_MIN)
 
 #define CPUID_LEAF_POWER 0x80000007u
 #define CPUID_POWER_EDX_INVARIANT_TSC (1u << 8)
@@ -146,7 +148,7 @@ static uint64_t clock_read_once(enum ttlog_clock_source source, struct ttlog_clo
 	return width;
 }
 
-void ttlog_clock_read(enum ttlog_clock_source source, struct ttlog_clock_point *ret_point)
+uint64_t ttlog_clock_read(enum ttlog_clock_source source, struct ttlog_clock_point *ret_point)
 {
 	uint64_t best = clock_read_once(source, ret_point);
 
@@ -159,6 +161,7 @@ void ttlog_clock_read(enum ttlog_clock_source source, struct ttlog_clock_point *
 			*ret_point = point;
 		}
 	}
+	return best;
 }
 
 static int64_t clamp_ns(__int128 ns)
@@ -174,42 +177,103 @@ static uint64_t scale(uint64_t delta, uint64_t multiplier, uint64_t divisor)
 	return scaled > INT64_MAX ? INT64_MAX : (uint64_t)scaled;
 }
 
-static bool point_is_set(const struct ttlog_clock_point *point)
+static uint64_t point_at(const struct ttlog_clock_point *point, bool is_monotonic)
 {
-	return point->ticks != 0 || point->monotonic_ns != 0;
+	return is_monotonic ? point->monotonic_ns : point->ticks;
 }
 
-static const struct ttlog_clock_point *line_anchor(const struct ttlog_clock_line *line)
+/* How many points are not behind that moment, in ticks or nanoseconds. */
+static uint32_t points_up_to(const struct ttlog_clock_line *line, uint64_t moment,
+			     bool is_monotonic)
 {
-	return point_is_set(&line->second) ? &line->second : &line->first;
+	uint32_t low = 0, high = line->point_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (point_at(&line->point[middle], is_monotonic) <= moment)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct slope {
+	uint64_t ns, ticks;
+};
+
+/* At the first point, or at the last. */
+static struct slope slope_at(const struct ttlog_clock_line *line, bool is_last)
+{
+	struct slope slope = {NS_PER_S, line->fallback_hz ? line->fallback_hz : NS_PER_S};
+	const struct ttlog_clock_point *first = line->point, *last = first;
+
+	for (uint32_t i = 1; i < line->point_count; i++) {
+		uint64_t ns, ticks;
+
+		if (is_last) {
+			first = &line->point[line->point_count - 1 - i];
+			last = &line->point[line->point_count - 1];
+		} else {
+			last = &line->point[i];
+		}
+		ns = last->monotonic_ns - first->monotonic_ns;
+		ticks = last->ticks - first->ticks;
+		if (ns < SLOPE_NS_MIN || ticks == 0)
+			continue;
+		slope = (struct slope){ns, ticks};
+		if (ns >= SLOPE_NS_GOOD)
+			break;
+	}
+	return slope;
 }
 
 int64_t ttlog_clock_monotonic_ns(const struct ttlog_clock_line *line, uint64_t ticks)
 {
-	const struct ttlog_clock_point *first = &line->first, *second = &line->second;
-	const struct ttlog_clock_point *anchor = line_anchor(line);
-	uint64_t multiplier = NS_PER_S, divisor = line->fallback_hz ? line->fallback_hz : NS_PER_S;
+	uint32_t before = points_up_to(line, ticks, false);
+	static const struct ttlog_clock_point zero;
+	const struct ttlog_clock_point *point = line->point_count ? line->point : &zero;
+	struct slope slope;
 
 	if (line->source == TTLOG_CLOCK_MONOTONIC)
 		return clamp_ns(ticks);
-	if (second->ticks > first->ticks && second->monotonic_ns > first->monotonic_ns &&
-	    second->monotonic_ns - first->monotonic_ns >= LINE_NS_MIN) {
-		multiplier = second->monotonic_ns - first->monotonic_ns;
-		divisor = second->ticks - first->ticks;
-	}
-	if (ticks >= anchor->ticks)
-		return clamp_ns((__int128)anchor->monotonic_ns +
-				scale(ticks - anchor->ticks, multiplier, divisor));
-	return clamp_ns((__int128)anchor->monotonic_ns -
-			scale(anchor->ticks - ticks, multiplier, divisor));
+	if (before > 0)
+		point += before - 1;
+	if (before > 0 && before < line->point_count)
+		slope = (struct slope){point[1].monotonic_ns - point->monotonic_ns,
+				       point[1].ticks - point->ticks};
+	else
+		slope = slope_at(line, before > 0);
+	if (ticks < point->ticks)
+		return clamp_ns((__int128)point->monotonic_ns -
+				scale(point->ticks - ticks, slope.ns, slope.ticks));
+	return clamp_ns((__int128)point->monotonic_ns +
+			scale(ticks - point->ticks, slope.ns, slope.ticks));
+}
+
+/* The wall clock at a time of the monotonic one, which lies behind that many points. */
+static int64_t realtime_at(const struct ttlog_clock_line *line, __int128 monotonic_ns,
+			   uint32_t before)
+{
+	const struct ttlog_clock_point *point = line->point;
+
+	if (line->point_count == 0)
+		return clamp_ns(monotonic_ns);
+	if (before > 0)
+		point += before - 1;
+	return clamp_ns(monotonic_ns + point->realtime_ns - point->monotonic_ns);
 }
 
 int64_t ttlog_clock_realtime_ns(const struct ttlog_clock_line *line, uint64_t ticks)
 {
-	const struct ttlog_clock_point *anchor = line_anchor(line);
+	return realtime_at(line, ttlog_clock_monotonic_ns(line, ticks),
+			   points_up_to(line, ticks, line->source == TTLOG_CLOCK_MONOTONIC));
+}
 
-	return clamp_ns((__int128)ttlog_clock_monotonic_ns(line, ticks) + anchor->realtime_ns -
-			anchor->monotonic_ns);
+int64_t ttlog_clock_realtime_of(const struct ttlog_clock_line *line, uint64_t monotonic_ns)
+{
+	return realtime_at(line, monotonic_ns, points_up_to(line, monotonic_ns, true));
 }
 
 #if defined(__x86_64__)

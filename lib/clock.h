@@ -13,26 +13,38 @@ enum ttlog_clock_source ttlog_clock_source(void);
 /* Now, in ticks of that clock. */
 uint64_t ttlog_clock_ticks(enum ttlog_clock_source source);
 
-/* The three clocks at one moment, as close together as could be had in a few tries. */
-void ttlog_clock_read(enum ttlog_clock_source source, struct ttlog_clock_point *ret_point);
+/*
+ * The three clocks at one moment, as close together as could be had in a few tries. Returns how many
+ * ticks that took: the clocks are apart by half of it at the most.
+ */
+uint64_t ttlog_clock_read(enum ttlog_clock_source source, struct ttlog_clock_point *ret_point);
 
 /*
- * Nanoseconds of CLOCK_MONOTONIC for ticks, from two points (the line through both, which also
- * serves before the first and behind the second). With points closer than a millisecond, or in the
- * wrong order, or without a second point (all zero), ticks count as given by fallback_hz, from the
- * second point if there is one. Ticks of TTLOG_CLOCK_MONOTONIC are the result, whatever the points
- * say. Never overflows: the result is kept within 0..INT64_MAX. Earlier ticks never give a later
- * time.
+ * What ticks mean: the broken line through points, oldest first. Neither ticks nor monotonic_ns may
+ * go back from one point to the next. In front of the first point and behind the last the line goes
+ * on as it does there over a second; with less than a millisecond to go by, ticks count as given by
+ * fallback_hz. Ticks of TTLOG_CLOCK_MONOTONIC are the result, whatever the points say.
  */
 struct ttlog_clock_line {
 	enum ttlog_clock_source source;
-	struct ttlog_clock_point first, second;
+	uint32_t point_count;
+	const struct ttlog_clock_point *point;
 	uint64_t fallback_hz; /* ticks a second; 0 = 1 GHz */
 };
 
+/*
+ * Nanoseconds of CLOCK_MONOTONIC. Never overflows: the result is kept within 0..INT64_MAX. Earlier
+ * ticks never give a later time.
+ */
 int64_t ttlog_clock_monotonic_ns(const struct ttlog_clock_line *line, uint64_t ticks);
-/* The same in CLOCK_REALTIME, by the offset of the second point. */
+/*
+ * The same in CLOCK_REALTIME, as the wall clock was then: by the offset of the newest point that is
+ * not later (of the first, if all are). It goes back where the wall clock was set back, and only
+ * there.
+ */
 int64_t ttlog_clock_realtime_ns(const struct ttlog_clock_line *line, uint64_t ticks);
+/* CLOCK_REALTIME at that time of CLOCK_MONOTONIC. */
+int64_t ttlog_clock_realtime_of(const struct ttlog_clock_line *line, uint64_t monotonic_ns);
 
 /* Ticks a second of the TSC or counter, measured if the hardware does not say; a few ms. */
 uint64_t ttlog_clock_hz(enum ttlog_clock_source source);

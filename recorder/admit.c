@@ -257,6 +257,7 @@ static int hand_over(struct client *client, struct making *making)
 	if (err)
 		return err;
 	client->state = CLIENT_LIVE;
+	coarse_begin(client);
 	clients->registered++;
 	if (client->hello.flush_interval_s)
 		loop_timer_set(clients->config.loop, &client->flush_timer,
@@ -300,7 +301,9 @@ static struct subject *subject_new(const struct client *client)
 	subject->pid = client->pid;
 	memcpy(subject->service, client->hello.service, sizeof(subject->service));
 	subject->clock_source = client->hello.clock_source;
+	subject->calibration = client->clients->config.dumper->calibration;
 	ttlog_clock_read(subject->clock_source, &subject->clock);
+	calibration_begin(subject->calibration);
 	return subject;
 }
 
@@ -413,6 +416,7 @@ int admit_region(struct client *client, int region_fd)
 		ttlog_region_unmap(subject->base, &subject->geometry);
 	subject->base = base;
 	subject->geometry = geometry;
+	subject->clock_source = (enum ttlog_clock_source)geometry.clock_source;
 	client->offered = true;
 	log_detail("%s (pid %d) records into a region of its own, %llu bytes",
 		   client->hello.service, (int)client->pid,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * client.h - one client, as the parts of clients.h see it: clients.c (the table and the socket),
- * admit.c (from a hello to a region), deaths.c (how it ends). Nobody else includes this.
+ * admit.c (from a hello to a region), coarse.c (its clock), deaths.c (how it ends). Nobody else
+ * includes this.
  *
  *   WAITING --hello--> MAKING --region handed over--> LIVE --end is known--> gone
  *      |                 |                              \--pidfd, then a moment--/
@@ -47,6 +48,8 @@ struct client {
 	struct loop_timer timer; /* WAITING: it must speak; LIVE and dead: its end must be known */
 	struct loop_timer freeze_timer; /* frozen: look whether it survived */
 	struct loop_timer flush_timer;
+	/* Of those with a coarse clock; coarse_at is what points to this one, NULL: it has none. */
+	struct client *coarse_next, **coarse_at;
 };
 
 struct clients {
@@ -54,6 +57,8 @@ struct clients {
 	struct watch *watch;
 	struct loop_source *listen_source;
 	struct loop_timer accept_timer; /* out of descriptors: try again later */
+	struct loop_timer coarse_timer;
+	struct client *coarse; /* list */
 	int listen_fd;
 	bool said_full, closing;
 	uint32_t count, dying;
@@ -70,6 +75,13 @@ void client_free(struct client *client);    /* of any state; leaves the table */
 int client_read(struct client *client);	    /* starts to listen to the socket */
 /* Takes what it had said before it ended; a region that it offered is its region from then on. */
 void client_drain(struct client *client);
+
+/* The control page that a LIVE client looks at. */
+struct ttlog_control *client_control(const struct client *client);
+
+/* coarse.c: from LIVE to the end; does nothing for a client with another clock. */
+void coarse_begin(struct client *client);
+void coarse_end(struct client *client);
 
 /* admit.c: the hello is in client->hello. What goes wrong ends in client_free(). */
 void admit(struct client *client);

@@ -119,6 +119,7 @@ void client_free(struct client *client)
 	loop_timer_clear(&client->timer);
 	loop_timer_clear(&client->freeze_timer);
 	loop_timer_clear(&client->flush_timer);
+	coarse_end(client);
 	client_hang_up(client);
 	loop_remove(client->pidfd_source);
 	if (client->watched)
@@ -138,6 +139,16 @@ void client_free(struct client *client)
 	clients->count--;
 	clients->said_full = false;
 	free(client);
+}
+
+/* A client with a region of its own making has no map over its control page. */
+struct ttlog_control *client_control(const struct client *client)
+{
+	const struct subject *subject = client->subject;
+
+	if (client->control && !client->offered)
+		return client->control;
+	return (struct ttlog_control *)((char *)subject->base + subject->geometry.control_offset);
 }
 
 /* ---- what it says ----------------------------------------------------------------------- */

@@ -145,16 +145,9 @@ bool deaths_look(struct client *client)
 
 /* ---- the freeze ------------------------------------------------------------------------- */
 
-/* A client with a region of its own making has no map over its control page. */
-static _Atomic uint32_t *freeze_word(struct client *client)
+static _Atomic uint32_t *freeze_word(const struct client *client)
 {
-	const struct subject *subject = client->subject;
-	struct ttlog_control *control = client->control;
-
-	if (!control || client->offered)
-		control = (struct ttlog_control *)((char *)subject->base +
-						   subject->geometry.control_offset);
-	return (_Atomic uint32_t *)&control->freeze;
+	return (_Atomic uint32_t *)&client_control(client)->freeze;
 }
 
 /* The kernel program may be setting it at this moment: only the value that was seen is thawed. */

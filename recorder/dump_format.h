@@ -58,8 +58,15 @@
  *                                  "truncated", "recycled": int, "overwritten_first_ns",
  *                                  "overwritten_last_ns", "dropped_first_ns", "dropped_last_ns": int};
  *                                  an event names a lane by its index here
- *   "clock": map                   {"source": "tsc" | "cntvct" | "monotonic", "points": [[ticks,
- *                                  monotonic ns, realtime ns], ...]}
+ *   "clock": map                   {"source": "tsc" | "cntvct" | "monotonic", "mode": "exact" | "sparse" |
+ *                                  "coarse", "error_ns": int, "points": [[ticks, monotonic ns, realtime
+ *                                  ns], ...]}: what the times were made from, oldest first. Monotonic
+ *                                  time is straight between two points; the wall clock is ahead of it
+ *                                  by what it was at the newest point that is not later. error_ns: what
+ *                                  the events' times may be wrong by, beside what "mode" says of them:
+ *                                  exact (or missing): each has a reading of its own. sparse: those
+ *                                  without have the one before of their thread. coarse: all may be some
+ *                                  ms old, or as old as with sparse where no recorder ran
  *   "recorder": map                {"version", "rung": text, "region_bytes", "dict_full": int}
  *
  * dictionary  (each of its frames has both)
@@ -74,8 +81,9 @@
  *   "events": array of arrays      [time_ns, thread index, lane index, flags, site id, value ...]
  *   A value is: bool as bool; char, pointers and interned strings (their id) as unsigned integers,
  *   integers as integers, f32 as half/single float, f64 as double, str as text when it is UTF-8 and as
- *   a byte string when it is not, bytes as a byte string. flags: 1 = a string was cut.
- *   time_ns never goes back within a dump.
+ *   a byte string when it is not, bytes as a byte string. flags: 1 = a string was cut, 2 = the time
+ *   was carried over from an earlier reading of the clock. Events are in the order in which they were
+ *   recorded; time_ns goes back where somebody set the wall clock back, and nowhere else.
  *
  * index     {"batches": [[file offset of the frame, seq, events, first time_ns, last time_ns], ...],
  *           "events": int}; a reader may do without it
@@ -113,6 +121,7 @@
 #define DUMP_EVENT_FIXED 5 /* array elements before the values */
 
 #define DUMP_EVENT_TRUNCATED 1u
+#define DUMP_EVENT_CARRIED 2u
 
 _Static_assert(DUMP_BATCH_BYTES * 4 < DUMP_FRAME_BYTES_MAX, "what is written can be read");
 

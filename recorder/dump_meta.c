@@ -31,11 +31,16 @@ static void format_rfc3339(uint64_t realtime_ns, char *buffer, size_t bytes)
 	snprintf(buffer, bytes, "%s.%06uZ", date, (unsigned int)(realtime_ns % 1000000000 / 1000));
 }
 
+static struct ttlog_clock_line line_of(const struct dump_facts *facts)
+{
+	return timeline_line(facts->timeline, facts->clock_source);
+}
+
 static uint64_t realtime_of(const struct dump_facts *facts, uint64_t monotonic_ns)
 {
-	const struct ttlog_clock_point *point = &facts->clock.second;
+	const struct ttlog_clock_line line = line_of(facts);
 
-	return monotonic_ns - point->monotonic_ns + point->realtime_ns;
+	return (uint64_t)ttlog_clock_realtime_of(&line, monotonic_ns);
 }
 
 static uint64_t end_of(const struct verdict *verdict)
@@ -175,8 +180,10 @@ static void process(struct pack *pack, struct pack_map *map, const struct dump_f
 static void pair_ticks(struct pack *pack, struct pack_map *map, const char *key,
 		       const struct dump_facts *facts, uint64_t ticks)
 {
+	const struct ttlog_clock_line line = line_of(facts);
+
 	if (ticks)
-		pack_pair_int(pack, map, key, ttlog_clock_realtime_ns(&facts->clock, ticks));
+		pack_pair_int(pack, map, key, ttlog_clock_realtime_ns(&line, ticks));
 }
 
 static void threads(struct pack *pack, struct pack_map *map, const struct ttlog_reader *reader,
@@ -234,21 +241,63 @@ static void clock_point(struct pack *pack, const struct ttlog_clock_point *point
 	pack_uint(pack, point->realtime_ns);
 }
 
-static void clock_line(struct pack *pack, struct pack_map *map,
-		       const struct ttlog_clock_line *line)
+/* The oldest that the dump tells the time of. */
+static uint64_t oldest_ticks(const struct ttlog_reader *reader,
+			     const struct ttlog_reader_totals *totals)
 {
-	const char *source = line->source == TTLOG_CLOCK_TSC	  ? "tsc"
-			     : line->source == TTLOG_CLOCK_CNTVCT ? "cntvct"
-								  : "monotonic";
+	uint64_t oldest = totals->events ? totals->first_ticks : UINT64_MAX;
+
+	for (uint32_t i = 0; i < ttlog_reader_lane_count(reader); i++) {
+		const struct ttlog_reader_lane *lane = ttlog_reader_lane(reader, i);
+
+		if (lane->overwritten_first && lane->overwritten_first < oldest)
+			oldest = lane->overwritten_first;
+		if (lane->dropped_first && lane->dropped_first < oldest)
+			oldest = lane->dropped_first;
+	}
+	return oldest;
+}
+
+/* The last point that is not later; one before the last at the latest. */
+static uint32_t first_point(const struct ttlog_clock_line *line, uint64_t ticks)
+{
+	uint32_t first = 0;
+
+	while (first + 2 < line->point_count &&
+	       (line->source == TTLOG_CLOCK_MONOTONIC ? line->point[first + 1].monotonic_ns
+						      : line->point[first + 1].ticks) <= ticks)
+		first++;
+	return first;
+}
+
+static void clock_map(struct pack *pack, struct pack_map *map, const struct ttlog_reader *reader,
+		      const struct dump_facts *facts, const struct ttlog_reader_totals *totals)
+{
+	static const char *const modes[] = {
+		[TTLOG_CLOCK_EXACT] = "exact",
+		[TTLOG_CLOCK_SPARSE] = "sparse",
+		[TTLOG_CLOCK_COARSE] = "coarse",
+	};
+	const struct ttlog_clock_line line = line_of(facts);
+	const char *source = line.source == TTLOG_CLOCK_TSC	 ? "tsc"
+			     : line.source == TTLOG_CLOCK_CNTVCT ? "cntvct"
+								 : "monotonic";
+	const uint64_t error_ns = timeline_error_ns(facts->timeline, line.source,
+						    totals->first_ticks, totals->last_ticks);
+	uint32_t first = first_point(&line, oldest_ticks(reader, totals));
 	struct pack_map inner;
 
 	pack_key(pack, map, "clock");
 	inner = pack_map_begin(pack);
 	pack_pair_string(pack, &inner, "source", source);
+	pack_pair_string(pack, &inner, "mode",
+			 modes[facts->clock_mode <= TTLOG_CLOCK_COARSE ? facts->clock_mode : 0]);
+	if (totals->events && error_ns != UINT64_MAX)
+		pack_pair_uint(pack, &inner, "error_ns", error_ns);
 	pack_key(pack, &inner, "points");
-	pack_array(pack, 2);
-	clock_point(pack, &line->first);
-	clock_point(pack, &line->second);
+	pack_array(pack, line.point_count - first);
+	for (uint32_t i = first; i < line.point_count; i++)
+		clock_point(pack, &line.point[i]);
 	pack_map_end(pack, &inner);
 }
 
@@ -294,7 +343,7 @@ void dump_meta_encode(struct pack *pack, const struct ttlog_reader *reader,
 	pack_pair_uint(pack, &map, "torn", totals.torn);
 	process(pack, &map, facts);
 	lanes(pack, &map, reader, facts);
-	clock_line(pack, &map, &facts->clock);
+	clock_map(pack, &map, reader, facts, &totals);
 	recorder(pack, &map, facts, totals.dict_full);
 	threads(pack, &map, reader, facts);
 	pack_map_end(pack, &map);

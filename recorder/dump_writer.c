@@ -34,7 +34,9 @@ struct writer {
 	struct mark *marks;
 	size_t mark_count, mark_capacity;
 	struct mark batch; /* the one that is being filled */
-	int64_t last_ns;
+	struct ttlog_clock_line line;
+	uint64_t last_ticks;
+	uint64_t *newest; /* ticks of each thread in each lane, with a sparse clock */
 };
 
 static int write_all(struct writer *writer, const void *data, size_t bytes)
@@ -311,21 +313,43 @@ static int batch_flush(struct writer *writer)
 	return error;
 }
 
+/*
+ * Has the event no reading of its own? With a sparse clock it then has the ticks of the one before
+ * it; a coarse one may have moved on meanwhile, so that nothing can be told apart.
+ */
+static bool is_carried(struct writer *writer, const struct ttlog_reader_event *event)
+{
+	uint64_t *newest;
+	bool carried;
+
+	if (!writer->newest)
+		return writer->facts->clock_mode == TTLOG_CLOCK_COARSE;
+	newest = &writer->newest[(size_t)event->thread * ttlog_reader_lane_count(writer->reader) +
+				 event->lane];
+	carried = *newest == event->ticks;
+	*newest = event->ticks;
+	return carried;
+}
+
 static void batch_add(struct writer *writer, const struct ttlog_reader_event *event)
 {
 	struct pack *body = &writer->body;
-	int64_t ns = ttlog_clock_realtime_ns(&writer->facts->clock, event->ticks);
+	uint64_t flags = event->flags & TTLOG_EVENT_TRUNCATED ? DUMP_EVENT_TRUNCATED : 0;
+	int64_t ns;
 
-	if (ns < writer->last_ns)
-		ns = writer->last_ns;
-	writer->last_ns = writer->batch.last_ns = ns;
+	if (event->ticks > writer->last_ticks)
+		writer->last_ticks = event->ticks;
+	ns = ttlog_clock_realtime_ns(&writer->line, writer->last_ticks);
+	if (is_carried(writer, event))
+		flags |= DUMP_EVENT_CARRIED;
+	writer->batch.last_ns = ns;
 	if (!writer->batch.events++)
 		writer->batch.first_ns = ns;
 	pack_array(body, DUMP_EVENT_FIXED + event->value_count);
 	pack_int(body, ns);
 	pack_uint(body, event->thread);
 	pack_uint(body, event->lane);
-	pack_uint(body, event->flags & TTLOG_EVENT_TRUNCATED ? DUMP_EVENT_TRUNCATED : 0);
+	pack_uint(body, flags);
 	pack_uint(body, event->site);
 	for (uint32_t i = 0; i < event->value_count; i++)
 		put_value(body, &event->value[i]);
@@ -337,6 +361,13 @@ static int write_events(struct writer *writer)
 	int error;
 
 	writer->body.bytes = HEAD_ROOM;
+	if (writer->facts->clock_mode == TTLOG_CLOCK_SPARSE) {
+		writer->newest = calloc((size_t)ttlog_reader_thread_count(writer->reader) + 1,
+					ttlog_reader_lane_count(writer->reader) *
+						sizeof(*writer->newest));
+		if (!writer->newest)
+			return -ENOMEM;
+	}
 	ttlog_reader_rewind(writer->reader);
 	while (ttlog_reader_next(writer->reader, &event) > 0) {
 		batch_add(writer, &event);
@@ -375,7 +406,12 @@ int dump_write(int fd, struct ttlog_reader *reader, const struct dump_facts *fac
 	static int (*const parts[])(struct writer *) = {
 		write_head, write_meta, write_dictionary, write_events, write_index,
 	};
-	struct writer writer = {.fd = fd, .reader = reader, .facts = facts};
+	struct writer writer = {
+		.fd = fd,
+		.reader = reader,
+		.facts = facts,
+		.line = timeline_line(facts->timeline, facts->clock_source),
+	};
 	int error;
 
 	error = pack_init(&writer.body, 2 * DUMP_BATCH_BYTES, DUMP_FRAME_BYTES_MAX);
@@ -388,5 +424,6 @@ int dump_write(int fd, struct ttlog_reader *reader, const struct dump_facts *fac
 	pack_fini(&writer.side);
 	free(writer.compressed);
 	free(writer.marks);
+	free(writer.newest);
 	return error;
 }

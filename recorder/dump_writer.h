@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/clock.h"
 #include "lib/reader.h"
+#include "recorder/timeline.h"
 #include "recorder/verdict.h"
 
 /* What the recorder knows beside the region. NULL strings and zero numbers are left out. */
@@ -27,7 +27,9 @@ struct dump_facts {
 		uint32_t uid, gid, ppid;
 		uint64_t start_ns; /* CLOCK_REALTIME */
 	} process;
-	struct ttlog_clock_line clock;
+	const struct timeline *timeline;
+	enum ttlog_clock_source clock_source;
+	uint32_t clock_mode; /* enum ttlog_clock_mode */
 	const char *recorder_version, *rung;
 	uint64_t region_bytes;
 };

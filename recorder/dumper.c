@@ -25,6 +25,7 @@ struct order {
 	char reason[DUMPER_REASON_BYTES];
 	int err; /* of the worker */
 	char path[PATH_MAX];
+	struct timeline timeline;
 };
 
 void subject_release(struct subject *subject)
@@ -32,6 +33,7 @@ void subject_release(struct subject *subject)
 	if (!subject || --subject->holders)
 		return;
 	*subject->memory_bytes -= subject->geometry.region_bytes;
+	calibration_end(subject->calibration);
 	if (subject->base)
 		ttlog_region_unmap(subject->base, &subject->geometry);
 	identity_free(&subject->identity);
@@ -39,26 +41,34 @@ void subject_release(struct subject *subject)
 }
 
 void dumper_init(struct dumper *dumper, struct workers *workers, struct store *store,
-		 const char *rung)
+		 struct calibration *calibration, const char *rung)
 {
-	*dumper = (struct dumper){.workers = workers, .store = store, .rung = rung};
+	*dumper = (struct dumper){.workers = workers,
+				  .store = store,
+				  .calibration = calibration,
+				  .rung = rung};
 	if (gethostname(dumper->hostname, sizeof(dumper->hostname) - 1))
 		strcpy(dumper->hostname, "unknown");
 	log_clean(dumper->hostname, LOG_CLEAN_LINE);
-	dumper->clock_hz = ttlog_clock_hz(ttlog_clock_source());
 }
 
-static struct ttlog_clock_line clock_line(const struct order *order)
+/* With a reading that is later than all that was copied. */
+static void take_time(struct order *order)
 {
 	const struct subject *subject = order->subject;
-	struct ttlog_clock_line line = {
-		.source = subject->clock_source,
-		.first = subject->clock,
-		.fallback_hz = order->dumper->clock_hz,
-	};
+	struct timeline *timeline = &order->timeline;
+	struct ttlog_clock_point now;
+	uint64_t width_ticks;
 
-	ttlog_clock_read(line.source, &line.second);
-	return line;
+	calibration_copy(order->dumper->calibration, timeline);
+	if (subject->clock_source == timeline->source ||
+	    subject->clock_source == TTLOG_CLOCK_MONOTONIC)
+		return;
+	/* A client that trusts a counter which we do not. */
+	timeline_init(timeline, subject->clock_source, 0);
+	timeline_add(timeline, &subject->clock, 0);
+	width_ticks = ttlog_clock_read(subject->clock_source, &now);
+	timeline_add(timeline, &now, width_ticks);
 }
 
 static struct dump_facts facts_of(const struct order *order)
@@ -87,7 +97,9 @@ static struct dump_facts facts_of(const struct order *order)
 				.ppid = identity->ppid,
 				.start_ns = identity->start_ns,
 			},
-		.clock = clock_line(order),
+		.timeline = &order->timeline,
+		.clock_source = subject->clock_source,
+		.clock_mode = subject->geometry.clock_mode,
 		.recorder_version = TTLOG_VERSION,
 		.rung = order->dumper->rung,
 		.region_bytes = subject->geometry.region_bytes,
@@ -97,10 +109,13 @@ static struct dump_facts facts_of(const struct order *order)
 static int write_file(struct order *order, struct ttlog_reader *reader)
 {
 	struct store *store = order->dumper->store;
-	const struct dump_facts facts = facts_of(order);
+	struct dump_facts facts;
 	struct store_file file;
-	int err = store_create(store, &file);
+	int err;
 
+	take_time(order);
+	facts = facts_of(order);
+	err = store_create(store, &file);
 	if (err)
 		return err;
 	err = dump_write(file.fd, reader, &facts);

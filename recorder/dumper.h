@@ -14,6 +14,7 @@
 
 #include "lib/clock.h"
 #include "lib/region.h"
+#include "recorder/calibration.h"
 #include "recorder/identity.h"
 #include "recorder/store.h"
 #include "recorder/verdict.h"
@@ -26,6 +27,7 @@ struct subject {
 	unsigned int holders;
 	unsigned int dumps_pending;
 	uint64_t *memory_bytes; /* where its region is accounted for */
+	struct calibration *calibration; /* which goes on while there are subjects */
 	pid_t pid;
 	char service[TTLOG_SERVICE_BYTES];
 	struct identity identity;
@@ -33,7 +35,7 @@ struct subject {
 	ino_t inode; /* of the region, as /proc/PID/maps shows it */
 	struct ttlog_geometry geometry;
 	enum ttlog_clock_source clock_source;
-	struct ttlog_clock_point clock; /* when the region was made */
+	struct ttlog_clock_point clock; /* when it registered; for clocks that we do not use here */
 };
 
 void subject_release(struct subject *subject); /* by one of its holders; NULL is fine */
@@ -43,12 +45,12 @@ struct dumper {
 	struct store *store;
 	const char *rung;
 	char hostname[HOST_NAME_MAX + 1];
-	uint64_t clock_hz; /* of the clock that clients use here */
+	struct calibration *calibration;
 	uint64_t written, failed;
 };
 
 void dumper_init(struct dumper *dumper, struct workers *workers, struct store *store,
-		 const char *rung);
+		 struct calibration *calibration, const char *rung);
 
 /*
  * Writes a dump of the subject as it is when a worker comes to it, says on stderr where it is.

@@ -113,13 +113,15 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 	if (!err)
 		err = workers_open(&recorder->writers, recorder->loop, WRITERS);
 	if (!err)
+		err = calibration_open(&recorder->calibration, recorder->loop);
+	if (!err)
 		err = open_clients(recorder, options);
 	if (err)
 		return fail("can't start", err);
 	err = store_open(&recorder->store, options->dir);
 	if (err)
 		return fail(options->dir, err);
-	dumper_init(&recorder->dumper, recorder->writers, &recorder->store,
+	dumper_init(&recorder->dumper, recorder->writers, &recorder->store, recorder->calibration,
 		    recorder->watch ? "ebpf" : "pidfd");
 	return open_socket(recorder, options->socket);
 }
@@ -161,6 +163,7 @@ void recorder_close(struct recorder *recorder)
 	workers_close(recorder->makers);
 	workers_close(recorder->writers);
 	clients_close(recorder->clients);
+	calibration_close(recorder->calibration);
 	loop_remove(recorder->watch_source);
 	watch_close(recorder->watch);
 	store_close(&recorder->store);

@@ -35,6 +35,7 @@ struct recorder {
 	struct loop_source *watch_source;
 	struct store store;
 	struct listener listener;
+	struct calibration *calibration;
 	struct dumper dumper;
 	struct clients *clients;
 	struct rlimit file_limit; /* as it was, for a command that we start */

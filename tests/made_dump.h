@@ -47,6 +47,7 @@ struct ttlog_reader {
 	size_t generate;
 	void (*generator)(size_t index, struct ttlog_reader_event *event);
 	struct ttlog_reader_totals totals;
+	struct timeline timeline;
 	struct dump_facts facts;
 };
 
@@ -153,9 +154,8 @@ static inline void made_begin(void)
 			    .cmdline = "orders --port 80", .cgroup = "/system.slice/orders.service",
 			    .uid = 1000, .gid = 1000, .ppid = 1,
 			    .start_ns = MADE_TIME_NS - UINT64_C(3723000000000)},
-		.clock = {.source = TTLOG_CLOCK_MONOTONIC,
-			  .first = {0, 0, MADE_TIME_NS},
-			  .second = {1000000000, 1000000000, MADE_TIME_NS + 1000000000}},
+		.timeline = &made.timeline,
+		.clock_source = TTLOG_CLOCK_MONOTONIC,
 		.recorder_version = "0.1.0",
 		.rung = "ebpf",
 		.region_bytes = 16 << 20,
@@ -164,6 +164,11 @@ static inline void made_begin(void)
 			    .thread = {.pid = 4242, .tid = 4245, .comm = "worker-1"},
 			    .signal_ns = 1000000000, .death_ns = 1000500000},
 	};
+	timeline_init(&made.timeline, TTLOG_CLOCK_MONOTONIC, 0);
+	timeline_add(&made.timeline, &(struct ttlog_clock_point){0, 0, MADE_TIME_NS}, 0);
+	timeline_add(&made.timeline,
+		     &(struct ttlog_clock_point){1000000000, 1000000000, MADE_TIME_NS + 1000000000},
+		     0);
 	made.thread_count = 2;
 	made.thread[0] = (struct ttlog_reader_thread){.tid = 4242, .name = "orders"};
 	made.thread[1] = (struct ttlog_reader_thread){.tid = 4245, .name = "worker-1"};

@@ -28,6 +28,7 @@ static struct recorder_parts {
 	struct store store;
 	struct dumper dumper;
 	struct listener listener;
+	struct calibration *calibration;
 	struct clients *clients;
 } parts;
 
@@ -59,7 +60,8 @@ static void open_parts(void)
 	cr_assert_eq(workers_open(&parts.writers, parts.loop, 2), 0);
 	cr_assert_eq(store_open(&parts.store, dumps), 0);
 	cr_assert_eq(listener_open(&parts.listener, path), 0);
-	dumper_init(&parts.dumper, parts.writers, &parts.store, "test");
+	cr_assert_eq(calibration_open(&parts.calibration, parts.loop), 0);
+	dumper_init(&parts.dumper, parts.writers, &parts.store, parts.calibration, "test");
 	open_clients(false);
 }
 
@@ -84,6 +86,7 @@ static void close_parts(void)
 	workers_close(parts.writers);
 	clients_close(parts.clients);
 	store_close(&parts.store);
+	calibration_close(parts.calibration);
 	loop_close(parts.loop);
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	cr_assert_eq(system(command), 0);

@@ -145,7 +145,7 @@ Test(dump_reader, metadata_comes_back)
 	cr_expect(span_is(meta->threads[1].name, "worker-1"));
 	cr_expect_eq(meta->lane_count, MADE_LANES);
 	cr_expect(span_is(meta->process.cmdline, "orders --port 80"));
-	cr_expect(span_is(meta->clock_source, "monotonic"));
+	cr_expect(span_is(meta->clock.source, "monotonic"));
 	dump_close(dump);
 }
 

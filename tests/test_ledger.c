@@ -195,6 +195,8 @@ static char dump_path[] = "/tmp/test_ledger.XXXXXX";
 
 static struct ttlog_clock_line write_dump(struct ttlog_reader *reader)
 {
+	static struct timeline timeline;
+	struct ttlog_clock_point now;
 	struct dump_facts facts = {.service = "ledger",
 				   .hostname = "here",
 				   .reason = "test",
@@ -203,15 +205,19 @@ static struct ttlog_clock_line write_dump(struct ttlog_reader *reader)
 				   .verdict = {.how = VERDICT_ALIVE},
 				   .recorder_version = "0",
 				   .rung = "none",
-				   .clock = {.source = ttlog_clock_source(), .first = first_point}};
+				   .timeline = &timeline,
+				   .clock_source = ttlog_clock_source()};
 	int fd = mkstemp(dump_path);
 
 	cr_assert_geq(fd, 0);
-	ttlog_clock_read(facts.clock.source, &facts.clock.second);
+	timeline_init(&timeline, facts.clock_source, 0);
+	timeline_add(&timeline, &first_point, 0);
+	ttlog_clock_read(facts.clock_source, &now);
+	timeline_add(&timeline, &now, 0);
 	ttlog_reader_rewind(reader);
 	cr_assert_eq(dump_write(fd, reader, &facts), 0);
 	close(fd);
-	return facts.clock;
+	return timeline_line(&timeline, facts.clock_source);
 }
 
 /* What ttlog-view, which lies beside the folder of tests, says of the dump. */

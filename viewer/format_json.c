@@ -87,7 +87,8 @@ void format_json_event(struct out *out, struct out *scratch, struct record *reco
 	when_rfc3339(out, event->time_ns);
 	out_text(out, "\",\"ts_ns\":\"");
 	out_int(out, event->time_ns);
-	out_text(out, "\",\"seq\":");
+	out_text(out, event->flags & DUMP_EVENT_CARRIED ? "\",\"ts_carried\":true,\"seq\":"
+							: "\",\"seq\":");
 	out_uint(out, event->seq);
 	out_text(out, ",\"level\":\"");
 	out_text(out, level_name(site->level));

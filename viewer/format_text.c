@@ -30,6 +30,7 @@ struct format_text {
 	size_t thread_columns, target_columns;
 	int64_t base_ns;
 	bool have_base;
+	bool have_carried; /* a dump with times that are not the events' own: "~", or its room */
 	struct mark *marks; /* by time */
 	size_t mark_count, mark_next;
 	int64_t day; /* of the line above; INT64_MIN = none */
@@ -117,6 +118,7 @@ static void measure(struct format_text *text, struct dump *dump)
 	}
 	write_source(&text->scratch, meta);
 	widen(text, &text->source_columns);
+	text->have_carried |= meta->clock.mode.bytes && !span_is(meta->clock.mode, "exact");
 }
 
 /* ---- marks ------------------------------------------------------------------------------------ */
@@ -192,7 +194,7 @@ void format_text_close(struct format_text *text)
 /* ---- lines ------------------------------------------------------------------------------------ */
 
 /* The day has a line of its own when it changes; then the two times. */
-static void put_times(struct format_text *text, int64_t ns)
+static void put_times(struct format_text *text, int64_t ns, bool carried)
 {
 	int64_t seconds, day;
 	uint32_t left;
@@ -219,6 +221,8 @@ static void put_times(struct format_text *text, int64_t ns)
 		text->scratch.bytes = 0;
 	}
 	colour(text, DIM);
+	if (text->have_carried)
+		out_char(text->out, carried ? '~' : ' ');
 	when_time(text->out, ns);
 	colour(text, RESET);
 	out_char(text->out, ' ');
@@ -228,7 +232,7 @@ static void put_mark(struct format_text *text, const struct mark *mark)
 {
 	struct span sentence = mark->meta->cause.sentence;
 
-	put_times(text, mark->ns);
+	put_times(text, mark->ns, false);
 	colour(text, mark->dead ? DEATH : BOLD);
 	out_text(text->out, "===== ");
 	write_source(&text->scratch, mark->meta);
@@ -319,7 +323,7 @@ void format_text_event(struct format_text *text, struct record *record)
 	       text->marks[text->mark_next].ns < event->time_ns)
 		put_mark(text, &text->marks[text->mark_next++]);
 	record_decode(record);
-	put_times(text, event->time_ns);
+	put_times(text, event->time_ns, event->flags & DUMP_EVENT_CARRIED);
 	put_level(text, event->site->level);
 	if (text->source_columns) {
 		write_source(&text->scratch, dump_meta(event->dump));

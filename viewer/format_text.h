@@ -4,6 +4,7 @@
  *
  *   T-1.234567  02:32:01.123456 INFO  worker-3/77  database  Request processed  status=200 method=GET
  *
+ * A time that was carried over from an earlier reading of the clock has a "~" in front.
  * T is the first death among the dumps, or without one the last snapshot.
  */
 #ifndef VIEWER_FORMAT_TEXT_H

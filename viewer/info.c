@@ -139,6 +139,31 @@ static void put_when(struct out *out, const struct meta *meta)
 	out_char(out, '\n');
 }
 
+/* 0.2 us, rounded up. */
+static void put_microseconds(struct out *out, uint64_t ns)
+{
+	uint64_t tenths = ns / 100 + (ns % 100 != 0);
+
+	out_printf(out, "%" PRIu64 ".%" PRIu64 " us", tenths / 10, tenths % 10);
+}
+
+static void put_clock(struct out *out, const struct meta_clock *clock)
+{
+	if (!clock->source.bytes)
+		return;
+	label(out, "clock");
+	out_escaped(out, clock->source, 0);
+	if (clock->error_ns.known) {
+		out_text(out, ", right to ");
+		put_microseconds(out, clock->error_ns.bits);
+	}
+	if (span_is(clock->mode, "sparse"))
+		out_text(out, "; sparse: \"~\" is the time of an earlier event of the thread");
+	else if (span_is(clock->mode, "coarse"))
+		out_text(out, "; coarse: \"~\" may be some ms old, or the time of an earlier event");
+	out_char(out, '\n');
+}
+
 static void put_dump(struct out *out, struct dump *dump)
 {
 	const struct meta *meta = dump_meta(dump);
@@ -151,6 +176,7 @@ static void put_dump(struct out *out, struct dump *dump)
 	line_span(out, "reason", meta->reason);
 	line_span(out, "confidence", meta->cause.confidence);
 	line_span(out, "recorder", meta->recorder.rung);
+	put_clock(out, &meta->clock);
 }
 
 static void line_count(struct out *out, const char *text, struct number count)

@@ -130,6 +130,25 @@ static void put_lanes(struct out *out, const struct meta *meta)
 	out_char(out, ']');
 }
 
+/* Null in a dump that does not say. */
+static void put_clock(struct out *out, const struct meta_clock *clock)
+{
+	static const char exact[] = "exact";
+
+	json_key(out, "clock");
+	if (!clock->source.bytes) {
+		out_text(out, "null");
+		return;
+	}
+	out_char(out, '{');
+	json_span(out, "source", clock->source);
+	json_span(out, "mode",
+		  clock->mode.bytes ? clock->mode : (struct span){exact, sizeof(exact) - 1});
+	json_number(out, "error_ns", clock->error_ns);
+	json_number(out, "points", clock->point_count);
+	out_char(out, '}');
+}
+
 void info_json(struct out *out, struct dump *dump)
 {
 	const struct meta *meta = dump_meta(dump);
@@ -152,6 +171,7 @@ void info_json(struct out *out, struct dump *dump)
 	put_process(out, &meta->process);
 	put_threads(out, meta);
 	put_lanes(out, meta);
+	put_clock(out, &meta->clock);
 	put_span(out, "rung", meta->recorder.rung);
 	out_text(out, "}\n");
 }

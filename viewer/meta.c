@@ -19,15 +19,22 @@ static const struct decode_key actor_keys[] = {
 	NUMBER(meta_actor, gid), SPAN(meta_actor, comm),  END,
 };
 
-static int decode_evidence(struct decode *cursor, void *to)
+/* How many items the array has. */
+static int decode_count(struct decode *cursor, struct number *ret_count)
 {
-	struct meta_cause *cause = to;
 	struct decode value = *cursor;
 	struct token token;
 
 	if (decode_next(&value, &token) == 0 && token.kind == TOKEN_ARRAY)
-		cause->evidence_count = (struct number){token.number, true};
+		*ret_count = (struct number){token.number, true};
 	return decode_skip(cursor);
+}
+
+static int decode_evidence(struct decode *cursor, void *to)
+{
+	struct meta_cause *cause = to;
+
+	return decode_count(cursor, &cause->evidence_count);
 }
 
 static const struct decode_key cause_keys[] = {
@@ -84,8 +91,18 @@ static const struct decode_key recorder_keys[] = {
 	END,
 };
 
+static int decode_points(struct decode *cursor, void *to)
+{
+	struct meta_clock *clock = to;
+
+	return decode_count(cursor, &clock->point_count);
+}
+
 static const struct decode_key clock_keys[] = {
-	{"source", DECODE_SPAN, 0, NULL, NULL},
+	SPAN(meta_clock, source),
+	SPAN(meta_clock, mode),
+	NUMBER(meta_clock, error_ns),
+	CALL("points", decode_points),
 	END,
 };
 
@@ -152,7 +169,7 @@ static const struct decode_key meta_keys[] = {
 	MAP(meta, cause, cause_keys),
 	MAP(meta, process, process_keys),
 	MAP(meta, recorder, recorder_keys),
-	{"clock", DECODE_MAP, offsetof(struct meta, clock_source), clock_keys, NULL},
+	MAP(meta, clock, clock_keys),
 	CALL("threads", decode_threads),
 	NUMBER(meta, threads_unlisted),
 	CALL("lanes", decode_lanes),

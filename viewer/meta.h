@@ -44,6 +44,11 @@ struct meta_recorder {
 	struct number region_bytes, dict_full;
 };
 
+struct meta_clock {
+	struct span source, mode;
+	struct number error_ns, point_count;
+};
+
 struct meta {
 	struct number format; /* known only with real metadata, not with a summary */
 	struct span service, hostname, created_at, reason;
@@ -52,7 +57,7 @@ struct meta {
 	struct meta_cause cause;
 	struct meta_process process;
 	struct meta_recorder recorder;
-	struct span clock_source;
+	struct meta_clock clock;
 	struct meta_thread *threads;
 	uint64_t thread_count;
 	struct number threads_unlisted;
