@@ -271,13 +271,17 @@ static __always_inline int generated(void *ctx, struct ttlog_bpf_client *client,
 	/* First of all, so that nothing that tells of the death is evicted while it is looked at. */
 	if (event.flags & TTLOG_BPF_FATAL)
 		freeze(&event);
+	/* A runtime may take faults by the thousand: they are not what it will die of. */
+	if ((event.flags & TTLOG_BPF_HANDLED) && !worth_telling(client, signal, event.time_ns))
+		return 0;
 	fill_siginfo(&event, raw_argument(ctx, 1));
 	fill_target(&event.target, task);
 	fill_current(&event.sender);
 	if (event.sender.tid == event.target.tid)
 		fill_registers(&event, task);
 	remember(client, &event);
-	if ((event.flags & TTLOG_BPF_FATAL) || worth_telling(client, signal, event.time_ns))
+	if ((event.flags & (TTLOG_BPF_FATAL | TTLOG_BPF_HANDLED)) ||
+	    worth_telling(client, signal, event.time_ns))
 		send(&event);
 	return 0;
 }

@@ -46,6 +46,7 @@ enum ttlog_bpf_kind {
 	TTLOG_BPF_DELIVER = 2, /* signal_deliver: a client takes a signal */
 	TTLOG_BPF_DEATH = 3,   /* sched_process_exit, group dead */
 	TTLOG_BPF_EXEC = 4,    /* sched_process_exec: the image is gone, the process lives on */
+	TTLOG_BPF_UNSENT = 5,  /* of no client, made by watch.c: the kernel could not send some of these */
 };
 
 /* siginfo's special values, which only a raw tracepoint shows */

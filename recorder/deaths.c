@@ -22,7 +22,8 @@
 #include "recorder/watch.h"
 
 #define GRACE_MS 100
-#define FREEZE_LOOK_MS 2000
+/* Who runs on after a SIGKILL does so for a few milliseconds. */
+#define FREEZE_LOOK_MS 250
 #define SNAPSHOTS_PENDING_MAX 10 /* of one client */
 
 /* include/uapi/linux/pidfd.h of Linux 6.15, which is newer than the headers that we build with. */
@@ -200,6 +201,18 @@ static void fatal(struct client *client)
 			       look_at_frozen, client);
 }
 
+/* Who of them froze is not known, and who is not thawed would record no more. */
+static void look_for_frozen(struct clients *clients)
+{
+	for (uint32_t i = 0; i < clients->config.count_max; i++) {
+		struct client *client = clients->slot[i];
+
+		if (client && client->state == CLIENT_LIVE &&
+		    (atomic_load_explicit(freeze_word(client), memory_order_relaxed) & 1))
+			fatal(client);
+	}
+}
+
 /* ---- what the kernel program says ------------------------------------------------------- */
 
 /* Ids of the gone, and of the not yet living, are nobody's. */
@@ -216,6 +229,8 @@ void clients_event(void *context, const struct ttlog_bpf_event *event)
 	struct clients *clients = context;
 	struct client *client = find(clients, event->client_id);
 
+	if (event->kind == TTLOG_BPF_UNSENT)
+		look_for_frozen(clients);
 	if (!client)
 		return;
 	verdict_note(&client->evidence, event);

@@ -36,6 +36,7 @@ struct watch {
 	watch_fn fn;
 	void *context;
 	bool dispatching;
+	uint64_t told_lost;
 };
 
 /* libbpf has one print function for the process, and so this is no member of anything. */
@@ -223,6 +224,17 @@ int watch_fd(const struct watch *watch)
 	return ring_buffer__epoll_fd(watch->ring);
 }
 
+/* While something was lost the ring buffer was full, so this comes behind what it held then. */
+static void tell_of_unsent(struct watch *watch)
+{
+	const struct ttlog_bpf_event event = {.kind = TTLOG_BPF_UNSENT};
+	uint64_t lost = __atomic_load_n(&watch->skeleton->bss->counters.lost, __ATOMIC_RELAXED);
+
+	if (lost != watch->told_lost)
+		watch->fn(watch->context, &event);
+	watch->told_lost = lost;
+}
+
 int watch_dispatch(struct watch *watch)
 {
 	int count;
@@ -232,6 +244,7 @@ int watch_dispatch(struct watch *watch)
 		return 0;
 	watch->dispatching = true;
 	count = ring_buffer__consume(watch->ring);
+	tell_of_unsent(watch);
 	watch->dispatching = false;
 	return count;
 }

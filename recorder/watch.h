@@ -16,7 +16,10 @@
 
 struct watch;
 
-/* Called by watch_dispatch() for each event, in the order of the ring buffer. */
+/*
+ * Called by watch_dispatch() for each event, in the order of the ring buffer; and once with an
+ * UNSENT behind those when some had no room there.
+ */
 typedef void (*watch_fn)(void *context, const struct ttlog_bpf_event *event);
 
 /*
