@@ -125,7 +125,7 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/parts.a $(B)/libttlog.a
 
 # They start the recorder that lies beside them.
 $(B)/tests/test_recorder $(B)/tests/test_recorder_ends: | $(B)/ttlog-recorder
-$(B)/tests/test_run $(B)/tests/test_intruders: | $(B)/ttlog-recorder
+$(B)/tests/test_run $(B)/tests/test_intruders $(B)/tests/test_times: | $(B)/ttlog-recorder
 $(B)/tests/test_ledger: | $(B)/ttlog-view
 $(B)/tests/test_retention_dump $(B)/tests/test_recovery: | $(PROGRAMS)
 
@@ -200,7 +200,7 @@ demo: deps
 
 # ---- benchmarks: one program a question; nothing is asserted, whatever the machine is doing ----
 
-BENCHES := $(addprefix bench_,event busy instructions bytes paced death dump)
+BENCHES := $(addprefix bench_,event busy instructions bytes paced skew death dump)
 
 $(B)/bench/%.o: EXTRA_CFLAGS := -O2
 

@@ -8,8 +8,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "recorder/log.h"
-
 #define INTERVAL_MS_FIRST 250
 #define INTERVAL_MS_MIN 1000 /* of the others */
 #define INTERVAL_MS_MAX 64000
@@ -84,21 +82,21 @@ static void was_set(void *context, uint32_t events)
 		arm_set_fd(calibration->set_fd);
 }
 
-static void watch_sets(struct calibration *calibration)
+int calibration_watch_sets(struct calibration *calibration)
 {
-	int err;
+	int err, fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 
-	calibration->set_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-	err = calibration->set_fd < 0 ? -errno : arm_set_fd(calibration->set_fd);
+	if (fd < 0)
+		return -errno;
+	err = arm_set_fd(fd);
 	if (!err)
-		err = loop_add(calibration->loop, calibration->set_fd, EPOLLIN, was_set,
-			       calibration, &calibration->set_source);
-	if (!err)
-		return;
-	if (calibration->set_fd >= 0)
-		close(calibration->set_fd);
-	calibration->set_fd = -1;
-	log_detail("changes of the wall clock are seen late (%d)", err);
+		err = loop_add(calibration->loop, fd, EPOLLIN, was_set, calibration,
+			       &calibration->set_source);
+	if (err)
+		close(fd);
+	else
+		calibration->set_fd = fd;
+	return err;
 }
 
 /* ---- what others call ------------------------------------------------------------------------ */
@@ -113,7 +111,7 @@ int calibration_open(struct calibration **ret_calibration, struct loop *loop)
 	calibration->loop = loop;
 	pthread_mutex_init(&calibration->mutex, NULL);
 	timeline_init(&calibration->timeline, source, ttlog_clock_hz(source));
-	watch_sets(calibration);
+	calibration->set_fd = -1;
 	*ret_calibration = calibration;
 	return 0;
 }

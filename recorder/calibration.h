@@ -25,6 +25,9 @@ struct calibration;
 int calibration_open(struct calibration **ret_calibration, struct loop *loop);
 void calibration_close(struct calibration *calibration); /* NULL is fine */
 
+/* From now on the clocks are read at once when somebody sets the wall clock. 0 or a negative errno. */
+int calibration_watch_sets(struct calibration *calibration);
+
 /* A client comes: what it records from now on is behind a reading. A client has gone. */
 void calibration_begin(struct calibration *calibration);
 void calibration_end(struct calibration *calibration);

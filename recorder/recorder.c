@@ -115,6 +115,8 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 	if (!err)
 		err = calibration_open(&recorder->calibration, recorder->loop);
 	if (!err)
+		err = calibration_watch_sets(recorder->calibration);
+	if (!err)
 		err = open_clients(recorder, options);
 	if (err)
 		return fail("can't start", err);
