@@ -4,6 +4,7 @@
 #   make demo       installs what is missing (Debian, Ubuntu), builds, kills a real service five times
 #   make check      installs what is missing, builds, runs every test
 #   make bench      measures, as ratios to a floor in the same run
+#   make bench-peers    the same event in other recorders, side by side; installs them (make deps-peers)
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make clean
 #
@@ -60,7 +61,7 @@ MISSING := $(strip $(foreach p,liblz4 libcbor $(if $(filter 1,$(BPF)),libbpf), \
 	$(if $(filter 1,$(BPF)),$(if $(BPFTOOL),,bpftool) $(if $(shell command -v $(CLANG)),,$(CLANG))))
 
 ifneq ($(MISSING),)
-ifneq ($(filter-out deps clean check demo bench,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-peers clean check demo bench bench-peers,$(or $(MAKECMDGOALS),all)),)
 $(error missing: $(MISSING). `make deps` installs what the build needs (BPF=0 needs no libbpf, clang, bpftool))
 endif
 endif
@@ -215,6 +216,31 @@ bench: deps
 	$(Q)$(MAKE) --no-print-directory all benches
 	$(Q)set -e; for b in $(BENCHES); do $(B)/bench/$$b; echo; done
 
+# Others that keep the newest events, beside ttlog in one run; nothing else needs their packages.
+PEERS := $(patsubst bench/%.c,%,$(wildcard bench/peer_*.c)) $(patsubst bench/%.cpp,%,$(wildcard bench/peer_*.cpp))
+PEER_LIBS_lttng = $(call pkg,--libs,lttng-ust)
+PEER_LIBS_libqb = $(call pkg,--libs,libqb)
+PEER_LIBS_spdlog_backtrace = $(call pkg,--libs,spdlog)
+PEER_LIBS_spdlog_async = $(call pkg,--libs,spdlog)
+
+# spdlog's headers are not warning-free.
+$(B)/bench/%.o: bench/%.cpp
+	@mkdir -p $(@D)
+	$(call say,CXX,$<) $(CXX) -std=c++17 -D_GNU_SOURCE -I. -Wall -Wextra $(CFLAGS) -O2 \
+		$(call pkg,--cflags,spdlog) $(DEPFLAGS) -c -o $@ $<
+
+$(B)/bench/peer_%: $(B)/bench/peer_%.o $(B)/bench/peers.o $(BENCH_OBJ) $(B)/parts.a $(B)/libttlog.a
+	$(call say,LD,$@) $(CXX) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PEER_LIBS_$*) -lpthread
+
+peers: $(PEERS:%=$(B)/bench/%)
+
+# A peer that can't be installed or built is left out, and named.
+bench-peers: deps
+	-$(Q)$(MAKE) --no-print-directory deps-peers
+	$(Q)$(MAKE) --no-print-directory all $(B)/bench/peer_ttlog
+	-$(Q)$(MAKE) --no-print-directory -k peers
+	$(Q)bench/peers.sh $(B)
+
 # ---- what it takes: packages by their Debian names ----
 
 PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev pkg-config
@@ -225,18 +251,29 @@ PACKAGES := $(subst bpftool,linux-tools-common linux-tools-generic,$(PACKAGES))
 endif
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-deps:
-	$(Q)missing=; for p in $(PACKAGES) $(PACKAGES_TEST); do \
+# What bench-peers measures and nothing else needs.
+PACKAGES_PEERS := liblttng-ust-dev lttng-tools babeltrace2 libqb-dev libqb-tools libspdlog-dev
+
+# $(call install_packages,PACKAGES): those that are not there yet
+define install_packages
+	$(Q)missing=; for p in $(1); do \
 		[ "$$(dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; \
 	done; \
 	[ -n "$$missing" ] || exit 0; \
 	if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then \
 		echo "This is no Debian and no Ubuntu. Please install what these packages hold, then run make all:"; \
-		echo "  $(PACKAGES) $(PACKAGES_TEST)"; exit 1; \
+		echo "  $(1)"; exit 1; \
 	fi; \
 	echo "Installing with apt:$$missing"; \
 	$(SUDO) apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+endef
+
+deps:
+	$(call install_packages,$(PACKAGES) $(PACKAGES_TEST))
+
+deps-peers:
+	$(call install_packages,$(PACKAGES_PEERS))
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin \
@@ -258,6 +295,6 @@ clean:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: FORCE all clean check demo bench benches deps install examples tests-unit tests-race tests-all
+.PHONY: FORCE all clean check demo bench benches bench-peers peers deps deps-peers install examples tests-unit tests-race tests-all
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -15,6 +15,10 @@
 
 #include "bench/measure.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define TEAM_THREADS_MAX 2
 
 typedef void (*team_loop)(struct measure_floor *floor, uint64_t from, uint64_t count);
@@ -57,5 +61,9 @@ double team_block(struct team *team, unsigned int threads, team_loop loop, uint6
 /* The same, again if it was disturbed; counts the blocks that never went well. */
 double team_quiet_block(struct team *team, unsigned int threads, team_loop loop, uint64_t events,
 			enum team_floor floor);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
