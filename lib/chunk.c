@@ -318,8 +318,26 @@ static bool time_to_search(void)
 }
 
 /*
- * Retires all chunks whose owners are no more: condemned and given back, as when a freeze comes in
- * between. Their events are counted by a walk. What it finds may be used up before it is time
+ * Condemns a chunk that somebody left OWNED or COND and gives it back, as when a freeze comes in
+ * between: its events are counted by a walk. False: it is not so any more.
+ */
+static bool retire_left(const struct lane *lane, uint32_t index, uint64_t state, uint32_t tid)
+{
+	uint64_t generation = TTLOG_STATE_GENERATION(state);
+
+	if ((TTLOG_STATE_OF(state) != TTLOG_CHUNK_OWNED &&
+	     TTLOG_STATE_OF(state) != TTLOG_CHUNK_COND) ||
+	    !atomic_compare_exchange_strong_explicit(&lane->states[index], &state,
+						     TTLOG_STATE(generation, tid, TTLOG_CHUNK_COND),
+						     memory_order_acq_rel, memory_order_relaxed))
+		return false;
+	atomic_store_explicit(&lane->states[index], TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
+			      memory_order_release);
+	return true;
+}
+
+/*
+ * Retires all chunks whose owners are no more. What it finds may be used up before it is time
  * again. False: it is not time yet.
  */
 static bool retire_vanished(const struct lane *lane, const struct ttlog_taker *taker)
@@ -330,20 +348,10 @@ static bool retire_vanished(const struct lane *lane, const struct ttlog_taker *t
 		return false;
 	for (uint32_t i = 0; i < lane->geometry->chunk_count; i++) {
 		uint64_t state = atomic_load_explicit(&lane->states[i], memory_order_acquire);
-		uint64_t generation = TTLOG_STATE_GENERATION(state);
 
-		if ((TTLOG_STATE_OF(state) != TTLOG_CHUNK_OWNED &&
-		     TTLOG_STATE_OF(state) != TTLOG_CHUNK_COND) ||
-		    !owner_vanished(TTLOG_STATE_TID(state)) ||
-		    !atomic_compare_exchange_strong_explicit(
-			    &lane->states[i], &state,
-			    TTLOG_STATE(generation, taker->tid, TTLOG_CHUNK_COND),
-			    memory_order_acq_rel, memory_order_relaxed))
-			continue;
-		atomic_store_explicit(&lane->states[i],
-				      TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
-				      memory_order_release);
-		found = true;
+		found |= TTLOG_STATE_OF(state) != TTLOG_CHUNK_RETIRED &&
+			 owner_vanished(TTLOG_STATE_TID(state)) &&
+			 retire_left(lane, i, state, taker->tid);
 	}
 	if (found)
 		atomic_store_explicit(&ttlog_life()->next_search_ticks, 0, memory_order_relaxed);
@@ -464,4 +472,36 @@ void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint6
 	atomic_store_explicit(&lane.states[tenure->index],
 			      TTLOG_STATE(tenure->generation, 0, TTLOG_CHUNK_RETIRED),
 			      memory_order_release);
+}
+
+/* What the caller itself left in INIT: its old content is accounted for. */
+static void retire_empty(const struct lane *lane, uint32_t index, uint64_t generation)
+{
+	const struct ttlog_tenure tenure = {
+		.chunk = chunk_of(lane, index),
+		.lane = lane->id,
+		.index = index,
+		.generation = generation,
+	};
+
+	set_word_at(tenure.chunk, TTLOG_CHUNK_FIRST, 0);
+	ttlog_chunk_retire(&tenure, 0, 0);
+}
+
+void ttlog_chunk_reclaim(uint32_t lane_id, uint32_t tid, const struct ttlog_tenure *const *kept,
+			 uint32_t kept_count)
+{
+	struct lane lane = lane_of(lane_id);
+
+	for (uint32_t i = 0; i < lane.geometry->chunk_count; i++) {
+		uint64_t state = atomic_load_explicit(&lane.states[i], memory_order_relaxed);
+		const struct ttlog_chunk *chunk = chunk_of(&lane, i);
+		bool is_kept = TTLOG_STATE_TID(state) != tid;
+
+		for (uint32_t k = 0; k < kept_count; k++)
+			is_kept |= kept[k]->chunk == chunk;
+		if (!is_kept && !retire_left(&lane, i, state, tid) &&
+		    TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT)
+			retire_empty(&lane, i, TTLOG_STATE_GENERATION(state));
+	}
 }

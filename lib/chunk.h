@@ -77,6 +77,13 @@ enum ttlog_take ttlog_chunk_take_drawn(uint32_t lane_id, const struct ttlog_take
 void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint64_t last);
 void ttlog_chunk_retire_hint(const struct ttlog_tenure *tenure);
 
+/*
+ * Gives back what the thread of that id, which is the caller, has of a lane and no longer knows of:
+ * all but the kept ones. It must not be in the middle of a take.
+ */
+void ttlog_chunk_reclaim(uint32_t lane_id, uint32_t tid, const struct ttlog_tenure *const *kept,
+			 uint32_t kept_count);
+
 /* The events that can be read now, and those that were overwritten. Walks all chunks. */
 void ttlog_chunk_count(uint64_t *ret_retained, uint64_t *ret_overwritten);
 

@@ -12,7 +12,8 @@
  *   SWAP     at the end: the spare becomes the chunk, the chunk becomes `full`
  *
  * Each step of a job leaves a state in which the thread may be jumped out of (siglongjmp() in a
- * handler): a chunk is forgotten at worst, its events stay readable; none is ever in two places.
+ * handler): a chunk is forgotten at worst, its events stay readable, and the next event gives it
+ * back; none is ever in two places.
  */
 #include "lib/stops.h"
 
@@ -189,7 +190,19 @@ static bool is_settled(struct ttlog_thread *thread)
 	return true;
 }
 
-bool ttlog_stops_advance(struct ttlog_thread *thread, uint32_t size)
+static void change_begin(struct ttlog_thread *thread)
+{
+	thread->is_changing = 1;
+	order();
+}
+
+static void change_end(struct ttlog_thread *thread)
+{
+	order();
+	thread->is_changing = 0;
+}
+
+static bool advance(struct ttlog_thread *thread, uint32_t size)
 {
 	for (;;) {
 		uint32_t offset = (uint32_t)thread->hot.position;
@@ -219,6 +232,16 @@ bool ttlog_stops_advance(struct ttlog_thread *thread, uint32_t size)
 			return false;
 		}
 	}
+}
+
+bool ttlog_stops_advance(struct ttlog_thread *thread, uint32_t size)
+{
+	bool has_room;
+
+	change_begin(thread);
+	has_room = advance(thread, size);
+	change_end(thread);
+	return has_room;
 }
 
 /* ---- the slow way ---------------------------------------------------------------------------- */
@@ -260,6 +283,7 @@ struct ttlog_chunk *ttlog_stops_next(struct ttlog_thread *thread)
 {
 	struct ttlog_tenure next;
 
+	change_begin(thread);
 	/* Overdue: the chunk at hand has an event. */
 	retire_full(thread);
 	detach(thread);
@@ -267,9 +291,11 @@ struct ttlog_chunk *ttlog_stops_next(struct ttlog_thread *thread)
 	if (!next.chunk && !take(thread, &next)) {
 		retire_full(thread);
 		if (!take(thread, &next))
-			return NULL;
+			next.chunk = NULL;
 	}
-	attach(thread, &next);
+	if (next.chunk)
+		attach(thread, &next);
+	change_end(thread);
 	return next.chunk;
 }
 
@@ -278,6 +304,20 @@ void ttlog_stops_settled(struct ttlog_thread *thread)
 	retire_full(thread);
 	if (has_fast_path())
 		stop_next(thread, TTLOG_STOP_DRAW, quarters(thread, 2));
+}
+
+/* Nobody else took chunks for this thread meanwhile: handlers found it busy. */
+static void reclaim(struct ttlog_thread *thread)
+{
+	static const uint32_t lanes[] = {TTLOG_LANE_MAIN, TTLOG_LANE_BOOT, TTLOG_LANE_AFTERLIFE};
+	const struct ttlog_tenure mine = {.chunk = (void *)thread->hot.chunk};
+	const struct ttlog_tenure *const kept[] = {&mine, &thread->full, &thread->spare};
+
+	for (uint32_t i = 0; i < sizeof(lanes) / sizeof(lanes[0]); i++)
+		ttlog_chunk_reclaim(lanes[i],
+				    atomic_load_explicit(&thread->tid, memory_order_relaxed), kept,
+				    sizeof(kept) / sizeof(kept[0]));
+	change_end(thread);
 }
 
 /*
@@ -291,6 +331,8 @@ void ttlog_stops_recover(struct ttlog_thread *thread)
 	uint32_t offset = (uint32_t)hot->position;
 	uint64_t word;
 
+	if (thread->is_changing)
+		reclaim(thread);
 	if (!chunk)
 		return;
 	word = ttlog_chunk_word(chunk, offset);

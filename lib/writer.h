@@ -37,8 +37,9 @@ struct ttlog_thread {
 	struct ttlog_tenure spare; /* the next one; chunk NULL: there is none */
 	uint64_t full_last;	   /* ticks of its newest event */
 	uint32_t full_count;
-	uint32_t has_ticket;
-	uint64_t ticket; /* drawn for the spare */
+	uint16_t has_ticket;
+	uint16_t is_changing; /* in the middle of a job: who jumps out leaves a chunk behind */
+	uint64_t ticket;      /* drawn for the spare */
 	char name[TTLOG_THREAD_NAME_BYTES];
 };
 
