@@ -190,6 +190,7 @@ static int say_hello(int fd, const struct ttlog_settings *settings, enum ttlog_c
 		.flush_interval_s = settings->flush_interval_s,
 		.clock_source = source,
 		.clock_mode = settings->clock_mode,
+		.channel_bytes = settings->channel_bytes,
 	};
 
 	fill_head(&hello.head, TTLOG_MESSAGE_HELLO, sizeof(hello));

@@ -202,46 +202,43 @@ static bool may_take(const struct lane *lane, uint32_t index, uint64_t state,
 	return false;
 }
 
-/* Steps 5 to 9: the chunk is condemned and ours; its old content goes, ours may come. */
-static void occupy(const struct lane *lane, const struct ttlog_taker *taker, uint64_t old_state,
-		   uint32_t freeze_word, struct ttlog_tenure *tenure)
+/* Steps 5 to 8: the chunk is condemned and ours; its old content goes. */
+static void vacate(const struct lane *lane, uint32_t tid, uint32_t index, uint64_t old_state)
 {
 	uint64_t old = TTLOG_STATE_GENERATION(old_state), new = old + 1;
-	struct ttlog_chunk *chunk = tenure->chunk;
-	_Atomic uint64_t *state = &lane->states[tenure->index];
+	struct ttlog_chunk *chunk = chunk_of(lane, index);
 	struct span lost = content(chunk, lane->geometry->chunk_bytes, old_state);
 
 	/* 5. The account of the next generation. Dead here: COND, the old events are read and not
 	 * counted. */
-	add_account(&lane->accounts[tenure->index][old & 1],
-		    &lane->accounts[tenure->index][new & 1], &lost);
+	add_account(&lane->accounts[index][old & 1], &lane->accounts[index][new & 1], &lost);
 	/* 6. Dead here: INIT of the new generation, nothing is read, all is counted. Release: the
 	 * account is there; pairs with the reader's acquire of the state. */
-	atomic_store_explicit(state, TTLOG_STATE(new, taker->tid, TTLOG_CHUNK_INIT),
+	atomic_store_explicit(&lane->states[index], TTLOG_STATE(new, tid, TTLOG_CHUNK_INIT),
 			      memory_order_release);
 	/* 7. INIT is seen before anything below; pairs with the reader's fence before its second
 	 * look. */
 	atomic_thread_fence(memory_order_release);
 	/* 8. */
 	set_word_at(chunk, TTLOG_CHUNK_FIRST, 0);
+}
+
+/* Steps 5 to 9. */
+static void occupy(const struct lane *lane, const struct ttlog_taker *taker, uint64_t old_state,
+		   uint32_t epoch, struct ttlog_tenure *tenure)
+{
+	uint64_t new = TTLOG_STATE_GENERATION(old_state) + 1;
+	struct ttlog_chunk *chunk = tenure->chunk;
+
+	vacate(lane, taker->tid, tenure->index, old_state);
 	__atomic_store_n(&chunk->tid, taker->tid, __ATOMIC_RELAXED);
-	__atomic_store_n(&chunk->epoch, freeze_word, __ATOMIC_RELAXED);
+	__atomic_store_n(&chunk->epoch, epoch, __ATOMIC_RELAXED);
 	ttlog_store_((unsigned char *)chunk->thread_name, taker->name, sizeof(chunk->thread_name));
 	__atomic_store_n(&chunk->taken_ticks, taker->ticks, __ATOMIC_RELAXED);
 	/* 9. Dead here: OWNED and empty. */
-	atomic_store_explicit(state, TTLOG_STATE(new, taker->tid, TTLOG_CHUNK_OWNED),
-			      memory_order_release);
+	atomic_store_explicit(&lane->states[tenure->index],
+			      TTLOG_STATE(new, taker->tid, TTLOG_CHUNK_OWNED), memory_order_release);
 	tenure->generation = new;
-}
-
-/* A compare-and-swap that succeeded is a full fence itself on x86, and nowhere else. */
-static void fence_behind_swap(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	atomic_signal_fence(memory_order_seq_cst);
-#else
-	atomic_thread_fence(memory_order_seq_cst);
-#endif
 }
 
 /*
@@ -258,15 +255,14 @@ static bool is_refused(const struct lane *lane, bool empty, uint32_t freeze_word
 }
 
 /* Steps 3 and 4 for one candidate. */
-static enum ttlog_take condemn(const struct lane *lane, const struct ttlog_taker *taker,
-			       uint32_t index, uint64_t state, uint32_t freeze_word,
-			       struct ttlog_tenure *ret_tenure)
+static enum ttlog_take condemn(const struct lane *lane, uint32_t tid, uint32_t index,
+			       uint64_t state, uint32_t freeze_word)
 {
 	uint64_t generation = TTLOG_STATE_GENERATION(state);
 	/* An INIT that a vanished taker left has nothing to condemn: it stays INIT. */
 	bool empty = TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT ||
 		     TTLOG_STATE_OF(state) == TTLOG_CHUNK_FREE;
-	uint64_t mine = TTLOG_STATE(generation, taker->tid,
+	uint64_t mine = TTLOG_STATE(generation, tid,
 				    TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT ? TTLOG_CHUNK_INIT
 									      : TTLOG_CHUNK_COND);
 
@@ -276,7 +272,7 @@ static enum ttlog_take condemn(const struct lane *lane, const struct ttlog_taker
 		return TTLOG_TAKE_NONE;
 	/* 4. Either the freezer sees COND and waits with its scan for what becomes of it, or we see
 	 * the freeze: one of the two, by a full fence on both sides. */
-	fence_behind_swap();
+	ttlog_fence_behind_swap();
 	if (is_refused(lane, empty, freeze_word)) {
 		atomic_store_explicit(&lane->states[index],
 				      empty ? state
@@ -284,10 +280,22 @@ static enum ttlog_take condemn(const struct lane *lane, const struct ttlog_taker
 				      memory_order_release);
 		return TTLOG_TAKE_FROZEN;
 	}
+	return TTLOG_TAKE_DONE;
+}
+
+/* Steps 3 to 9 for one candidate. */
+static enum ttlog_take take_one(const struct lane *lane, const struct ttlog_taker *taker,
+				uint32_t index, uint64_t state, uint32_t freeze_word,
+				uint32_t epoch, struct ttlog_tenure *ret_tenure)
+{
+	enum ttlog_take result = condemn(lane, taker->tid, index, state, freeze_word);
+
+	if (result != TTLOG_TAKE_DONE)
+		return result;
 	ret_tenure->lane = lane->id;
 	ret_tenure->index = index;
 	ret_tenure->chunk = chunk_of(lane, index);
-	occupy(lane, taker, state, freeze_word, ret_tenure);
+	occupy(lane, taker, state, epoch, ret_tenure);
 	return TTLOG_TAKE_DONE;
 }
 
@@ -340,18 +348,18 @@ static bool retire_left(const struct lane *lane, uint32_t index, uint64_t state,
  * Retires all chunks whose owners are no more. What it finds may be used up before it is time
  * again. False: it is not time yet.
  */
-static bool retire_vanished(const struct lane *lane, const struct ttlog_taker *taker)
+static bool retire_vanished(const struct lane *lane, uint32_t tid, uint32_t start, uint32_t count)
 {
 	bool found = false;
 
 	if (!time_to_search())
 		return false;
-	for (uint32_t i = 0; i < lane->geometry->chunk_count; i++) {
+	for (uint32_t i = start; i < start + count; i++) {
 		uint64_t state = atomic_load_explicit(&lane->states[i], memory_order_acquire);
 
 		found |= TTLOG_STATE_OF(state) != TTLOG_CHUNK_RETIRED &&
 			 owner_vanished(TTLOG_STATE_TID(state)) &&
-			 retire_left(lane, i, state, taker->tid);
+			 retire_left(lane, i, state, tid);
 	}
 	if (found)
 		atomic_store_explicit(&ttlog_life()->next_search_ticks, 0, memory_order_relaxed);
@@ -371,7 +379,7 @@ static enum ttlog_take search(const struct lane *lane, const struct ttlog_taker 
 
 		if (!may_take(lane, index, state, rule, ticket, freeze_word))
 			continue;
-		result = condemn(lane, taker, index, state, freeze_word, ret_tenure);
+		result = take_one(lane, taker, index, state, freeze_word, freeze_word, ret_tenure);
 		ret_tenure->ticket = ticket + i;
 		if (result == TTLOG_TAKE_DONE && i > 0)
 			move_hand(lane, ticket + i + 1);
@@ -398,7 +406,7 @@ enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_taker *tak
 		result = search(&lane, taker, ticket, lap, TTLOG_TAKE_ANY_RETIRED, freeze_word,
 				ret_tenure);
 	if (result == TTLOG_TAKE_NONE && rule == TTLOG_TAKE_NOT_YOUNG &&
-	    retire_vanished(&lane, taker))
+	    retire_vanished(&lane, taker->tid, 0, lap))
 		result = search(&lane, taker, ticket, lap, TTLOG_TAKE_VANISHED_TOO, freeze_word,
 				ret_tenure);
 	return result;
@@ -427,6 +435,46 @@ enum ttlog_take ttlog_chunk_take_drawn(uint32_t lane_id, const struct ttlog_take
 
 	return search(&lane, taker, ticket, lap < DRAWN_TRIES ? lap : DRAWN_TRIES,
 		      TTLOG_TAKE_NOT_YOUNG, freeze_word, ret_tenure);
+}
+
+/* ---- one chunk that the caller has chosen ----------------------------------------------------- */
+
+enum ttlog_take ttlog_chunk_take_at(uint32_t lane_id, const struct ttlog_taker *taker,
+				    uint32_t index, uint64_t state, uint32_t epoch,
+				    struct ttlog_tenure *ret_tenure)
+{
+	struct lane lane = lane_of(lane_id);
+
+	return take_one(&lane, taker, index, state, 0, epoch, ret_tenure);
+}
+
+enum ttlog_take ttlog_chunk_empty_at(uint32_t lane_id, uint32_t tid, uint32_t index)
+{
+	struct lane lane = lane_of(lane_id);
+	/* Pairs with the release of a retire: its data are there. */
+	uint64_t state = atomic_load_explicit(&lane.states[index], memory_order_acquire);
+	enum ttlog_take result;
+
+	if (TTLOG_STATE_OF(state) == TTLOG_CHUNK_FREE)
+		return TTLOG_TAKE_DONE;
+	if (TTLOG_STATE_OF(state) != TTLOG_CHUNK_RETIRED)
+		return TTLOG_TAKE_NONE;
+	result = condemn(&lane, tid, index, state, 0);
+	if (result != TTLOG_TAKE_DONE)
+		return result;
+	vacate(&lane, tid, index, state);
+	/* Instead of 9. Dead here: FREE, all is counted. */
+	atomic_store_explicit(&lane.states[index],
+			      TTLOG_STATE(TTLOG_STATE_GENERATION(state) + 1, 0, TTLOG_CHUNK_FREE),
+			      memory_order_release);
+	return TTLOG_TAKE_DONE;
+}
+
+void ttlog_chunk_retire_vanished(uint32_t lane_id, uint32_t tid, uint32_t start, uint32_t count)
+{
+	struct lane lane = lane_of(lane_id);
+
+	retire_vanished(&lane, tid, start, count);
 }
 
 /* ---- retire ---------------------------------------------------------------------------------- */

@@ -55,6 +55,16 @@ static inline uint64_t ttlog_chunk_word(const struct ttlog_chunk *chunk, uint32_
 		__ATOMIC_ACQUIRE);
 }
 
+/* A compare-and-swap that succeeded is a full fence itself on x86, and nowhere else. */
+static inline void ttlog_fence_behind_swap(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	atomic_signal_fence(memory_order_seq_cst);
+#else
+	atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
 /* Takes a chunk of that lane: empty, OWNED. freeze_word was loaded by the caller (step 1). */
 enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_taker *taker,
 				 enum ttlog_take_rule rule, uint32_t freeze_word,
@@ -69,6 +79,20 @@ uint64_t ttlog_chunk_draw(uint32_t lane_id);
 enum ttlog_take ttlog_chunk_take_drawn(uint32_t lane_id, const struct ttlog_taker *taker,
 				       uint64_t ticket, uint32_t freeze_word,
 				       struct ttlog_tenure *ret_tenure);
+
+/*
+ * One chunk of a lane that is not AFTERLIFE, seen in that state: FREE, RETIRED, or left in INIT by who
+ * is gone. NONE: somebody else was faster. epoch is what the chunk says of it.
+ */
+enum ttlog_take ttlog_chunk_take_at(uint32_t lane_id, const struct ttlog_taker *taker,
+				    uint32_t index, uint64_t state, uint32_t epoch,
+				    struct ttlog_tenure *ret_tenure);
+
+/* What a RETIRED chunk holds is counted as overwritten, and the chunk is FREE. NONE: it is in use. */
+enum ttlog_take ttlog_chunk_empty_at(uint32_t lane_id, uint32_t tid, uint32_t index);
+
+/* Retires those of some chunks whose owners are no more, if it is time to ask again. */
+void ttlog_chunk_retire_vanished(uint32_t lane_id, uint32_t tid, uint32_t start, uint32_t count);
 
 /*
  * Gives it back with that many events, the newest of which has those ticks. Without any, it is old.

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "lib/attach.h"
+#include "lib/channel.h"
 #include "lib/clock.h"
 #include "lib/dict.h"
 
@@ -144,7 +145,8 @@ static bool is_usable(const struct ttlog_geometry *geometry, enum ttlog_clock_so
 	       lane[TTLOG_LANE_BOOT].chunk_bytes >= lane[TTLOG_LANE_MAIN].chunk_bytes &&
 	       lane[TTLOG_LANE_AFTERLIFE].chunk_bytes >= lane[TTLOG_LANE_MAIN].chunk_bytes &&
 	       geometry->control_offset < lanes && geometry->ledger_offset < lanes &&
-	       geometry->dict_index_offset < lanes && geometry->dict_heap_offset < lanes;
+	       geometry->dict_index_offset < lanes && geometry->dict_heap_offset < lanes &&
+	       geometry->channels_offset < lanes;
 }
 
 /* Can a page of the descriptor be written to without a SIGBUS? A BPF map can't shrink either. */
@@ -204,7 +206,8 @@ static int find_region(struct ttlog_place *place, int *ret_fd, int *ret_control_
 	if (old)
 		place->geometry = *old;
 	else
-		ttlog_region_plan(settings_.region_bytes, &place->geometry);
+		ttlog_region_plan_channels(settings_.region_bytes, settings_.channel_bytes,
+					   &place->geometry);
 	place->geometry.clock_mode = settings_.clock_mode;
 	error = make_region(place, source, ret_fd, &base);
 	if (error) {
@@ -277,8 +280,10 @@ static int start(void)
 	error = find_region(&place, &fd, &control_fd);
 	if (error)
 		return error;
-	if (ttlog_place_.base)
+	if (ttlog_place_.base) {
 		ttlog_dict_carry(&ttlog_place_, &place);
+		ttlog_channel_carry(&ttlog_place_, &place);
+	}
 	error = lay_control(&place, fd, control_fd);
 	if (control_fd >= 0)
 		syscall(SYS_close, control_fd);

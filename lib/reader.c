@@ -2,8 +2,8 @@
 /*
  * reader.c - a copied region, checked and put in order of time.
  *
- * A run is the chunks that one thread filled one after the other in one lane, or all slots of a
- * lane. Within a run the order of recording holds whatever the timestamps say: an event that claims
+ * A run is the chunks that one thread filled one after the other in one lane or channel, or all slots
+ * of a lane. Within a run the order of recording holds whatever the timestamps say: an event that claims
  * to be older than the one before it comes right behind that one. The runs are merged by a heap.
  */
 #include <errno.h>
@@ -71,6 +71,8 @@ static void chunks_check(struct ttlog_reader *reader)
 			 chunk->oldest_ticks, chunk->newest_ticks);
 		totals->events += chunk->event_count;
 		reader->lane[chunk->lane].events += chunk->event_count;
+		if (chunk->channel != TTLOG_READER_NO_CHANNEL)
+			reader->channel[chunk->channel].events += chunk->event_count;
 		reader->chunk[kept++] = *chunk;
 	}
 	reader->chunk_count = kept;
@@ -156,6 +158,8 @@ static int chunk_compare(const void *left, const void *right)
 	int order = compare(lane_rank(a->lane), lane_rank(b->lane));
 
 	if (order == 0)
+		order = compare(a->channel, b->channel);
+	if (order == 0)
 		order = compare(a->run, b->run);
 	if (order == 0)
 		order = compare(a->first_ticks, b->first_ticks);
@@ -166,7 +170,7 @@ static int chunk_compare(const void *left, const void *right)
 
 static bool is_same_run(const struct reader_chunk *a, const struct reader_chunk *b)
 {
-	return a->lane == b->lane && a->run == b->run;
+	return a->lane == b->lane && a->channel == b->channel && a->run == b->run;
 }
 
 static int runs_make(struct ttlog_reader *reader)
@@ -284,6 +288,7 @@ void ttlog_reader_close(struct ttlog_reader *reader)
 	free(reader->arena);
 	free(reader->chunk);
 	free(reader->thread);
+	free(reader->channel);
 	free(reader->run);
 	free(reader->heap);
 	free(reader);
@@ -304,6 +309,7 @@ int ttlog_reader_next(struct ttlog_reader *reader, struct ttlog_reader_event *re
 	assert(size != 0); /* chunk_check() saw to it */
 	ret_event->lane = chunk->lane;
 	ret_event->thread = chunk->thread;
+	ret_event->channel = chunk->channel;
 	heap_advance(reader, size);
 	return 1;
 }
@@ -336,6 +342,23 @@ const struct ttlog_reader_thread *ttlog_reader_thread(const struct ttlog_reader 
 	return index < reader->thread_count ? &reader->thread[index] : NULL;
 }
 
+uint32_t ttlog_reader_channel_count(const struct ttlog_reader *reader)
+{
+	return reader->channel_count;
+}
+
+const struct ttlog_reader_channel *ttlog_reader_channel(const struct ttlog_reader *reader,
+							uint32_t index)
+{
+	return index < reader->channel_count ? &reader->channel[index] : NULL;
+}
+
+const struct ttlog_reader_channel_totals *
+ttlog_reader_channel_totals(const struct ttlog_reader *reader)
+{
+	return &reader->channel_totals;
+}
+
 uint32_t ttlog_reader_lane_count(const struct ttlog_reader *reader)
 {
 	return reader->geometry.lane_count;
@@ -360,6 +383,7 @@ const char *ttlog_lane_name(uint32_t lane)
 		[TTLOG_LANE_BOOT] = "boot",
 		[TTLOG_LANE_AFTERLIFE] = "afterlife",
 		[TTLOG_LANE_NESTED] = "nested",
+		[TTLOG_LANE_CHANNEL] = "channel",
 	};
 
 	return lane < TTLOG_LANE_COUNT ? name[lane] : "other";

@@ -37,12 +37,15 @@ struct ttlog_reader_site {
 	const char *names[TTLOG_FIELDS_MAX]; /* "" with TTLOG_SITE_PRINTF */
 };
 
+#define TTLOG_READER_NO_CHANNEL UINT32_MAX
+
 struct ttlog_reader_event {
 	uint64_t ticks;
 	uint32_t site;	/* always one that ttlog_reader_site() knows */
 	uint32_t flags; /* TTLOG_EVENT_... */
 	uint32_t lane;
 	uint32_t thread; /* index for ttlog_reader_thread() */
+	uint32_t channel; /* index for ttlog_reader_channel(), or TTLOG_READER_NO_CHANNEL */
 	uint32_t value_count;
 	struct ttlog_reader_value value[TTLOG_FIELDS_MAX];
 };
@@ -52,6 +55,22 @@ struct ttlog_reader_thread {
 	char name[TTLOG_THREAD_NAME_BYTES]; /* NUL-terminated, as recorded: may hold any byte */
 	uint64_t events;
 	uint64_t first_ticks, last_ticks;
+};
+
+struct ttlog_reader_channel {
+	char name[TTLOG_CHANNEL_NAME_BYTES]; /* NUL-terminated, as recorded: may hold any byte */
+	bool is_open;
+	uint64_t budget_bytes;
+	uint64_t events;
+	/* Ticks; 0 = none. The first may be that of its opening, if the memory was another's before. */
+	uint64_t overwritten, overwritten_first, overwritten_last;
+	uint64_t diverted, diverted_first, diverted_last; /* sent to it, and in another lane */
+	uint64_t opened_ticks, closed_ticks;
+};
+
+/* What became of channels over the life of the process. */
+struct ttlog_reader_channel_totals {
+	uint64_t open, opened, replaced, refused;
 };
 
 struct ttlog_reader_lane {
@@ -97,6 +116,12 @@ uint32_t ttlog_reader_id_limit(const struct ttlog_reader *reader);
 uint32_t ttlog_reader_thread_count(const struct ttlog_reader *reader);
 const struct ttlog_reader_thread *ttlog_reader_thread(const struct ttlog_reader *reader,
 						      uint32_t index);
+/* Those that are open, or closed and still there; in no order. */
+uint32_t ttlog_reader_channel_count(const struct ttlog_reader *reader);
+const struct ttlog_reader_channel *ttlog_reader_channel(const struct ttlog_reader *reader,
+							uint32_t index);
+const struct ttlog_reader_channel_totals *
+ttlog_reader_channel_totals(const struct ttlog_reader *reader);
 uint32_t ttlog_reader_lane_count(const struct ttlog_reader *reader);
 const struct ttlog_reader_lane *ttlog_reader_lane(const struct ttlog_reader *reader, uint32_t lane);
 void ttlog_reader_totals(const struct ttlog_reader *reader, struct ttlog_reader_totals *ret_totals);

@@ -55,10 +55,6 @@ static bool has_events(uint64_t state)
 		TTLOG_STATE_OF(state) == TTLOG_CHUNK_COND);
 }
 
-struct lost {
-	uint64_t count, first, last; /* ticks, 0 = none */
-};
-
 /* Is what was copied since `before` was loaded still of that tenure? */
 static bool is_same_tenure(uint64_t before, uint64_t after)
 {
@@ -94,10 +90,10 @@ static uint32_t walk(const unsigned char *chunk, uint32_t chunk_bytes, bool *ret
 }
 
 /* What was overwritten in a chunk before that generation. */
-static struct lost account_load(const struct source *source, uint32_t index, uint64_t generation)
+static struct reader_lost account_load(const struct source *source, uint32_t index, uint64_t generation)
 {
 	const struct ttlog_account *account = &source->accounts[index][generation & 1];
-	struct lost lost = {
+	struct reader_lost lost = {
 		.count = atomic_load_explicit(&account->count, memory_order_relaxed),
 		.first = atomic_load_explicit(&account->first, memory_order_relaxed),
 		.last = atomic_load_explicit(&account->last, memory_order_relaxed),
@@ -106,7 +102,7 @@ static struct lost account_load(const struct source *source, uint32_t index, uin
 	return lost;
 }
 
-static void lost_add(struct ttlog_reader_lane *lane, const struct lost *lost)
+static void lost_add(struct ttlog_reader_lane *lane, const struct reader_lost *lost)
 {
 	if (lost->count == 0)
 		return;
@@ -119,12 +115,11 @@ static void lost_add(struct ttlog_reader_lane *lane, const struct lost *lost)
 }
 
 /* The account of a chunk of which no events are taken: that of its generation by now. */
-static void account_take(struct ttlog_reader_lane *lane, const struct source *source,
-			 uint32_t index)
+static struct reader_lost account_take(const struct source *source, uint32_t index)
 {
 	const int tries = 3;
 	uint64_t before = atomic_load_explicit(&source->states[index], memory_order_acquire);
-	struct lost lost = {0};
+	struct reader_lost lost = {0};
 
 	for (int i = 0; i < tries; i++) {
 		uint64_t after;
@@ -136,7 +131,7 @@ static void account_take(struct ttlog_reader_lane *lane, const struct source *so
 			break;
 		before = after;
 	}
-	lost_add(lane, &lost);
+	return lost;
 }
 
 /*
@@ -144,12 +139,12 @@ static void account_take(struct ttlog_reader_lane *lane, const struct source *so
  * account of a generation stays as it is as long as the generation does.
  */
 static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct source *source,
-		       uint32_t index, unsigned char *to)
+		       uint32_t index, unsigned char *to, struct reader_lost *ret_lost)
 {
 	const unsigned char *chunk = chunk_at(source, index);
 	struct reader_chunk *copy = &reader->chunk[reader->chunk_count];
 	struct ttlog_chunk head;
-	struct lost lost;
+	struct reader_lost lost;
 	/* Pairs with the release of OWNED: the first header of this tenure is there. */
 	uint64_t before = atomic_load_explicit(&source->states[index], memory_order_acquire), after;
 
@@ -168,9 +163,12 @@ static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct 
 	after = atomic_load_explicit(&source->states[index], memory_order_relaxed);
 	if (!is_same_tenure(before, after))
 		return false;
-	lost_add(&reader->lane[lane], &lost);
+	*ret_lost = lost;
 	copy->events = to;
 	copy->lane = lane;
+	copy->index = index;
+	copy->epoch = head.epoch;
+	copy->channel = TTLOG_READER_NO_CHANNEL;
 	copy->tid = head.tid;
 	copy->taken_ticks = head.taken_ticks;
 	memcpy(copy->thread_name, head.thread_name, sizeof(copy->thread_name) - 1);
@@ -195,6 +193,12 @@ static void ledger_take(struct ttlog_reader *reader, const unsigned char *base)
 		to->truncated = atomic_load_explicit(&from->truncated, memory_order_relaxed);
 	}
 	reader->totals.dict_full = atomic_load_explicit(&ledger->dict_full, memory_order_relaxed);
+	reader->channel_totals = (struct ttlog_reader_channel_totals){
+		.open = atomic_load_explicit(&ledger->channels_open, memory_order_relaxed),
+		.opened = atomic_load_explicit(&ledger->channels_opened, memory_order_relaxed),
+		.replaced = atomic_load_explicit(&ledger->channels_replaced, memory_order_relaxed),
+		.refused = atomic_load_explicit(&ledger->channels_refused, memory_order_relaxed),
+	};
 }
 
 /* The state words, and room for what they promise: *ret_bytes of events, and the chunks. */
@@ -264,7 +268,9 @@ static bool is_kept(const struct reader_chunk *copy, uint64_t newest)
 	return reader_event_ticks(copy->events) <= newest;
 }
 
-static void chunks_copy(struct ttlog_reader *reader, const struct source *sources, uint64_t newest)
+/* The lost of lane CHANNEL are kept, a chunk each. */
+static void chunks_copy(struct ttlog_reader *reader, const struct source *sources, uint64_t newest,
+			struct reader_lost *channel_lost)
 {
 	unsigned char *to = reader->arena;
 
@@ -274,14 +280,18 @@ static void chunks_copy(struct ttlog_reader *reader, const struct source *source
 		for (uint32_t i = 0; i < source->geometry->chunk_count; i++) {
 			struct reader_chunk *copy = &reader->chunk[reader->chunk_count];
 			bool is_wanted = has_events(source->scanned[i]);
+			struct reader_lost lost;
 
-			if (!is_wanted || !chunk_copy(reader, lane, source, i, to)) {
+			if (!is_wanted || !chunk_copy(reader, lane, source, i, to, &lost)) {
 				reader->lane[lane].recycled_while_read += is_wanted;
-				account_take(&reader->lane[lane], source, i);
+				lost = account_take(source, i);
 			} else if (is_kept(copy, newest)) {
 				to += copy->bytes;
 				reader->chunk_count++;
 			}
+			lost_add(&reader->lane[lane], &lost);
+			if (lane == TTLOG_LANE_CHANNEL)
+				channel_lost[i] = lost;
 		}
 	}
 }
@@ -290,7 +300,8 @@ int ttlog_reader_copy(struct ttlog_reader *reader, const unsigned char *base)
 {
 	uint64_t *words, word_count = 0, bytes, newest;
 	struct source sources[TTLOG_LANE_MAX];
-	int error = -ENOMEM;
+	struct reader_places places;
+	int error;
 
 	for (uint32_t lane = 0; lane < reader->geometry.lane_count; lane++) {
 		sources[lane] = source_of(reader, base, lane);
@@ -299,17 +310,23 @@ int ttlog_reader_copy(struct ttlog_reader *reader, const unsigned char *base)
 	words = malloc((word_count + 1) * sizeof(*words));
 	if (!words)
 		return -ENOMEM;
-	newest = newest_first(reader, sources);
-	if (scan(reader, sources, words, &bytes) != 0)
+	error = ttlog_reader_places_open(&places, reader, base);
+	if (error)
 		goto out;
+	newest = newest_first(reader, sources);
+	error = scan(reader, sources, words, &bytes);
+	if (error)
+		goto out;
+	error = -ENOMEM;
 	/* Pages of it that no event reaches are never touched. */
 	reader->arena = malloc(bytes + 1);
 	if (!reader->arena)
 		goto out;
-	chunks_copy(reader, sources, newest);
+	chunks_copy(reader, sources, newest, places.lost);
 	ledger_take(reader, base);
-	error = 0;
+	error = ttlog_reader_places_take(&places, reader, base);
 out:
+	ttlog_reader_places_close(&places);
 	free(words);
 	return error;
 }

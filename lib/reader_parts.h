@@ -4,6 +4,7 @@
  *
  *   reader_copy.c    the only file that touches the living region's chunks, states and ledger
  *   reader_dict.c    copies the dictionary and takes what makes sense of it
+ *   reader_channel.c whose channel a chunk is; the only other file that reads the living region
  *   reader_event.c   one event of a copied chunk: its checks and its values
  *   reader.c         opens, orders, hands out
  */
@@ -47,7 +48,10 @@ struct reader_chunk {
 	uint32_t tid;
 	uint32_t thread;
 	bool is_torn; /* something in it makes no sense */
-	uint32_t run; /* chunks of a lane with the same number are read one after the other */
+	uint32_t run; /* chunks of a lane and channel with the same number are read one after the other */
+	uint32_t index;	  /* in its lane */
+	uint32_t epoch;
+	uint32_t channel; /* or TTLOG_READER_NO_CHANNEL */
 	char thread_name[TTLOG_THREAD_NAME_BYTES];
 };
 
@@ -63,6 +67,27 @@ struct reader_heap_node {
 	uint32_t run;
 };
 
+/* What was overwritten in a chunk. */
+struct reader_lost {
+	uint64_t count, first, last; /* ticks, 0 = none */
+};
+
+/* An entry of the table of channels, as it was at some moment; state 0 if it was being changed. */
+struct reader_place {
+	uint64_t state;
+	uint32_t chunk_count;
+	uint32_t channel; /* what became of it here, or TTLOG_READER_NO_CHANNEL */
+	uint64_t overwritten_before;
+	struct ttlog_reader_channel seen;
+};
+
+/* The table before the chunks were copied, and after. */
+struct reader_places {
+	struct reader_place *before, *after;
+	uint32_t count;
+	struct reader_lost *lost; /* a chunk each */
+};
+
 struct ttlog_reader {
 	struct ttlog_geometry geometry;
 	struct reader_dict dict;
@@ -75,6 +100,9 @@ struct ttlog_reader {
 	uint32_t run_count;
 	struct reader_heap_node *heap;
 	uint32_t heap_count;
+	struct ttlog_reader_channel *channel;
+	uint32_t channel_count;
+	struct ttlog_reader_channel_totals channel_totals;
 	struct ttlog_reader_lane lane[TTLOG_LANE_MAX];
 	struct ttlog_reader_totals totals;
 };
@@ -111,8 +139,15 @@ static inline void reader_copy_bytes(void *to, const void *from, size_t size)
 #endif
 }
 
-/* Chunks, accounts and ledger out of the region. 0 or -ENOMEM. */
+/* Chunks, accounts, channels and ledger out of the region. 0 or -ENOMEM. */
 int ttlog_reader_copy(struct ttlog_reader *reader, const unsigned char *base);
+
+/* The table before the chunks are copied; then what it and the chunks make together. 0 or -ENOMEM. */
+int ttlog_reader_places_open(struct reader_places *places, const struct ttlog_reader *reader,
+			     const unsigned char *base);
+int ttlog_reader_places_take(struct reader_places *places, struct ttlog_reader *reader,
+			     const unsigned char *base);
+void ttlog_reader_places_close(struct reader_places *places);
 
 /* Bytes of a value of that type, 0 for strings and spans. type is less than TTLOG_TYPE_COUNT. */
 uint32_t ttlog_reader_scalar_bytes(enum ttlog_type type);

@@ -36,8 +36,15 @@
 #define SLOT_BYTES 256u
 #define CHUNK_BYTES_MIN 128u
 #define CHUNK_BYTES_MAX (32u << 10)
-/* Header, control, ledger, index, heap, and three arrays a lane. */
-#define PARTS_MAX (5 + 3 * TTLOG_LANE_MAX)
+/*
+ * Of channels: half an event of 32 bytes more or less in a hundred is header, 8 % account, and two of
+ * them keep 13 such events at least. 256 bytes: 5 events for 0.6 of the memory.
+ */
+#define CHANNEL_CHUNK_BYTES 512u
+/* Header, control, ledger, index, heap, channels, and three arrays a lane. */
+#define PARTS_MAX (6 + 3 * TTLOG_LANE_MAX)
+/* What channels get of a region without being asked. */
+#define CHANNEL_SHARE 16
 /* The kernel's pages may be smaller than those of the drawing: arm64 has 4, 16 and 64 KiB. */
 #define PAGE_BYTES_LEAST 4096u
 /* Where a page is 64 KiB, 1 MiB would be all rounding. */
@@ -62,6 +69,7 @@ static const struct lane_share {
 	[TTLOG_LANE_BOOT] = {{64, 4, 256}, CHUNK_BYTES, TTLOG_LANE_NEVER_RECYCLED},
 	[TTLOG_LANE_AFTERLIFE] = {{64, 8, 256}, CHUNK_BYTES, TTLOG_LANE_NEVER_RECYCLED},
 	[TTLOG_LANE_NESTED] = {{512, 64, 2048}, SLOT_BYTES, TTLOG_LANE_SLOTS},
+	[TTLOG_LANE_CHANNEL] = {{0, 0, 0}, CHANNEL_CHUNK_BYTES, 0}, /* channel_chunks() */
 };
 
 /* ---- the plan -------------------------------------------------------------------------------- */
@@ -133,19 +141,64 @@ static void lane_place_rest(struct ttlog_lane_geometry *lane, uint64_t offset, u
 	lane_place(lane, offset);
 }
 
+static uint64_t channel_table_bytes(uint32_t entry_count)
+{
+	return entry_count * (uint64_t)sizeof(struct ttlog_channel_entry);
+}
+
+/* How many chunks, with their table, fit into so many bytes: a multiple of two. */
+static uint32_t channel_chunks(uint64_t bytes)
+{
+	const uint64_t pair = 2 * (CHANNEL_CHUNK_BYTES + sizeof(uint64_t) +
+				   2 * sizeof(struct ttlog_account)) +
+			      sizeof(struct ttlog_channel_entry);
+	struct ttlog_lane_geometry lane = {.chunk_bytes = CHANNEL_CHUNK_BYTES,
+					   .chunk_count = (uint32_t)(bytes / pair * 2)};
+
+	/* The rounding to pages takes a few. */
+	while (page_up(channel_table_bytes(lane.chunk_count / 2)) + lane_place(&lane, 0) > bytes)
+		lane.chunk_count -= 2;
+	return lane.chunk_count;
+}
+
+/* The bytes for channels. If they are beside the region's, the region grows. */
+static uint64_t channel_bytes_kept(uint64_t bytes, uint64_t *region_bytes)
+{
+	uint64_t room = TTLOG_REGION_BYTES_MAX - *region_bytes;
+
+	if (bytes > TTLOG_CHANNEL_BYTES_MAX)
+		bytes = TTLOG_CHANNEL_BYTES_MAX;
+	bytes = page_up(bytes);
+	if (bytes > room)
+		bytes = room;
+	if (bytes < TTLOG_CHANNEL_BYTES_MIN)
+		return *region_bytes / CHANNEL_SHARE;
+	*region_bytes += bytes;
+	return bytes;
+}
+
 void ttlog_region_plan(uint64_t bytes, struct ttlog_geometry *ret_geometry)
 {
-	struct ttlog_geometry plan = {.region_bytes = region_bytes_kept(bytes)};
-	uint64_t offset;
+	ttlog_region_plan_channels(bytes, 0, ret_geometry);
+}
 
+void ttlog_region_plan_channels(uint64_t bytes, uint64_t channel_bytes,
+				struct ttlog_geometry *ret_geometry)
+{
+	struct ttlog_geometry plan = {.region_bytes = region_bytes_kept(bytes)};
+	uint64_t base_bytes = plan.region_bytes, offset;
+
+	channel_bytes = channel_bytes_kept(channel_bytes, &plan.region_bytes);
 	plan.control_offset = TTLOG_PAGE_BYTES;
 	plan.ledger_offset = plan.control_offset + TTLOG_PAGE_BYTES;
 	plan.dict_index_offset = plan.ledger_offset + TTLOG_PAGE_BYTES;
-	plan.dict_index_count = share_of(plan.region_bytes, dict_index_share);
+	plan.dict_index_count = share_of(base_bytes, dict_index_share);
 	plan.dict_heap_offset = plan.dict_index_offset +
 				page_up(plan.dict_index_count * sizeof(uint64_t));
-	plan.dict_heap_bytes = (uint32_t)page_up(share_of(plan.region_bytes, dict_heap_share));
-	offset = plan.dict_heap_offset + plan.dict_heap_bytes;
+	plan.dict_heap_bytes = (uint32_t)page_up(share_of(base_bytes, dict_heap_share));
+	plan.channels_offset = plan.dict_heap_offset + plan.dict_heap_bytes;
+	plan.channel_count = channel_chunks(channel_bytes) / TTLOG_CHANNEL_CHUNKS_MIN;
+	offset = plan.channels_offset + page_up(channel_table_bytes(plan.channel_count));
 
 	plan.lane_count = TTLOG_LANE_COUNT;
 	for (uint32_t i = 0; i < TTLOG_LANE_COUNT; i++) {
@@ -155,7 +208,9 @@ void ttlog_region_plan(uint64_t bytes, struct ttlog_geometry *ret_geometry)
 		lane->flags = lane_share[i].flags;
 		if (i == TTLOG_LANE_MAIN)
 			continue;
-		lane->chunk_count = share_of(plan.region_bytes, lane_share[i].chunks);
+		lane->chunk_count = i == TTLOG_LANE_CHANNEL
+					    ? plan.channel_count * TTLOG_CHANNEL_CHUNKS_MIN
+					    : share_of(base_bytes, lane_share[i].chunks);
 		offset = lane_place(lane, offset);
 	}
 	lane_place_rest(&plan.lane[TTLOG_LANE_MAIN], offset, plan.region_bytes);
@@ -227,6 +282,8 @@ static void header_write(unsigned char *base, const struct ttlog_geometry *geome
 	header->dict_heap_offset = geometry->dict_heap_offset;
 	header->dict_index_count = geometry->dict_index_count;
 	header->dict_heap_bytes = geometry->dict_heap_bytes;
+	header->channels_offset = geometry->channels_offset;
+	header->channel_count = geometry->channel_count;
 	header->lane_count = geometry->lane_count;
 	header->clock_source = source;
 	header->clock_mode = geometry->clock_mode;
@@ -328,6 +385,8 @@ static bool sizes_are_right(const struct ttlog_region_header *header, uint64_t b
 	       header->dict_heap_bytes <= TTLOG_DICT_HEAP_BYTES_MAX &&
 	       header->dict_heap_bytes % 8 == 0 && header->lane_count >= TTLOG_LANE_COUNT &&
 	       header->lane_count <= TTLOG_LANE_MAX &&
+	       header->channel_count ==
+		       header->lane[TTLOG_LANE_CHANNEL].chunk_count / TTLOG_CHANNEL_CHUNKS_MIN &&
 	       header->clock_source <= TTLOG_CLOCK_CNTVCT &&
 	       header->clock_mode <= TTLOG_CLOCK_COARSE;
 }
@@ -341,6 +400,7 @@ static bool layout_is_right(const struct ttlog_region_header *header)
 	parts_add(&parts, header->ledger_offset, TTLOG_PAGE_BYTES);
 	parts_add(&parts, header->dict_index_offset, header->dict_index_count * sizeof(uint64_t));
 	parts_add(&parts, header->dict_heap_offset, header->dict_heap_bytes);
+	parts_add(&parts, header->channels_offset, channel_table_bytes(header->channel_count));
 	for (uint32_t i = 0; i < header->lane_count; i++) {
 		const struct ttlog_lane_geometry *lane = &header->lane[i];
 
@@ -363,6 +423,8 @@ static void geometry_take(struct ttlog_geometry *geometry, const struct ttlog_re
 	geometry->dict_heap_offset = header->dict_heap_offset;
 	geometry->dict_index_count = header->dict_index_count;
 	geometry->dict_heap_bytes = header->dict_heap_bytes;
+	geometry->channels_offset = header->channels_offset;
+	geometry->channel_count = header->channel_count;
 	geometry->lane_count = header->lane_count;
 	geometry->clock_source = header->clock_source;
 	geometry->clock_mode = header->clock_mode;

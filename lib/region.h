@@ -22,6 +22,8 @@ struct ttlog_geometry {
 	uint64_t dict_heap_offset;
 	uint32_t dict_index_count;
 	uint32_t dict_heap_bytes;
+	uint64_t channels_offset;
+	uint32_t channel_count;
 	uint32_t lane_count;
 	uint32_t clock_source;
 	uint32_t clock_mode; /* the plan says TTLOG_CLOCK_EXACT */
@@ -35,6 +37,13 @@ struct ttlog_geometry {
  * TTLOG_REGION_BYTES_MIN..MAX; 0 is the default). Pure.
  */
 void ttlog_region_plan(uint64_t bytes, struct ttlog_geometry *ret_geometry);
+
+/*
+ * The same with that much memory for channels beside it, as far as TTLOG_REGION_BYTES_MAX allows; 0 is
+ * a 16th of bytes, and not beside it.
+ */
+void ttlog_region_plan_channels(uint64_t bytes, uint64_t channel_bytes,
+				struct ttlog_geometry *ret_geometry);
 
 /*
  * A sealed memfd of the planned size, every page in memory (charged to the caller's cgroup), mapped

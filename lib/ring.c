@@ -58,10 +58,9 @@ void ttlog_ring_leave(struct ttlog_thread *thread)
 
 /* ---- record ---------------------------------------------------------------------------------- */
 
-/* Steps 3 and 4, where the event's place is known. Returns its ticks. */
-static uint64_t write_event(struct ttlog_chunk *chunk, uint32_t offset,
-			    const struct ttlog_site *site, const struct ttlog_value *values,
-			    const struct ttlog_encoding *encoding, uint64_t ticks)
+void ttlog_ring_write(struct ttlog_chunk *chunk, uint32_t offset, const struct ttlog_site *site,
+		      const struct ttlog_value *values, const struct ttlog_encoding *encoding,
+		      uint64_t ticks)
 {
 	unsigned char *event = (unsigned char *)chunk + offset;
 	uint64_t word = __atomic_load_n(&site->word, __ATOMIC_RELAXED) |
@@ -71,10 +70,9 @@ static uint64_t write_event(struct ttlog_chunk *chunk, uint32_t offset,
 	ttlog_encode(to, site, values, encoding);
 	/* The commit; pairs with the acquire of the reader's walk. */
 	__atomic_store_n((uint64_t *)(void *)event, word, __ATOMIC_RELEASE);
-	return ticks;
 }
 
-static void count_truncated(uint32_t lane_id, const struct ttlog_encoding *encoding)
+void ttlog_ring_count_truncated(uint32_t lane_id, const struct ttlog_encoding *encoding)
 {
 	if (encoding->flags & TTLOG_EVENT_TRUNCATED)
 		atomic_fetch_add_explicit(&ttlog_process_ledger()->lane[lane_id].truncated, 1,
@@ -97,6 +95,7 @@ static bool record_in_chunk(struct ttlog_thread *thread, const struct ttlog_site
 	struct ttlog_chunk *chunk = (void *)*(unsigned char *volatile *)&hot->chunk;
 	uint32_t end = chunk ? ttlog_place_.geometry.lane[thread->mine.lane].chunk_bytes - 8 : 0;
 	bool is_new = false;
+	uint64_t ticks;
 
 	ttlog_encoding_plan(site, values, room, &encoding);
 	/* 2. model: record_2 */
@@ -107,14 +106,15 @@ static bool record_in_chunk(struct ttlog_thread *thread, const struct ttlog_site
 		offset = TTLOG_CHUNK_FIRST;
 		is_new = true;
 	}
-	hot->last_ticks = write_event(chunk, offset, site, values, &encoding,
-				      ttlog_clock_ticks(ttlog_place_.geometry.clock_source));
+	ticks = ttlog_clock_ticks(ttlog_place_.geometry.clock_source);
+	ttlog_ring_write(chunk, offset, site, values, &encoding, ticks);
+	hot->last_ticks = ticks;
 	atomic_signal_fence(memory_order_seq_cst);
 	/* 5. model: record_5 */
 	hot->position += UINT64_C(1) << 32 | encoding.size;
 	if (is_new)
 		ttlog_stops_settled(thread);
-	count_truncated(thread->mine.lane, &encoding);
+	ttlog_ring_count_truncated(thread->mine.lane, &encoding);
 	return true;
 }
 
@@ -137,9 +137,9 @@ static bool record_in_slot(struct ttlog_thread *thread, uint32_t lane_id,
 							  : TTLOG_TAKE_NOT_YOUNG,
 			     freeze_word, &tenure) != TTLOG_TAKE_DONE)
 		return false;
-	write_event(tenure.chunk, TTLOG_CHUNK_FIRST, site, values, encoding, ticks);
+	ttlog_ring_write(tenure.chunk, TTLOG_CHUNK_FIRST, site, values, encoding, ticks);
 	ttlog_chunk_retire(&tenure, 1, ticks);
-	count_truncated(lane_id, encoding);
+	ttlog_ring_count_truncated(lane_id, encoding);
 	return true;
 }
 
@@ -168,7 +168,7 @@ static uintptr_t signal_frame_min(void)
  * the compiler pushed in between. On an alternate stack nothing is provable: then it counts as
  * there. One system call, and only when the addresses say that it is gone.
  */
-static bool is_gone(uintptr_t busy, uintptr_t sp)
+bool ttlog_ring_is_gone(uintptr_t busy, uintptr_t sp)
 {
 	const uintptr_t far = 1u << 20;
 	stack_t stack = {0};
@@ -226,7 +226,7 @@ void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *sit
 
 	if (site->level >= TTLOG_WARN && record_alert(thread, site, values))
 		return;
-	if (was && !is_gone(was, sp)) {
+	if (was && !ttlog_ring_is_gone(was, sp)) {
 		record_nested(thread, site, values);
 		return;
 	}

@@ -3,8 +3,10 @@
 #ifndef TTLOG_RING_H
 #define TTLOG_RING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/encode.h"
 #include "lib/writer.h"
 
 /*
@@ -16,6 +18,20 @@ void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *sit
 
 /* The thread exits: its chunks are retired. */
 void ttlog_ring_leave(struct ttlog_thread *thread);
+
+/*
+ * Has the call that was marked busy with that stack pointer returned without saying so? False if it
+ * can't be known. One system call, and only when the addresses say so.
+ */
+bool ttlog_ring_is_gone(uintptr_t busy, uintptr_t sp);
+
+/* Writes and commits an event whose place is known: steps 3 and 4. */
+void ttlog_ring_write(struct ttlog_chunk *chunk, uint32_t offset, const struct ttlog_site *site,
+		      const struct ttlog_value *values, const struct ttlog_encoding *encoding,
+		      uint64_t ticks);
+
+/* Counts it in the lane's ledger if something was cut. */
+void ttlog_ring_count_truncated(uint32_t lane, const struct ttlog_encoding *encoding);
 
 /* Adds an event that could not be recorded to a lane's ledger. */
 void ttlog_ring_count_drop(uint32_t lane);

@@ -145,6 +145,21 @@ static int apply_size(struct ttlog_settings *settings, const char *text)
 	return 0;
 }
 
+static int check_channel_bytes(uint64_t bytes)
+{
+	return bytes < TTLOG_CHANNEL_BYTES_MIN || bytes > TTLOG_CHANNEL_BYTES_MAX ? -EINVAL : 0;
+}
+
+static int apply_channel_memory(struct ttlog_settings *settings, const char *text)
+{
+	uint64_t bytes;
+
+	if (ttlog_settings_parse_size(text, &bytes) || check_channel_bytes(bytes))
+		return -EINVAL;
+	settings->channel_bytes = bytes;
+	return 0;
+}
+
 static int apply_socket(struct ttlog_settings *settings, const char *path)
 {
 	if (strlen(path) >= sizeof(settings->socket))
@@ -196,7 +211,7 @@ void ttlog_settings_from_environment(struct ttlog_settings *ret_settings)
 		{"TTLOG_SERVICE_NAME", apply_service},	  {"TTLOG_SOCKET", apply_socket},
 		{"TTLOG_BUFFER_SIZE", apply_size},	  {"TTLOG_LEVEL", apply_level},
 		{"TTLOG_FLUSH_INTERVAL", apply_interval}, {"TTLOG_HELLO_TIMEOUT", apply_timeout},
-		{"TTLOG_CLOCK", apply_clock},
+		{"TTLOG_CLOCK", apply_clock},		  {"TTLOG_CHANNEL_MEMORY", apply_channel_memory},
 	};
 	const char *debug = secure_getenv("TTLOG_DEBUG");
 
@@ -236,6 +251,10 @@ int ttlog_settings_apply(struct ttlog_settings *settings, const struct ttlog_opt
 		return -EINVAL;
 	if (known.buffer_bytes)
 		next.region_bytes = known.buffer_bytes;
+	if (known.channel_bytes && check_channel_bytes(known.channel_bytes))
+		return -EINVAL;
+	if (known.channel_bytes)
+		next.channel_bytes = known.channel_bytes;
 	if (known.level && apply_level(&next, known.level))
 		return -EINVAL;
 	if (known.flush_interval_s)

@@ -14,6 +14,7 @@ struct ttlog_settings {
 	char service[TTLOG_SERVICE_BYTES];
 	char socket[TTLOG_SOCKET_PATH_BYTES]; /* "" = no recorder */
 	uint64_t region_bytes;
+	uint64_t channel_bytes; /* 0 = a share of region_bytes */
 	uint32_t level;
 	uint32_t flush_interval_s;
 	uint32_t hello_timeout_ms;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/attach.h"
+#include "lib/channel.h"
 #include "lib/chunk.h"
 #include "lib/dict.h"
 #include "lib/process.h"
@@ -56,14 +57,14 @@ static void count_homeless(void)
 	atomic_fetch_add_explicit(&ttlog_life()->dropped, 1, memory_order_relaxed);
 }
 
-static __attribute__((noinline)) void record_slowly(struct ttlog_site *site,
-						    const struct ttlog_value *values, uintptr_t sp)
+/* The thread's writer, with all that an event needs; NULL: it can't be recorded, and is counted. */
+static struct ttlog_thread *prepare(struct ttlog_site *site)
 {
 	struct ttlog_thread *thread;
 
 	if (ttlog_process_enter()) {
 		count_homeless();
-		return;
+		return NULL;
 	}
 	thread = ttlog_thread_mine();
 	if (!thread)
@@ -71,9 +72,28 @@ static __attribute__((noinline)) void record_slowly(struct ttlog_site *site,
 	if (!thread ||
 	    (!__atomic_load_n(&site->word, __ATOMIC_RELAXED) && ttlog_dict_add_site(site))) {
 		ttlog_ring_count_drop(TTLOG_LANE_MAIN);
-		return;
+		return NULL;
 	}
-	ttlog_ring_record(thread, site, values, sp);
+	return thread;
+}
+
+static __attribute__((noinline)) void record_slowly(struct ttlog_site *site,
+						    const struct ttlog_value *values, uintptr_t sp)
+{
+	struct ttlog_thread *thread = prepare(site);
+
+	if (thread)
+		ttlog_ring_record(thread, site, values, sp);
+}
+
+static __attribute__((noinline)) void record_to(struct ttlog_channel channel,
+						struct ttlog_site *site,
+						const struct ttlog_value *values, uintptr_t sp)
+{
+	struct ttlog_thread *thread = prepare(site);
+
+	if (thread && !ttlog_channel_record(channel, thread, site, values, sp))
+		ttlog_ring_record(thread, site, values, sp);
 }
 
 PUBLIC void ttlog_record_(struct ttlog_site *site, const struct ttlog_value *values)
@@ -83,6 +103,16 @@ PUBLIC void ttlog_record_(struct ttlog_site *site, const struct ttlog_value *val
 	int saved = errno;
 
 	record_slowly(site, values, sp);
+	errno = saved;
+}
+
+PUBLIC void ttlog_record_to_(struct ttlog_channel channel, struct ttlog_site *site,
+			     const struct ttlog_value *values)
+{
+	uintptr_t sp = (uintptr_t)__builtin_dwarf_cfa();
+	int saved = errno;
+
+	record_to(channel, site, values, sp);
 	errno = saved;
 }
 
@@ -116,11 +146,49 @@ static int check_values(const struct ttlog_site *site, const struct ttlog_value 
 	return 0;
 }
 
+static bool is_recorded(const struct ttlog_site *site, const struct ttlog_value *values,
+			uint32_t count)
+{
+	return site && site->level <= TTLOG_FATAL && ttlog_enabled(site->level) &&
+	       check_values(site, values, count) == 0;
+}
+
 PUBLIC void ttlog_record(struct ttlog_site *site, const struct ttlog_value *values, uint32_t count)
 {
-	if (site && site->level <= TTLOG_FATAL && ttlog_enabled(site->level) &&
-	    check_values(site, values, count) == 0)
+	if (is_recorded(site, values, count))
 		ttlog_record_(site, values);
+}
+
+PUBLIC void ttlog_record_to(struct ttlog_channel channel, struct ttlog_site *site,
+			    const struct ttlog_value *values, uint32_t count)
+{
+	if (is_recorded(site, values, count))
+		ttlog_record_to_(channel, site, values);
+}
+
+PUBLIC struct ttlog_channel ttlog_channel_open(const char *name, size_t budget_bytes)
+{
+	struct ttlog_channel channel = {0};
+	int saved = errno;
+	int error = name ? ttlog_process_enter() : -EINVAL;
+
+	if (!error)
+		error = ttlog_channel_take(name, budget_bytes, &channel);
+	/* Without a generation it is the reason; see ttlog_channel_error(). */
+	if (error)
+		channel.index = (uint32_t)-error;
+	errno = saved;
+	return channel;
+}
+
+PUBLIC void ttlog_channel_close(struct ttlog_channel channel)
+{
+	int saved = errno;
+
+	/* A forked child gets its parent's channels first. */
+	if (channel.generation && ttlog_process_enter() == 0)
+		ttlog_channel_give_back(channel);
+	errno = saved;
 }
 
 PUBLIC int ttlog_site_register(struct ttlog_site *site)
@@ -179,6 +247,9 @@ static void fill_stats(struct ttlog_stats *stats)
 		stats->truncated +=
 			atomic_load_explicit(&ledger->lane[i].truncated, memory_order_relaxed);
 	}
+	stats->channels = atomic_load_explicit(&ledger->channels_open, memory_order_relaxed);
+	stats->channels_refused =
+		atomic_load_explicit(&ledger->channels_refused, memory_order_relaxed);
 	stats->region_bytes = ttlog_place_.geometry.region_bytes;
 	stats->sites = next_id ? next_id - 1 : 0;
 	stats->connected = ttlog_place_.connected;

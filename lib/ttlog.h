@@ -61,6 +61,8 @@ struct ttlog_options {
 	const char *service;	   /* TTLOG_SERVICE_NAME; default: the program's name. 63 bytes are kept */
 	const char *socket;	   /* TTLOG_SOCKET; default: /run/ttlog/recorder.sock. "" = no recorder */
 	uint64_t buffer_bytes;	   /* TTLOG_BUFFER_SIZE (with K, M, G); default 16 MiB; 1 MiB to 4 GiB */
+	uint64_t channel_bytes;	   /* TTLOG_CHANNEL_MEMORY: memory for channels, on top of buffer_bytes;
+				    * 64K to 2G; default: a 16th of buffer_bytes, out of it */
 	const char *level;	   /* TTLOG_LEVEL: trace (default), debug, info, warn, error, fatal, off */
 	uint32_t flush_interval_s; /* TTLOG_FLUSH_INTERVAL: a snapshot every so many seconds; 0 = never */
 	uint32_t hello_timeout_ms; /* TTLOG_HELLO_TIMEOUT: how long to wait for the recorder; 50 */
@@ -117,6 +119,69 @@ void ttlog_close(void);
 #define ttlog_warnf(...) TTLOG_LOGF_(TTLOG_WARN, __VA_ARGS__)
 #define ttlog_errorf(...) TTLOG_LOGF_(TTLOG_ERROR, __VA_ARGS__)
 #define ttlog_fatalf(...) TTLOG_LOGF_(TTLOG_FATAL, __VA_ARGS__)
+
+/* ---- channels --------------------------------------------------------------------------------- */
+
+/*
+ * A channel is a memory of its own for some events: those of a connection, a tenant, a device. However
+ * much is recorded elsewhere, it keeps its newest events; however much is sent to it, it takes nothing
+ * from the others. There may be 100,000 of them.
+ *
+ *     struct ttlog_channel conn = ttlog_channel_open("conn-17", 4096);
+ *
+ *     ttlog_info_to(conn, "Request", "path", path, "bytes", length);
+ *     ttlog_channel_close(conn);
+ *
+ * A handle may be copied, kept, used by any thread at any time. Zero is no channel.
+ */
+struct ttlog_channel {
+	uint32_t index;	     /* not for others; see ttlog_channel_error() */
+	uint32_t generation; /* 0: no channel */
+};
+
+/*
+ * Opens a channel that keeps about budget_bytes of events, at least: 1,024 bytes or a multiple of them,
+ * some 26 events of 32 bytes. The memory is that of TTLOG_CHANNEL_MEMORY, of which 1,024 bytes take
+ * 1,264. When it is used up, the channel that was closed first gives way, with all its events. 31 bytes of
+ * the name are kept; names may be the same. If there is no room, ttlog_channel_error() says why, and
+ * what is sent to it goes where events without a channel go. Contexts as for ttlog_info().
+ */
+struct ttlog_channel ttlog_channel_open(const char *name, size_t budget_bytes);
+
+/*
+ * No more events come; those that are there stay readable until another channel needs the memory.
+ * Whatever is sent to it from now on goes where events without a channel go. Contexts as above.
+ */
+void ttlog_channel_close(struct ttlog_channel channel);
+
+/*
+ * Why ttlog_channel_open() failed; 0 if it did not. -EINVAL (name NULL), -ENOSPC (no memory for another
+ * channel, and none that was closed is large enough), -EBUSY (nothing gives way now, because the process
+ * is dying or frozen), what ttlog_init() returns (there is no region), -1 for a handle that is zero.
+ */
+static inline int ttlog_channel_error(struct ttlog_channel channel)
+{
+	return channel.generation ? 0 : channel.index ? -(int)channel.index : -1;
+}
+
+/*
+ * As ttlog_info("message", "key", value, ...) and so on, into a channel, warnings and errors too. A
+ * longest string is cut so that an event takes at most 440 bytes. A forked child has the channels that
+ * its parent had open, empty, under the same handles.
+ */
+#define ttlog_trace_to(channel, ...) TTLOG_TO_(channel, TTLOG_TRACE, __VA_ARGS__)
+#define ttlog_debug_to(channel, ...) TTLOG_TO_(channel, TTLOG_DEBUG, __VA_ARGS__)
+#define ttlog_info_to(channel, ...) TTLOG_TO_(channel, TTLOG_INFO, __VA_ARGS__)
+#define ttlog_warn_to(channel, ...) TTLOG_TO_(channel, TTLOG_WARN, __VA_ARGS__)
+#define ttlog_error_to(channel, ...) TTLOG_TO_(channel, TTLOG_ERROR, __VA_ARGS__)
+#define ttlog_fatal_to(channel, ...) TTLOG_TO_(channel, TTLOG_FATAL, __VA_ARGS__)
+
+#define ttlog_tracef_to(channel, ...) TTLOG_TOF_(channel, TTLOG_TRACE, __VA_ARGS__)
+#define ttlog_debugf_to(channel, ...) TTLOG_TOF_(channel, TTLOG_DEBUG, __VA_ARGS__)
+#define ttlog_infof_to(channel, ...) TTLOG_TOF_(channel, TTLOG_INFO, __VA_ARGS__)
+#define ttlog_warnf_to(channel, ...) TTLOG_TOF_(channel, TTLOG_WARN, __VA_ARGS__)
+#define ttlog_errorf_to(channel, ...) TTLOG_TOF_(channel, TTLOG_ERROR, __VA_ARGS__)
+#define ttlog_fatalf_to(channel, ...) TTLOG_TOF_(channel, TTLOG_FATAL, __VA_ARGS__)
 
 /* Is that level recorded now? One load and one branch. */
 #define ttlog_enabled(of) \
@@ -176,6 +241,8 @@ struct ttlog_stats {
 	uint32_t level;		 /* the threshold in force */
 	uint32_t connected;	 /* 1: a recorder holds the region */
 	uint32_t frozen;	 /* 1: nothing is overwritten now */
+	uint64_t channels;	 /* open now */
+	uint64_t channels_refused; /* that could not be opened */
 };
 
 /*
@@ -243,6 +310,9 @@ int ttlog_site_register(struct ttlog_site *site);
  * recorded. Contexts as for ttlog_info().
  */
 void ttlog_record(struct ttlog_site *site, const struct ttlog_value *values, uint32_t count);
+/* The same into a channel. */
+void ttlog_record_to(struct ttlog_channel channel, struct ttlog_site *site,
+		     const struct ttlog_value *values, uint32_t count);
 
 /* ==== what the macros need; not an interface =================================================== */
 
@@ -285,6 +355,10 @@ void ttlog_record_(struct ttlog_site *site, const struct ttlog_value *values)
  * is room now, start again; 0: go the slow way. Makes no system call.
  */
 int ttlog_room_(struct ttlog_writer *writer, uint32_t size);
+
+/* An event for a channel; all of them go this way. */
+void ttlog_record_to_(struct ttlog_channel channel, struct ttlog_site *site,
+		      const struct ttlog_value *values) __attribute__((noinline));
 
 #define TTLOG_INLINE_ static inline __attribute__((always_inline, unused))
 
@@ -604,6 +678,46 @@ static inline __attribute__((format(printf, 1, 2), unused)) void ttlog_check_for
 #define TTLOG_LOG_ODD(...) TTLOG_STATIC_ASSERT_(0, "ttlog: a key without a value, or too many fields")
 #define TTLOG_LOGF_MANY(...) TTLOG_STATIC_ASSERT_(0, "ttlog: too many arguments")
 
+/* What is sent to a channel: the same, by the number of arguments, without a fast path. */
+#define TTLOG_PAIRS_KIND_(...) TTLOG_PICK_(__VA_ARGS__, \
+	SOME, ODD, SOME, ODD, SOME, ODD, SOME, ODD, SOME, ODD, SOME, ODD, SOME, ODD, SOME, ODD, \
+	SOME, ODD, SOME, ODD, SOME, ODD, SOME, ODD, SOME, ODD, SOME, ODD, SOME, ODD, SOME, ODD, \
+	SOME, ODD, SOME, ODD, SOME, ODD, SOME, ODD, NONE, NONE)
+#define TTLOG_VALUES_KIND_(...) TTLOG_PICK_(__VA_ARGS__, \
+	MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, \
+	MANY, MANY, MANY, MANY, MANY, MANY, SOME, SOME, SOME, SOME, SOME, SOME, SOME, SOME, \
+	SOME, SOME, SOME, SOME, SOME, SOME, SOME, SOME, SOME, SOME, SOME, SOME, NONE, NONE)
+#define TTLOG_NAMED_(stem, n) TTLOG_NAMED2_(stem, n)
+#define TTLOG_NAMED2_(stem, n) stem##n##_
+
+#define TTLOG_TO_(channel, level, ...) \
+	TTLOG_PASTE_(TTLOG_TO_, TTLOG_PAIRS_KIND_(__VA_ARGS__)) \
+	(channel, level, TTLOG_PAIRS_(__VA_ARGS__), __VA_ARGS__)
+#define TTLOG_TOF_(channel, level, ...) \
+	TTLOG_PASTE_(TTLOG_TOF_, TTLOG_VALUES_KIND_(__VA_ARGS__)) \
+	(channel, level, TTLOG_VALUES_(__VA_ARGS__), __VA_ARGS__)
+#define TTLOG_TO_ODD(...) TTLOG_LOG_ODD()
+#define TTLOG_TOF_MANY(...) TTLOG_LOGF_MANY()
+#define TTLOG_TO_NONE(channel, level, n, message) \
+	do { \
+		TTLOG_STATIC_ASSERT_(sizeof(#message) > 1, "ttlog: the message is missing"); \
+		TTLOG_BODY_TO_(channel, level, 0, 0, message, TTLOG_FOR_0_, 0); \
+	} while (0)
+#define TTLOG_TO_SOME(channel, level, n, message, ...) \
+	TTLOG_BODY_TO_(channel, level, 0, n, message, TTLOG_NAMED_(TTLOG_FOR_, n), __VA_ARGS__)
+#define TTLOG_TOF_NONE(channel, level, n, message) \
+	do { \
+		TTLOG_BODY_TO_(channel, level, 1, 0, message, TTLOG_EACH_0_, 0); \
+		if (0) \
+			ttlog_check_format_(message); \
+	} while (0)
+#define TTLOG_TOF_SOME(channel, level, n, message, ...) \
+	do { \
+		TTLOG_BODY_TO_(channel, level, 1, n, message, TTLOG_NAMED_(TTLOG_EACH_, n), __VA_ARGS__); \
+		if (0) \
+			ttlog_check_format_(message, __VA_ARGS__); \
+	} while (0)
+
 #define TTLOG_ARG_TYPE_(i, key, value) TTLOG_TYPE_OF_(value),
 #define TTLOG_ARG_NAME_(i, key, value) "" key "",
 
@@ -710,6 +824,15 @@ TTLOG_INLINE_ void record(struct ttlog_site *site, const T &...arguments)
 	}
 	ttlog_record_(site, values);
 }
+
+template <class... T>
+TTLOG_INLINE_ void record_to(struct ttlog_channel channel, struct ttlog_site *site,
+			     const T &...arguments)
+{
+	const struct ttlog_value values[] = {value_of(arguments)..., {0, nullptr, 0, 0}};
+
+	ttlog_record_to_(channel, site, values);
+}
 } /* namespace ttlog_detail */
 
 #define TTLOG_TYPE_OF_(value) ::ttlog_detail::type_of<std::decay_t<decltype(value)>>()
@@ -720,6 +843,15 @@ TTLOG_INLINE_ void record(struct ttlog_site *site, const T &...arguments)
 		if (ttlog_enabled(level)) { \
 			TTLOG_SITE_(level, site_flags, count, message, WALK, __VA_ARGS__); \
 			::ttlog_detail::record<level>(&ttlog_site_ WALK(TTLOG_ARG_PASS_, __VA_ARGS__)); \
+		} \
+	} while (0)
+
+#define TTLOG_BODY_TO_(channel, level, site_flags, count, message, WALK, ...) \
+	do { \
+		if (ttlog_enabled(level)) { \
+			TTLOG_SITE_(level, site_flags, count, message, WALK, __VA_ARGS__); \
+			::ttlog_detail::record_to(channel, &ttlog_site_ WALK(TTLOG_ARG_PASS_, \
+									     __VA_ARGS__)); \
 		} \
 	} while (0)
 
@@ -792,6 +924,18 @@ TTLOG_INLINE_ void record(struct ttlog_site *site, const T &...arguments)
 \
 				ttlog_record_(&ttlog_site_, ttlog_values_); \
 			} \
+		} \
+	} while (0)
+
+#define TTLOG_BODY_TO_(channel, level, site_flags, count, message, WALK, ...) \
+	do { \
+		if (ttlog_enabled(level)) { \
+			TTLOG_SITE_(level, site_flags, count, message, WALK, __VA_ARGS__); \
+			WALK(TTLOG_ARG_TAKE_, __VA_ARGS__) \
+			const struct ttlog_value ttlog_values_[] = { \
+				WALK(TTLOG_ARG_LIST_, __VA_ARGS__){0, NULL, 0, 0}}; \
+\
+			ttlog_record_to_(channel, &ttlog_site_, ttlog_values_); \
 		} \
 	} while (0)
 

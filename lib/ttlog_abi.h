@@ -27,6 +27,8 @@
  *              | ledger                | hands and drop counts of the lanes; heads of the dictionary
  *   dictionary +-----------------------+
  *              | index, heap           | sites and interned strings, committed record by record
+ *   channels   +-----------------------+
+ *              | table                 | an entry for every two chunks of lane CHANNEL
  *   lane 0     +-----------------------+
  *              | state words           | one 64-bit word a chunk, the only thing that threads race for
  *              | accounts              | two a chunk: what was overwritten here so far
@@ -55,6 +57,17 @@
  *   A chunk whose owner vanished without retiring (no thread of that id exists) may be condemned by
  *   any taker. A taker that died in COND or INIT leaves a chunk that is read as the table says.
  *
+ * The chunks of a channel (lane CHANNEL; lib/channel.c has the steps)
+ *
+ *   A channel has the chunks from 2 * its place in the table on, as many as its entry says, and nobody
+ *   else takes one of them. Its chunks go through the same states, but for two arrows more:
+ *
+ *   RETIRED --the thread that filled it, for one more event--> OWNED      (same generation)
+ *   COND --taker--> INIT --taker--> FREE   when a channel that was closed gives way to a new one
+ *
+ *   Its epoch is the generation of the channel that the events belong to. An entry whose generation is
+ *   another one does not name them.
+ *
  * An event
  *
  *   header word, timestamp in clock ticks, packed values, padding to 8 bytes. The header word is
@@ -65,6 +78,8 @@
  *
  *   overwritten   sum over a lane's chunks of account[generation & 1].count: exact in every state
  *   dropped       the lane's ledger: no chunk could be had
+ *   A channel's own are the sum over its chunks less what its entry says they had before it. diverted is
+ *   no loss: events of the channel that went where those without a channel go.
  *
  * Versions
  *
@@ -91,6 +106,9 @@
 #define TTLOG_REGION_BYTES_DEFAULT (UINT64_C(16) << 20)
 #define TTLOG_REGION_BYTES_MIN (UINT64_C(1) << 20)
 #define TTLOG_REGION_BYTES_MAX (UINT64_C(4) << 30)
+/* Memory for channels beside that; without a wish they have a 16th of it. The table is in it. */
+#define TTLOG_CHANNEL_BYTES_MIN (UINT64_C(16) * TTLOG_PAGE_BYTES)
+#define TTLOG_CHANNEL_BYTES_MAX (UINT64_C(2) << 30)
 
 #define TTLOG_PAGE_BYTES TTLOG_CONTROL_BYTES /* the granularity of the drawing */
 #define TTLOG_SERVICE_BYTES 64		     /* with its NUL */
@@ -106,7 +124,8 @@ enum ttlog_lane_id {
 	TTLOG_LANE_BOOT = 3,	    /* the first chunks of the process, never overwritten */
 	TTLOG_LANE_AFTERLIFE = 4,   /* what is recorded after the fatal signal */
 	TTLOG_LANE_NESTED = 5,	    /* events of handlers that interrupted an event, a slot an event */
-	TTLOG_LANE_COUNT = 6,
+	TTLOG_LANE_CHANNEL = 6,	    /* the channels', each with chunks of its own */
+	TTLOG_LANE_COUNT = 7,
 };
 
 /* Each retired chunk keeps its events until the afterlife of a later epoch (AFTERLIFE), or for ever. */
@@ -162,7 +181,9 @@ struct ttlog_region_header {
 	uint32_t clock_source; /* enum ttlog_clock_source */
 	struct ttlog_clock_point clock;
 	uint32_t clock_mode; /* enum ttlog_clock_mode */
-	uint32_t zero[7];
+	uint32_t channel_count; /* entries of the table */
+	uint64_t channels_offset; /* struct ttlog_channel_entry[channel_count] */
+	uint32_t zero[4];
 	char service[TTLOG_SERVICE_BYTES];
 	struct ttlog_lane_geometry lane[TTLOG_LANE_MAX];
 };
@@ -183,6 +204,49 @@ struct ttlog_ledger {
 	_Alignas(64) _Atomic uint32_t dict_next_id;    /* ids given out, committed or not; starts at 1 */
 	_Atomic uint32_t dict_next_offset;	       /* bytes of heap given out; starts at 8 */
 	_Atomic uint64_t dict_full;		       /* records for which there was no room */
+	/*
+	 * Of the channels. The hand of lane CHANNEL is the first chunk that no channel ever had. Those that
+	 * were closed stand in a queue, oldest first: position p is in closed_slot of entry p % count.
+	 */
+	_Alignas(64) _Atomic uint64_t closed_head;
+	_Atomic uint64_t closed_tail;
+	_Atomic uint64_t channels_open;	    /* now */
+	_Atomic uint64_t channels_opened;   /* ever */
+	_Atomic uint64_t channels_replaced; /* closed ones that gave way to new ones */
+	_Atomic uint64_t channels_refused;  /* that could not be opened for want of memory */
+};
+
+/* ---- channels -------------------------------------------------------------------------------- */
+
+enum ttlog_channel_state {
+	TTLOG_CHANNEL_NONE = 0,	  /* nobody's, or on its way to its first owner */
+	TTLOG_CHANNEL_OPEN = 1,
+	TTLOG_CHANNEL_CLOSED = 2, /* readable until another channel needs its chunks */
+	TTLOG_CHANNEL_TAKEN = 3,  /* on its way to a new owner; the name is the old one while it has events */
+};
+
+/* generation : 32 | zero : 30 | state : 2. A generation of a place in the table is one channel. */
+#define TTLOG_CHANNEL_STATE(generation, state) ((uint64_t)(generation) << 32 | (uint64_t)(state))
+#define TTLOG_CHANNEL_STATE_OF(word) ((unsigned int)((word) & 3))
+#define TTLOG_CHANNEL_GENERATION(word) ((uint32_t)((word) >> 32))
+
+#define TTLOG_CHANNEL_NAME_BYTES 32 /* with its NUL */
+#define TTLOG_CHANNEL_CHUNKS_MIN 2u /* the chunks of a place in the table: what a channel has at least */
+
+/* The first cache line is what an event reads. The name of a generation never changes. */
+struct ttlog_channel_entry {
+	_Alignas(64) _Atomic uint64_t state;
+	_Atomic uint64_t hand; /* chunks taken since it was opened; the next is hand % chunk_count */
+	_Atomic uint32_t chunk_count;
+	_Atomic uint32_t closed_slot; /* place + 1 of a closed channel: see closed_head; 0 = empty */
+	_Atomic uint64_t diverted;    /* events that its chunks had no place for: they are in other lanes */
+	_Atomic uint64_t diverted_first; /* ticks; 0 = none */
+	_Atomic uint64_t diverted_last;
+	_Atomic uint64_t opened_ticks;
+	_Atomic uint64_t closed_ticks; /* 0 = it was not */
+	_Alignas(64) _Atomic uint64_t overwritten_before; /* in its chunks, before it was opened */
+	char name[TTLOG_CHANNEL_NAME_BYTES];
+	uint64_t zero[3];
 };
 
 /* ---- dictionary ------------------------------------------------------------------------------ */
@@ -254,14 +318,16 @@ struct ttlog_account {
  */
 struct ttlog_chunk {
 	uint32_t tid;	/* of the owner, in its own pid namespace */
-	uint32_t epoch; /* freeze word when it was taken; AFTERLIFE: when it was retired, once it is */
+	uint32_t epoch; /* freeze word when it was taken; AFTERLIFE: when it was retired, once it is;
+			 * CHANNEL: the channel's generation */
 	char thread_name[TTLOG_THREAD_NAME_BYTES];
 	uint64_t taken_ticks;
 	_Atomic uint64_t retired_generation;
 	_Atomic uint64_t retired_last;	 /* ticks of the newest event */
-	_Atomic uint64_t retired_ticket; /* the lane's hand when it was retired: its age */
+	_Atomic uint64_t retired_ticket; /* the lane's hand when it was retired: its age; in lane
+					  * CHANNEL the channel's hand when it had been taken */
 	_Atomic uint32_t retired_count;	 /* events */
-	uint32_t zero;
+	_Atomic uint32_t retired_end;	 /* lane CHANNEL: where the next event would start */
 };
 
 #define TTLOG_CHUNK_FIRST ((uint32_t)sizeof(struct ttlog_chunk)) /* where the first event starts */
@@ -334,6 +400,7 @@ struct ttlog_hello {
 	uint32_t flush_interval_s; /* a snapshot every so often; 0 = never */
 	uint32_t clock_source;	   /* enum ttlog_clock_source: what the ticks will be */
 	uint32_t clock_mode;	   /* enum ttlog_clock_mode: how often they are read */
+	uint64_t channel_bytes;	   /* for channels, beside region_bytes; 0 = a share of those */
 	char service[TTLOG_SERVICE_BYTES];
 };
 
@@ -360,9 +427,11 @@ static_assert(sizeof(struct ttlog_ledger) <= TTLOG_PAGE_BYTES, "the ledger fits 
 static_assert(sizeof(struct ttlog_lane_geometry) == 40, "no padding");
 static_assert(offsetof(struct ttlog_region_header, lane) == 192, "no padding");
 static_assert(sizeof(struct ttlog_region_header) <= TTLOG_PAGE_BYTES, "the header fits its page");
+static_assert(sizeof(struct ttlog_channel_entry) == 128, "two cache lines");
+static_assert(offsetof(struct ttlog_channel_entry, overwritten_before) == 64, "the cold line");
 static_assert(sizeof(struct ttlog_dict_record) == 16, "no padding");
 static_assert(sizeof(struct ttlog_message_head) == 16, "no padding");
-static_assert(sizeof(struct ttlog_hello) == 16 + 24 + TTLOG_SERVICE_BYTES, "no padding");
+static_assert(sizeof(struct ttlog_hello) == 16 + 32 + TTLOG_SERVICE_BYTES, "no padding");
 static_assert(sizeof(struct ttlog_welcome) == 24, "no padding");
 static_assert(TTLOG_STATE_GENERATION(TTLOG_STATE(5, 77, 3)) == 5, "state words come apart again");
 

@@ -40,6 +40,7 @@ struct ttlog_thread {
 	uint16_t has_ticket;
 	uint16_t is_changing; /* in the middle of a job: who jumps out leaves a chunk behind */
 	uint64_t ticket;      /* drawn for the spare */
+	uintptr_t channel_busy; /* stack pointer of the call that sends to a channel, 0 = none */
 	char name[TTLOG_THREAD_NAME_BYTES];
 };
 

@@ -331,10 +331,16 @@ static void plan(const struct client *client, struct ttlog_geometry *ret_plan)
 {
 	const uint64_t most = client->clients->config.region_bytes_max;
 	uint64_t bytes = client->hello.region_bytes;
+	uint64_t channel_bytes = client->hello.channel_bytes;
 
 	if (!bytes)
 		bytes = TTLOG_REGION_BYTES_DEFAULT;
-	ttlog_region_plan(bytes < most ? bytes : most, ret_plan);
+	if (bytes > most)
+		bytes = most;
+	/* Both together: the buffer comes first, the channels have what is left. */
+	if (channel_bytes > most - bytes)
+		channel_bytes = most - bytes;
+	ttlog_region_plan_channels(bytes, channel_bytes, ret_plan);
 	ret_plan->clock_mode = client->hello.clock_mode;
 }
 

@@ -28,6 +28,7 @@ static int take_hello(const void *bytes, size_t count, struct hello_message *mes
 	    hello.clock_mode > TTLOG_CLOCK_COARSE)
 		return -EBADMSG;
 	message->region_bytes = hello.region_bytes;
+	message->channel_bytes = hello.channel_bytes;
 	message->level = hello.level;
 	message->flush_interval_s = hello.flush_interval_s;
 	message->clock_source = (enum ttlog_clock_source)hello.clock_source;

@@ -19,6 +19,7 @@ struct hello_message {
 	enum ttlog_message_kind kind; /* HELLO, SNAPSHOT, GOODBYE or REGION */
 	/* HELLO */
 	uint64_t region_bytes;
+	uint64_t channel_bytes;
 	uint32_t level;
 	uint32_t flush_interval_s;
 	enum ttlog_clock_source clock_source;

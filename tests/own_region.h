@@ -28,6 +28,7 @@ __attribute__((constructor(101), unused)) static void set_environment(void)
 	setenv("TTLOG_SOCKET", "", 1);
 	setenv("TTLOG_BUFFER_SIZE", "1M", 1);
 	unsetenv("TTLOG_LEVEL");
+	unsetenv("TTLOG_CHANNEL_MEMORY");
 	unsetenv("TTLOG_DEBUG");
 	unsetenv("TTLOG_CLOCK");
 	unsetenv("TTLOG_SERVICE_NAME");

@@ -44,6 +44,8 @@ static inline void by_hand_header(struct by_hand *hand)
 	header->dict_heap_offset = geometry->dict_heap_offset;
 	header->dict_index_count = geometry->dict_index_count;
 	header->dict_heap_bytes = geometry->dict_heap_bytes;
+	header->channels_offset = geometry->channels_offset;
+	header->channel_count = geometry->channel_count;
 	header->lane_count = geometry->lane_count;
 	memcpy(header->service, "by hand", 8);
 	memcpy(header->lane, geometry->lane, sizeof(header->lane));

@@ -35,6 +35,7 @@ static uint32_t ranges_of(const struct ttlog_geometry *geometry, struct range *r
 	ADD(geometry->ledger_offset, TTLOG_PAGE_BYTES);
 	ADD(geometry->dict_index_offset, geometry->dict_index_count * 8ull);
 	ADD(geometry->dict_heap_offset, geometry->dict_heap_bytes);
+	ADD(geometry->channels_offset, geometry->channel_count * 128ull);
 	for (uint32_t i = 0; i < geometry->lane_count; i++) {
 		const struct ttlog_lane_geometry *lane = &geometry->lane[i];
 
@@ -48,7 +49,7 @@ static uint32_t ranges_of(const struct ttlog_geometry *geometry, struct range *r
 
 static bool is_sound(const struct ttlog_geometry *geometry)
 {
-	struct range range[5 + 3 * TTLOG_LANE_MAX];
+	struct range range[6 + 3 * TTLOG_LANE_MAX];
 	uint32_t count;
 
 	if (geometry->lane_count < TTLOG_LANE_COUNT || geometry->lane_count > TTLOG_LANE_MAX)
@@ -69,6 +70,7 @@ static bool is_sound(const struct ttlog_geometry *geometry)
 	}
 	return memchr(geometry->service, '\0', TTLOG_SERVICE_BYTES) &&
 	       geometry->clock_mode <= TTLOG_CLOCK_COARSE &&
+	       geometry->channel_count == geometry->lane[TTLOG_LANE_CHANNEL].chunk_count / 2 &&
 	       geometry->dict_heap_bytes % 8 == 0;
 }
 
@@ -127,6 +129,38 @@ Test(region, the_default_plan_is_the_one_that_was_agreed)
 	cr_assert_eq(plan.lane[TTLOG_LANE_BOOT].flags, TTLOG_LANE_NEVER_RECYCLED);
 	cr_assert_eq(plan.lane[TTLOG_LANE_AFTERLIFE].flags, TTLOG_LANE_NEVER_RECYCLED);
 	cr_assert_eq(plan.lane[TTLOG_LANE_NESTED].chunk_count, 512);
+	cr_assert_eq(plan.lane[TTLOG_LANE_CHANNEL].chunk_bytes, 512);
+	/* A 16th of the region, at 1,264 bytes a channel. */
+	cr_assert_eq(plan.channel_count, TTLOG_PAGE_BYTES == 4096 ? 824 : plan.channel_count);
+}
+
+Test(region, memory_for_channels_comes_on_top_of_the_buffer)
+{
+	struct ttlog_geometry without, plan;
+
+	ttlog_region_plan(16 << 20, &without);
+	ttlog_region_plan_channels(16 << 20, 128 << 20, &plan);
+	cr_assert(is_sound(&plan));
+	cr_assert_eq(plan.region_bytes, (16 + 128) << 20);
+	cr_assert_geq(plan.channel_count, 100000);
+	cr_assert_eq(plan.dict_index_count, without.dict_index_count);
+	cr_assert_eq(plan.lane[TTLOG_LANE_ALERT].chunk_count, without.lane[TTLOG_LANE_ALERT].chunk_count);
+	cr_assert_geq(plan.lane[TTLOG_LANE_MAIN].chunk_count, without.lane[TTLOG_LANE_MAIN].chunk_count);
+}
+
+Test(region, memory_for_channels_of_any_size_fits)
+{
+	struct ttlog_geometry plan;
+
+	for (uint64_t bytes = 1; bytes < UINT64_C(8) << 30; bytes = bytes * 5 / 3 + 4096) {
+		ttlog_region_plan_channels(TTLOG_REGION_BYTES_MIN, bytes, &plan);
+		cr_assert(is_sound(&plan), "%lu bytes", bytes);
+		ttlog_region_plan_channels(TTLOG_REGION_BYTES_MAX - TTLOG_PAGE_BYTES, bytes, &plan);
+		cr_assert(is_sound(&plan), "%lu bytes", bytes);
+		cr_assert_leq(plan.region_bytes, TTLOG_REGION_BYTES_MAX);
+	}
+	ttlog_region_plan_channels(UINT64_MAX, UINT64_MAX, &plan);
+	cr_assert(is_sound(&plan));
 }
 
 /* ---- making and mapping ---------------------------------------------------------------------- */
@@ -510,6 +544,14 @@ Test(region, parts_that_overlap_or_stick_out_are_refused)
 	}
 	hand.header->ledger_offset = hand.header->control_offset;
 	cr_assert_eq(check_result(&hand), -EBADMSG);
+	hand.header->ledger_offset = hand.geometry.ledger_offset;
+	hand.header->channels_offset = hand.header->dict_heap_offset;
+	cr_assert_eq(check_result(&hand), -EBADMSG);
+	hand.header->channels_offset = hand.geometry.channels_offset;
+	hand.header->channel_count++;
+	cr_assert_eq(check_result(&hand), -EBADMSG);
+	hand.header->channel_count--;
+	cr_assert_eq(check_result(&hand), 0);
 	by_hand_free(&hand);
 }
 
