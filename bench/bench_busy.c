@@ -2,8 +2,9 @@
 /*
  * bench_busy.c - what an event adds to a loop that already keeps the core busy, in nanoseconds.
  *
- * The marginal cost of a case is the loop of busy.h with it, less the loop without it; the same for the
- * floor, whose ring is in the cache.
+ * The marginal cost of a case is the loop of busy.h with it, less the loop without it. The same for
+ * two floors: a ring that stays in the cache, and one of the region's size, which has to write back
+ * to memory as the region has. The target is the ratio to the latter.
  */
 #include "bench/busy.h"
 #include "bench/cases.h"
@@ -15,10 +16,11 @@
 #define BLOCK_EVENTS 20000 /* about a millisecond */
 #define REPEATS 61
 
-static struct measure_floor floor_ring;
+static struct measure_floor cache_ring, region_ring;
 
 BUSY_LOOP(nothing, (void)i)
-BUSY_LOOP(floor, measure_floor_event(&floor_ring, i))
+BUSY_LOOP(cache, measure_floor_event(&cache_ring, i))
+BUSY_LOOP(region, measure_floor_event(&region_ring, i))
 #define CASE_LOOP(name, what) BUSY_LOOP(name, case_##name(i))
 CASES(CASE_LOOP)
 
@@ -27,8 +29,7 @@ static const struct busy_case {
 	busy_loop loop;
 } cases[] = {
 #define ROW(name, what) {what, busy_##name},
-	CASES(ROW)
-};
+	CASES(ROW)};
 
 static double block_ns(busy_loop loop)
 {
@@ -42,8 +43,9 @@ static double block_ns(busy_loop loop)
 
 static void measure_case(const struct busy_case *of)
 {
-	struct measure_series work = {.count = 0}, floor = {.count = 0}, event = {.count = 0};
-	double event_ns, floor_ns;
+	struct measure_series work = {.count = 0}, cache = {.count = 0}, region = {.count = 0};
+	struct measure_series event = {.count = 0};
+	double event_ns, cache_ns, region_ns;
 
 	for (int i = 0; i < 5; i++)
 		block_ns(of->loop);
@@ -51,14 +53,17 @@ static void measure_case(const struct busy_case *of)
 		double nothing = block_ns(busy_nothing);
 
 		measure_add(&work, nothing);
-		measure_add(&floor, block_ns(busy_floor) - nothing);
+		measure_add(&cache, block_ns(busy_cache) - nothing);
+		measure_add(&region, block_ns(busy_region) - nothing);
 		measure_add(&event, block_ns(of->loop) - nothing);
 	}
 	/* The difference of two noisy numbers may be nothing at all: no ratio of pairs here. */
 	event_ns = measure_median(&event);
-	floor_ns = measure_median(&floor);
-	measure_print("   %-24s %10.2f %10.2f %12.2f %8.2f\n", of->what, measure_median(&work), floor_ns,
-		      event_ns, event_ns / floor_ns);
+	cache_ns = measure_median(&cache);
+	region_ns = measure_median(&region);
+	measure_print("   %-26s %8.2f %10.2f %11.2f %11.2f %10.2f %10.2f\n", of->what,
+		      measure_median(&work), event_ns, cache_ns, region_ns, event_ns / cache_ns,
+		      event_ns / region_ns);
 }
 
 static void measure_all(uint64_t region_bytes)
@@ -68,15 +73,20 @@ static void measure_all(uint64_t region_bytes)
 	measure_cpus(&cpu, 1);
 	measure_pin(cpu);
 	measure_init(region_bytes);
-	measure_floor_open(&floor_ring, MEASURE_CACHE_BYTES);
+	measure_floor_open(&cache_ring, MEASURE_CACHE_BYTES);
+	measure_floor_open(&region_ring, region_bytes);
 	for (uint64_t i = 0; i < region_bytes / 32; i += BLOCK_EVENTS)
 		block_ns(busy_fields_3);
-	measure_print("\n   region of %llu MiB; median of %d blocks of %d events\n",
+	measure_print("\n   region of %llu MiB; ns, median of %d blocks of %d turns\n",
 		      (unsigned long long)region_bytes >> 20, REPEATS, BLOCK_EVENTS);
-	measure_print("   %-24s %10s %10s %12s %8s\n", "", "work ns", "+ floor ns", "+ event ns", "ratio");
+	measure_print("   %-26s %8s %10s %11s %11s %10s %10s\n", "", "the work", "+ event",
+		      "+ floor in", "+ floor as", "to that in", "to that as");
+	measure_print("   %-26s %8s %10s %11s %11s %10s %10s\n", "", "", "", "cache", "large",
+		      "cache", "large");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		measure_case(&cases[i]);
-	measure_floor_close(&floor_ring);
+	measure_floor_close(&cache_ring);
+	measure_floor_close(&region_ring);
 }
 
 int main(void)

@@ -2,9 +2,9 @@
 /*
  * bench_bytes.c - how much memory an event takes.
  *
- * "event" is what the position moves by. "in its lane" is the lane's chunks, with their headers and the
- * rest that no event fitted in, by the events that a reader finds there after many laps: what a budget
- * buys. Alerts have a slot each.
+ * "event" is what the position moves by. "in its lane" is the lane's chunks, with their headers and
+ * the rest that no event fitted in, by the events that a reader finds there after many laps: what a
+ * budget buys. Alerts have a slot each.
  */
 #include "bench/cases.h"
 #include "bench/measure.h"
@@ -16,11 +16,11 @@
 
 typedef void (*event_loop)(uint64_t count);
 
-#define LOOP(name, what) \
-	static __attribute__((noinline)) void loop_##name(uint64_t count) \
-	{ \
-		for (uint64_t i = 0; i < count; i++) \
-			case_##name(i); \
+#define LOOP(name, what)                                                                           \
+	static __attribute__((noinline)) void loop_##name(uint64_t count)                          \
+	{                                                                                          \
+		for (uint64_t i = 0; i < count; i++)                                               \
+			case_##name(i);                                                            \
 	}
 CASES(LOOP)
 
@@ -32,6 +32,7 @@ static const struct bytes_case {
 	{"no field", loop_fields_0, TTLOG_LANE_MAIN},
 	{"1 field", loop_fields_1, TTLOG_LANE_MAIN},
 	{"3 fields", loop_fields_3, TTLOG_LANE_MAIN},
+	{"3 fields, string unknown", loop_fields_3s, TTLOG_LANE_MAIN},
 	{"8 fields", loop_fields_8, TTLOG_LANE_MAIN},
 	{"100-byte string", loop_string_100, TTLOG_LANE_MAIN},
 	{"alert (warn), 3 fields", loop_alert, TTLOG_LANE_ALERT},
@@ -66,7 +67,8 @@ static void measure_case(uint64_t index)
 		measure_print(" %8s", "");
 	if (lane->events)
 		measure_print(" %14.1f %18llu",
-			      (double)geometry->chunk_bytes * lane->chunks_used / (double)lane->events,
+			      (double)geometry->chunk_bytes * lane->chunks_used /
+				      (double)lane->events,
 			      (unsigned long long)lane->events);
 	measure_print("\n");
 	ttlog_reader_close(reader);
