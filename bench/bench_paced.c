@@ -2,10 +2,13 @@
 /*
  * bench_paced.c - how long one call takes when events come one by one, a microsecond apart.
  *
- * The average says nothing about the call that met a full chunk. Each call is timed by itself, between
- * two fenced timestamps; "nothing" is the same without a call, the floor is the ring that records
- * nothing useful. Rounds of all cases are interleaved. The calls that got a new chunk are shown again
- * by themselves. What the scheduler and the hypervisor take is in here too: compare with "nothing".
+ * The average says nothing about the call that met a full chunk. Each call is timed by itself,
+ * between two fenced timestamps; "nothing" is the same without a call, and its median is taken off
+ * in the columns "net". The floor is the ring that records nothing useful. Rounds of all cases are
+ * interleaved. What the scheduler and the hypervisor take is in here too: compare with "nothing".
+ *
+ * A change of chunks is four jobs, each done by another call (lib/stops.c): those calls are shown
+ * again by themselves, told apart by the thread's stop before and after the call.
  */
 #include "bench/cases.h"
 #include "bench/measure.h"
@@ -15,60 +18,117 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/writer.h"
+
 #define ROUNDS 20
 #define ROUND_CALLS 10000
 #define CALLS (ROUNDS * ROUND_CALLS)
 #define GAP_NS 1000
 
-#define CHUNK ttlog_writer_->chunk
+#define STOP                                                                                       \
+	((const void *)(uintptr_t)((const struct ttlog_thread *)(const void *)ttlog_writer_)->stop)
 
 static struct measure_floor floor_ring;
 
-PACED_LOOP(nothing, CHUNK, (void)i)
-PACED_LOOP(floor, CHUNK, measure_floor_event(&floor_ring, i))
-#define CASE_LOOP(name, what) PACED_LOOP(name, CHUNK, case_##name(i))
+PACED_LOOP(nothing, STOP, (void)i)
+PACED_LOOP(floor, STOP, measure_floor_event(&floor_ring, i))
+#define CASE_LOOP(name, what) PACED_LOOP(name, STOP, case_##name(i))
 CASES(CASE_LOOP)
 
 static struct paced_case {
 	const char *what;
 	paced_loop loop;
 	struct paced_call *calls;
-} cases[] = {
-	{"nothing (the harness)", paced_nothing, NULL},
-	{"floor", paced_floor, NULL},
+} cases[] = {{"nothing (the harness)", paced_nothing, NULL},
+	     {"floor", paced_floor, NULL},
 #define ROW(name, what) {what, paced_##name, NULL},
-	CASES(ROW)
-};
+	     CASES(ROW)};
 
 #define CASE_COUNT (sizeof(cases) / sizeof(cases[0]))
 
-/* The calls of the case, sorted; all of them, or those with a new chunk. */
-static size_t select_calls(const struct paced_case *of, bool new_chunk_only, uint32_t *ret_ticks)
-{
-	size_t count = 0;
+/* Sorted: the calls of a case. */
+struct sorted {
+	uint32_t ticks[CALLS];
+	size_t count;
+};
 
-	for (size_t i = 0; i < CALLS; i++)
-		if (!new_chunk_only || of->calls[i].moved)
-			ret_ticks[count++] = of->calls[i].ticks;
-	measure_sort(ret_ticks, count);
-	return count;
+static double ns_of(const struct sorted *sorted, double share)
+{
+	return measure_quantile(sorted->ticks, sorted->count, share) / measure_ticks_per_ns();
 }
 
-static void print_case(const struct paced_case *of)
+static void select_all(const struct paced_case *of, struct sorted *ret_sorted)
 {
-	static uint32_t ticks[CALLS];
-	double per_ns = measure_ticks_per_ns();
-	size_t count = select_calls(of, false, ticks);
-	double p50 = measure_quantile(ticks, count, 0.5) / per_ns;
-	double p999 = measure_quantile(ticks, count, 0.999) / per_ns;
+	for (size_t i = 0; i < CALLS; i++)
+		ret_sorted->ticks[i] = of->calls[i].ticks;
+	ret_sorted->count = CALLS;
+	measure_sort(ret_sorted->ticks, CALLS);
+}
 
-	measure_print("   %-24s %8.0f %8.0f %8.0f %10.0f %9.1f", of->what, p50,
-		      measure_quantile(ticks, count, 0.99) / per_ns, p999, ticks[count - 1] / per_ns, p999 / p50);
-	count = select_calls(of, true, ticks);
-	if (count)
-		measure_print(" %12zu %8.0f %8.0f", count, measure_quantile(ticks, count, 0.5) / per_ns,
-			      measure_quantile(ticks, count, 0.99) / per_ns);
+/* Those that did the job of that stop; of NONE, those that did none. */
+static void select_stop(const struct paced_case *of, enum ttlog_stop stop,
+			struct sorted *ret_sorted)
+{
+	ret_sorted->count = 0;
+	for (size_t i = 0; i < CALLS; i++)
+		if ((of->calls[i].moved ? of->calls[i].before : TTLOG_STOP_NONE) == stop)
+			ret_sorted->ticks[ret_sorted->count++] = of->calls[i].ticks;
+	measure_sort(ret_sorted->ticks, ret_sorted->count);
+}
+
+static void print_calls(const struct paced_case *of, double harness)
+{
+	static struct sorted sorted;
+	double p50, p999;
+
+	select_all(of, &sorted);
+	p50 = ns_of(&sorted, 0.5);
+	p999 = ns_of(&sorted, 0.999);
+	measure_print("   %-26s %8.0f %8.0f %8.0f %10.0f %9.1f", of->what, p50,
+		      ns_of(&sorted, 0.99), p999, ns_of(&sorted, 1), p999 / p50);
+	if (p50 > harness)
+		measure_print(" %8.0f %8.0f %8.0f %9.1f", p50 - harness,
+			      ns_of(&sorted, 0.99) - harness, p999 - harness,
+			      (p999 - harness) / (p50 - harness));
 	measure_print("\n");
+}
+
+static void print_stops(const struct paced_case *of)
+{
+	static const enum ttlog_stop stops[] = {TTLOG_STOP_NONE, TTLOG_STOP_RETIRE, TTLOG_STOP_DRAW,
+						TTLOG_STOP_PREPARE, TTLOG_STOP_SWAP};
+	static struct sorted sorted;
+
+	select_stop(of, TTLOG_STOP_SWAP, &sorted);
+	if (!sorted.count)
+		return;
+	measure_print("   %-26s %6zu", of->what, sorted.count);
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+		select_stop(of, stops[i], &sorted);
+		measure_print("   %5.0f %5.0f %5.0f", ns_of(&sorted, 0.5), ns_of(&sorted, 0.9),
+			      ns_of(&sorted, 0.99));
+	}
+	measure_print("\n");
+}
+
+static void print_all(uint64_t region_bytes)
+{
+	static struct sorted nothing;
+
+	select_all(&cases[0], &nothing);
+	measure_print(
+		"\n   region of %llu MiB; ns a call, %d calls a case, %d ns apart, in %d rounds\n",
+		(unsigned long long)region_bytes >> 20, CALLS, GAP_NS, ROUNDS);
+	measure_print("   %-26s %8s %8s %8s %10s %9s %8s %8s %8s %9s\n", "", "p50", "p99", "p99.9",
+		      "max", "p99.9/p50", "net p50", "p99", "p99.9", "p99.9/p50");
+	for (size_t i = 0; i < CASE_COUNT; i++)
+		print_calls(&cases[i], ns_of(&nothing, 0.5));
+	measure_print(
+		"\n   the same calls by what was due: p50, p90, p99 of each, harness included\n");
+	measure_print("   %-26s %6s   %-17s   %-17s   %-17s   %-17s   %-17s\n", "", "chunks",
+		      "nothing", "retire", "draw", "prepare", "swap");
+	for (size_t i = 0; i < CASE_COUNT; i++)
+		print_stops(&cases[i]);
 }
 
 static void measure_all(uint64_t region_bytes)
@@ -93,12 +153,7 @@ static void measure_all(uint64_t region_bytes)
 		for (size_t i = 0; i < CASE_COUNT; i++)
 			cases[i].loop(round * ROUND_CALLS, ROUND_CALLS,
 				      cases[i].calls + round * ROUND_CALLS, gap_ticks);
-	measure_print("\n   region of %llu MiB; ns a call, %d calls a case, %d ns apart, in %d rounds\n",
-		      (unsigned long long)region_bytes >> 20, CALLS, GAP_NS, ROUNDS);
-	measure_print("   %-24s %8s %8s %8s %10s %9s %12s %8s %8s\n", "", "p50", "p99", "p99.9", "max",
-		      "p99.9/p50", "new chunks", "p50", "p99");
-	for (size_t i = 0; i < CASE_COUNT; i++)
-		print_case(&cases[i]);
+	print_all(region_bytes);
 }
 
 int main(void)
