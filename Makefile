@@ -201,7 +201,7 @@ demo: deps
 
 # ---- benchmarks: one program a question; nothing is asserted, whatever the machine is doing ----
 
-BENCHES := $(addprefix bench_,event busy instructions bytes paced skew death dump)
+BENCHES := $(addprefix bench_,event busy sparse threads instructions bytes paced cold skew death dump)
 
 $(B)/bench/%.o: EXTRA_CFLAGS := -O2
 
