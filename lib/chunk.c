@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chunk.c - the chunk protocol: taking and retiring, and what was lost by it.
+ * chunk.c - the chunk protocol: taking and retiring.
  *
  * A lock-free program is a list of moments at which the process may die. Each step below says what
  * a reader finds if the process dies behind it; the numbers are the steps of the protocol and of
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/lane.h"
 #include "lib/process.h"
 
 /* A spare is found within so many places behind its ticket, or there is none. */
@@ -26,135 +27,10 @@
 /* How often a taker that finds nothing asks whether the owners still live, about. */
 #define SEARCH_INTERVAL_TICKS (UINT64_C(1) << 30)
 
-/* A lane of this process's region. */
-struct lane {
-	uint32_t id;
-	const struct ttlog_lane_geometry *geometry;
-	struct ttlog_lane_ledger *ledger;
-	_Atomic uint64_t *states;
-	struct ttlog_account (*accounts)[2];
-};
-
-static struct lane lane_of(uint32_t id)
-{
-	const struct ttlog_lane_geometry *geometry = &ttlog_place_.geometry.lane[id];
-	struct lane lane = {
-		.id = id,
-		.geometry = geometry,
-		.ledger = &ttlog_process_ledger()->lane[id],
-		.states = (void *)(ttlog_place_.base + geometry->states_offset),
-		.accounts = (void *)(ttlog_place_.base + geometry->accounts_offset),
-	};
-
-	return lane;
-}
-
-/*
- * The chunk of a ticket. Neighbours in time are eight apart, so that threads that take one after
- * the other do not share the cache lines of state words and accounts.
- */
-static uint32_t index_of(const struct lane *lane, uint64_t ticket)
-{
-	uint32_t count = lane->geometry->chunk_count, turn = (uint32_t)(ticket % count);
-
-	if (count % 8)
-		return turn;
-	return turn % (count / 8) * 8 + turn / (count / 8);
-}
-
-static struct ttlog_chunk *chunk_of(const struct lane *lane, uint32_t index)
-{
-	return (void *)(ttlog_place_.base + lane->geometry->chunks_offset +
-			(uint64_t)index * lane->geometry->chunk_bytes);
-}
-
 static void set_word_at(struct ttlog_chunk *chunk, uint32_t offset, uint64_t word)
 {
 	__atomic_store_n((uint64_t *)(void *)((unsigned char *)chunk + offset), word,
 			 __ATOMIC_RELAXED);
-}
-
-/* ---- counting -------------------------------------------------------------------------------- */
-
-struct span {
-	uint64_t count, first, last; /* ticks, 0 = none */
-};
-
-/* The committed events of a chunk, from its headers. */
-static struct span walk(const struct ttlog_chunk *chunk, uint32_t chunk_bytes)
-{
-	struct span span = {0};
-	uint32_t offset = TTLOG_CHUNK_FIRST;
-	uint64_t word;
-
-	while (offset < chunk_bytes - 8 && (word = ttlog_chunk_word(chunk, offset)) != 0) {
-		uint32_t size = TTLOG_EVENT_BYTES(word);
-
-		if (size < TTLOG_EVENT_MIN || size > chunk_bytes - 8 - offset)
-			break;
-		span.last = ttlog_chunk_word(chunk, offset + 8);
-		if (!span.count++)
-			span.first = span.last;
-		offset += size;
-	}
-	return span;
-}
-
-/* What is in the chunk now: the data of its retire if they are of this generation, else a walk. */
-static struct span content(const struct ttlog_chunk *chunk, uint32_t chunk_bytes, uint64_t state)
-{
-	struct span span = {0};
-
-	if (TTLOG_STATE_OF(state) == TTLOG_CHUNK_FREE || TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT)
-		return span;
-	/* Of a chunk that is being retired right now; pairs with step 2 of the retire. */
-	if (atomic_load_explicit(&chunk->retired_generation, memory_order_acquire) !=
-	    TTLOG_STATE_GENERATION(state))
-		return walk(chunk, chunk_bytes);
-	span.count = atomic_load_explicit(&chunk->retired_count, memory_order_relaxed);
-	if (span.count) {
-		span.first = ttlog_chunk_word(chunk, TTLOG_CHUNK_FIRST + 8);
-		span.last = atomic_load_explicit(&chunk->retired_last, memory_order_relaxed);
-	}
-	return span;
-}
-
-static void add_account(const struct ttlog_account *old, struct ttlog_account *new,
-			const struct span *span)
-{
-	uint64_t first = atomic_load_explicit(&old->first, memory_order_relaxed);
-	uint64_t last = atomic_load_explicit(&old->last, memory_order_relaxed);
-	uint64_t count = atomic_load_explicit(&old->count, memory_order_relaxed);
-
-	if (span->count && (!count || span->first < first))
-		first = span->first;
-	if (span->count && span->last > last)
-		last = span->last;
-	atomic_store_explicit(&new->count, count + span->count, memory_order_relaxed);
-	atomic_store_explicit(&new->first, first, memory_order_relaxed);
-	atomic_store_explicit(&new->last, last, memory_order_relaxed);
-}
-
-void ttlog_chunk_count(uint64_t *ret_retained, uint64_t *ret_overwritten)
-{
-	uint64_t retained = 0, overwritten = 0;
-
-	for (uint32_t id = 0; id < ttlog_place_.geometry.lane_count; id++) {
-		struct lane lane = lane_of(id);
-
-		for (uint32_t i = 0; i < lane.geometry->chunk_count; i++) {
-			uint64_t state =
-				atomic_load_explicit(&lane.states[i], memory_order_acquire);
-			const struct ttlog_account *account =
-				&lane.accounts[i][TTLOG_STATE_GENERATION(state) & 1];
-
-			overwritten += atomic_load_explicit(&account->count, memory_order_relaxed);
-			retained += content(chunk_of(&lane, i), lane.geometry->chunk_bytes, state)
-					    .count;
-		}
-	}
-	*ret_retained = retained;
-	*ret_overwritten = overwritten;
 }
 
 /* ---- take ------------------------------------------------------------------------------------ */
@@ -169,10 +45,10 @@ static bool owner_vanished(uint32_t tid)
 	return syscall(SYS_tkill, tid, 0) < 0 && errno == ESRCH;
 }
 
-static bool may_take(const struct lane *lane, uint32_t index, uint64_t state,
+static bool may_take(const struct ttlog_lane *lane, uint32_t index, uint64_t state,
 		     enum ttlog_take_rule rule, uint64_t ticket, uint32_t freeze_word)
 {
-	const struct ttlog_chunk *chunk = chunk_of(lane, index);
+	const struct ttlog_chunk *chunk = ttlog_lane_chunk(lane, index);
 
 	switch (TTLOG_STATE_OF(state)) {
 	case TTLOG_CHUNK_FREE:
@@ -203,15 +79,15 @@ static bool may_take(const struct lane *lane, uint32_t index, uint64_t state,
 }
 
 /* Steps 5 to 8: the chunk is condemned and ours; its old content goes. */
-static void vacate(const struct lane *lane, uint32_t tid, uint32_t index, uint64_t old_state)
+static void vacate(const struct ttlog_lane *lane, uint32_t tid, uint32_t index, uint64_t old_state)
 {
 	uint64_t old = TTLOG_STATE_GENERATION(old_state), new = old + 1;
-	struct ttlog_chunk *chunk = chunk_of(lane, index);
-	struct span lost = content(chunk, lane->geometry->chunk_bytes, old_state);
+	struct ttlog_chunk *chunk = ttlog_lane_chunk(lane, index);
+	struct ttlog_span lost = ttlog_lane_content(chunk, lane->geometry->chunk_bytes, old_state);
 
 	/* 5. The account of the next generation. Dead here: COND, the old events are read and not
 	 * counted. */
-	add_account(&lane->accounts[index][old & 1], &lane->accounts[index][new & 1], &lost);
+	ttlog_account_add(&lane->accounts[index][old & 1], &lane->accounts[index][new & 1], &lost);
 	/* 6. Dead here: INIT of the new generation, nothing is read, all is counted. Release: the
 	 * account is there; pairs with the reader's acquire of the state. */
 	atomic_store_explicit(&lane->states[index], TTLOG_STATE(new, tid, TTLOG_CHUNK_INIT),
@@ -224,8 +100,8 @@ static void vacate(const struct lane *lane, uint32_t tid, uint32_t index, uint64
 }
 
 /* Steps 5 to 9. */
-static void occupy(const struct lane *lane, const struct ttlog_taker *taker, uint64_t old_state,
-		   uint32_t epoch, struct ttlog_tenure *tenure)
+static void occupy(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
+		   uint64_t old_state, uint32_t epoch, struct ttlog_tenure *tenure)
 {
 	uint64_t new = TTLOG_STATE_GENERATION(old_state) + 1;
 	struct ttlog_chunk *chunk = tenure->chunk;
@@ -237,7 +113,8 @@ static void occupy(const struct lane *lane, const struct ttlog_taker *taker, uin
 	__atomic_store_n(&chunk->taken_ticks, taker->ticks, __ATOMIC_RELAXED);
 	/* 9. Dead here: OWNED and empty. */
 	atomic_store_explicit(&lane->states[tenure->index],
-			      TTLOG_STATE(new, taker->tid, TTLOG_CHUNK_OWNED), memory_order_release);
+			      TTLOG_STATE(new, taker->tid, TTLOG_CHUNK_OWNED),
+			      memory_order_release);
 	tenure->generation = new;
 }
 
@@ -245,7 +122,7 @@ static void occupy(const struct lane *lane, const struct ttlog_taker *taker, uin
  * Has a freeze, or in the afterlife another freeze or a thaw, come in between? What is marked with
  * a freeze that is over would give way in the one that is on.
  */
-static bool is_refused(const struct lane *lane, bool empty, uint32_t freeze_word)
+static bool is_refused(const struct ttlog_lane *lane, bool empty, uint32_t freeze_word)
 {
 	uint32_t now = ttlog_freeze_word();
 
@@ -255,7 +132,7 @@ static bool is_refused(const struct lane *lane, bool empty, uint32_t freeze_word
 }
 
 /* Steps 3 and 4 for one candidate. */
-static enum ttlog_take condemn(const struct lane *lane, uint32_t tid, uint32_t index,
+static enum ttlog_take condemn(const struct ttlog_lane *lane, uint32_t tid, uint32_t index,
 			       uint64_t state, uint32_t freeze_word)
 {
 	uint64_t generation = TTLOG_STATE_GENERATION(state);
@@ -284,7 +161,7 @@ static enum ttlog_take condemn(const struct lane *lane, uint32_t tid, uint32_t i
 }
 
 /* Steps 3 to 9 for one candidate. */
-static enum ttlog_take take_one(const struct lane *lane, const struct ttlog_taker *taker,
+static enum ttlog_take take_one(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
 				uint32_t index, uint64_t state, uint32_t freeze_word,
 				uint32_t epoch, struct ttlog_tenure *ret_tenure)
 {
@@ -294,7 +171,7 @@ static enum ttlog_take take_one(const struct lane *lane, const struct ttlog_take
 		return result;
 	ret_tenure->lane = lane->id;
 	ret_tenure->index = index;
-	ret_tenure->chunk = chunk_of(lane, index);
+	ret_tenure->chunk = ttlog_lane_chunk(lane, index);
 	occupy(lane, taker, state, epoch, ret_tenure);
 	return TTLOG_TAKE_DONE;
 }
@@ -304,7 +181,7 @@ static enum ttlog_take take_one(const struct lane *lane, const struct ttlog_take
  * this the hand would fall behind by as many with every lap, and each take look at all of them
  * again.
  */
-static void move_hand(const struct lane *lane, uint64_t to)
+static void move_hand(const struct ttlog_lane *lane, uint64_t to)
 {
 	uint64_t now = atomic_load_explicit(&lane->ledger->hand, memory_order_relaxed);
 
@@ -329,7 +206,7 @@ static bool time_to_search(void)
  * Condemns a chunk that somebody left OWNED or COND and gives it back, as when a freeze comes in
  * between: its events are counted by a walk. False: it is not so any more.
  */
-static bool retire_left(const struct lane *lane, uint32_t index, uint64_t state, uint32_t tid)
+static bool retire_left(const struct ttlog_lane *lane, uint32_t index, uint64_t state, uint32_t tid)
 {
 	uint64_t generation = TTLOG_STATE_GENERATION(state);
 
@@ -348,7 +225,8 @@ static bool retire_left(const struct lane *lane, uint32_t index, uint64_t state,
  * Retires all chunks whose owners are no more. What it finds may be used up before it is time
  * again. False: it is not time yet.
  */
-static bool retire_vanished(const struct lane *lane, uint32_t tid, uint32_t start, uint32_t count)
+static bool retire_vanished(const struct ttlog_lane *lane, uint32_t tid, uint32_t start,
+			    uint32_t count)
 {
 	bool found = false;
 
@@ -358,8 +236,7 @@ static bool retire_vanished(const struct lane *lane, uint32_t tid, uint32_t star
 		uint64_t state = atomic_load_explicit(&lane->states[i], memory_order_acquire);
 
 		found |= TTLOG_STATE_OF(state) != TTLOG_CHUNK_RETIRED &&
-			 owner_vanished(TTLOG_STATE_TID(state)) &&
-			 retire_left(lane, i, state, tid);
+			 owner_vanished(TTLOG_STATE_TID(state)) && retire_left(lane, i, state, tid);
 	}
 	if (found)
 		atomic_store_explicit(&ttlog_life()->next_search_ticks, 0, memory_order_relaxed);
@@ -367,12 +244,12 @@ static bool retire_vanished(const struct lane *lane, uint32_t tid, uint32_t star
 }
 
 /* Step 2: that many places, from the ticket's on. */
-static enum ttlog_take search(const struct lane *lane, const struct ttlog_taker *taker,
+static enum ttlog_take search(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
 			      uint64_t ticket, uint32_t places, enum ttlog_take_rule rule,
 			      uint32_t freeze_word, struct ttlog_tenure *ret_tenure)
 {
 	for (uint32_t i = 0; i < places; i++) {
-		uint32_t index = index_of(lane, ticket + i);
+		uint32_t index = ttlog_lane_index(lane, ticket + i);
 		/* Pairs with the release of a retire: its data are there. */
 		uint64_t state = atomic_load_explicit(&lane->states[index], memory_order_acquire);
 		enum ttlog_take result;
@@ -393,7 +270,7 @@ enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_taker *tak
 				 enum ttlog_take_rule rule, uint32_t freeze_word,
 				 struct ttlog_tenure *ret_tenure)
 {
-	struct lane lane = lane_of(lane_id);
+	struct ttlog_lane lane = ttlog_lane_of(lane_id);
 	uint32_t lap = lane.geometry->chunk_count;
 	uint64_t ticket;
 	enum ttlog_take result;
@@ -414,10 +291,10 @@ enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_taker *tak
 
 uint64_t ttlog_chunk_draw(uint32_t lane_id)
 {
-	struct lane lane = lane_of(lane_id);
+	struct ttlog_lane lane = ttlog_lane_of(lane_id);
 	uint64_t ticket = atomic_fetch_add_explicit(&lane.ledger->hand, 1, memory_order_relaxed);
-	uint32_t index = index_of(&lane, ticket);
-	const char *chunk = (const char *)chunk_of(&lane, index);
+	uint32_t index = ttlog_lane_index(&lane, ticket);
+	const char *chunk = (const char *)ttlog_lane_chunk(&lane, index);
 
 	__builtin_prefetch((const void *)&lane.states[index], 1);
 	__builtin_prefetch(&lane.accounts[index], 1);
@@ -430,27 +307,28 @@ enum ttlog_take ttlog_chunk_take_drawn(uint32_t lane_id, const struct ttlog_take
 				       uint64_t ticket, uint32_t freeze_word,
 				       struct ttlog_tenure *ret_tenure)
 {
-	struct lane lane = lane_of(lane_id);
+	struct ttlog_lane lane = ttlog_lane_of(lane_id);
 	uint32_t lap = lane.geometry->chunk_count;
 
 	return search(&lane, taker, ticket, lap < DRAWN_TRIES ? lap : DRAWN_TRIES,
 		      TTLOG_TAKE_NOT_YOUNG, freeze_word, ret_tenure);
 }
 
-/* ---- one chunk that the caller has chosen ----------------------------------------------------- */
+/* ---- one chunk that the caller has chosen -----------------------------------------------------
+ */
 
 enum ttlog_take ttlog_chunk_take_at(uint32_t lane_id, const struct ttlog_taker *taker,
 				    uint32_t index, uint64_t state, uint32_t epoch,
 				    struct ttlog_tenure *ret_tenure)
 {
-	struct lane lane = lane_of(lane_id);
+	struct ttlog_lane lane = ttlog_lane_of(lane_id);
 
 	return take_one(&lane, taker, index, state, 0, epoch, ret_tenure);
 }
 
 enum ttlog_take ttlog_chunk_empty_at(uint32_t lane_id, uint32_t tid, uint32_t index)
 {
-	struct lane lane = lane_of(lane_id);
+	struct ttlog_lane lane = ttlog_lane_of(lane_id);
 	/* Pairs with the release of a retire: its data are there. */
 	uint64_t state = atomic_load_explicit(&lane.states[index], memory_order_acquire);
 	enum ttlog_take result;
@@ -472,7 +350,7 @@ enum ttlog_take ttlog_chunk_empty_at(uint32_t lane_id, uint32_t tid, uint32_t in
 
 void ttlog_chunk_retire_vanished(uint32_t lane_id, uint32_t tid, uint32_t start, uint32_t count)
 {
-	struct lane lane = lane_of(lane_id);
+	struct ttlog_lane lane = ttlog_lane_of(lane_id);
 
 	retire_vanished(&lane, tid, start, count);
 }
@@ -481,7 +359,7 @@ void ttlog_chunk_retire_vanished(uint32_t lane_id, uint32_t tid, uint32_t start,
 
 void ttlog_chunk_retire_hint(const struct ttlog_tenure *tenure)
 {
-	struct lane lane = lane_of(tenure->lane);
+	struct ttlog_lane lane = ttlog_lane_of(tenure->lane);
 
 	__builtin_prefetch((const void *)&lane.ledger->hand, 0);
 	__builtin_prefetch((const void *)&lane.states[tenure->index], 1);
@@ -489,7 +367,8 @@ void ttlog_chunk_retire_hint(const struct ttlog_tenure *tenure)
 }
 
 /* A slot is retired as soon as it is taken: no need to fetch the hand, which all threads move. */
-static uint64_t age_of(const struct lane *lane, const struct ttlog_tenure *tenure, uint32_t count)
+static uint64_t age_of(const struct ttlog_lane *lane, const struct ttlog_tenure *tenure,
+		       uint32_t count)
 {
 	if (lane->geometry->flags & TTLOG_LANE_SLOTS)
 		return tenure->ticket;
@@ -500,11 +379,11 @@ static uint64_t age_of(const struct lane *lane, const struct ttlog_tenure *tenur
 void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint64_t last)
 {
 	struct ttlog_chunk *chunk = tenure->chunk;
-	struct lane lane = lane_of(tenure->lane);
+	struct ttlog_lane lane = ttlog_lane_of(tenure->lane);
 
 	/* The child of a handler that forked in mid-event comes back with a chunk of its parent's,
 	 * and may have a region of its own by now. */
-	if (chunk_of(&lane, tenure->index) != chunk)
+	if (ttlog_lane_chunk(&lane, tenure->index) != chunk)
 		return;
 	/* 1. */
 	atomic_store_explicit(&chunk->retired_count, count, memory_order_relaxed);
@@ -523,10 +402,10 @@ void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint6
 }
 
 /* What the caller itself left in INIT: its old content is accounted for. */
-static void retire_empty(const struct lane *lane, uint32_t index, uint64_t generation)
+static void retire_empty(const struct ttlog_lane *lane, uint32_t index, uint64_t generation)
 {
 	const struct ttlog_tenure tenure = {
-		.chunk = chunk_of(lane, index),
+		.chunk = ttlog_lane_chunk(lane, index),
 		.lane = lane->id,
 		.index = index,
 		.generation = generation,
@@ -539,11 +418,11 @@ static void retire_empty(const struct lane *lane, uint32_t index, uint64_t gener
 void ttlog_chunk_reclaim(uint32_t lane_id, uint32_t tid, const struct ttlog_tenure *const *kept,
 			 uint32_t kept_count)
 {
-	struct lane lane = lane_of(lane_id);
+	struct ttlog_lane lane = ttlog_lane_of(lane_id);
 
 	for (uint32_t i = 0; i < lane.geometry->chunk_count; i++) {
 		uint64_t state = atomic_load_explicit(&lane.states[i], memory_order_relaxed);
-		const struct ttlog_chunk *chunk = chunk_of(&lane, i);
+		const struct ttlog_chunk *chunk = ttlog_lane_chunk(&lane, i);
 		bool is_kept = TTLOG_STATE_TID(state) != tid;
 
 		for (uint32_t k = 0; k < kept_count; k++)

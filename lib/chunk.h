@@ -108,7 +108,4 @@ void ttlog_chunk_retire_hint(const struct ttlog_tenure *tenure);
 void ttlog_chunk_reclaim(uint32_t lane_id, uint32_t tid, const struct ttlog_tenure *const *kept,
 			 uint32_t kept_count);
 
-/* The events that can be read now, and those that were overwritten. Walks all chunks. */
-void ttlog_chunk_count(uint64_t *ret_retained, uint64_t *ret_overwritten);
-
 #endif

@@ -5,8 +5,8 @@
 
 #include "lib/attach.h"
 #include "lib/channel.h"
-#include "lib/chunk.h"
 #include "lib/dict.h"
+#include "lib/lane.h"
 #include "lib/process.h"
 #include "lib/ring.h"
 #include "lib/settings.h"
@@ -240,7 +240,7 @@ static void fill_stats(struct ttlog_stats *stats)
 	struct ttlog_ledger *ledger = ttlog_process_ledger();
 	uint32_t next_id = atomic_load_explicit(&ledger->dict_next_id, memory_order_relaxed);
 
-	ttlog_chunk_count(&stats->retained, &stats->overwritten);
+	ttlog_lanes_count(&stats->retained, &stats->overwritten);
 	for (uint32_t i = 0; i < ttlog_place_.geometry.lane_count; i++) {
 		stats->dropped +=
 			atomic_load_explicit(&ledger->lane[i].dropped, memory_order_relaxed);
