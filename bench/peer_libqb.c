@@ -34,5 +34,5 @@ static void libqb_finish(const char *path)
 }
 
 PEER(libqb_ready, libqb_finish,
-     qb_log(LOG_INFO, "Request processed request_id=%" PRIu64 " status=%d method=%s", i, PEER_STATUS(i),
-	    PEER_METHOD))
+     qb_log(LOG_INFO, "Request processed request_id=%" PRIu64 " status=%d method=%s", i,
+	    PEER_STATUS(i), PEER_METHOD))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peer_spdlog_async.cpp - spdlog's asynchronous logger: a thread writes to a file ($PEER_LOG). The queue
- * gives up its oldest message when it is full; by default it would let the caller wait.
+ * peer_spdlog_async.cpp - spdlog's asynchronous logger: a thread writes to a file ($PEER_LOG). The
+ * queue gives up its oldest message when it is full; by default it would let the caller wait.
  */
 #include "bench/peers.h"
 
@@ -23,7 +23,8 @@ static void spdlog_ready(void)
 		measure_die("PEER_LOG names the log", EINVAL);
 	spdlog::init_thread_pool(spdlog::details::default_async_q_size, 1);
 	/* Two files, as others keep 16 MiB. */
-	holder = spdlog::rotating_logger_mt<spdlog::async_factory_nonblock>("bench", path, PEER_BYTES / 2, 1);
+	holder = spdlog::rotating_logger_mt<spdlog::async_factory_nonblock>("bench", path, PEER_BYTES / 2,
+								     1);
 	logger = holder.get();
 }
 
@@ -33,7 +34,9 @@ static void spdlog_finish(const char *path)
 	(void)path;
 	measure_print("overrun %zu\n", spdlog::thread_pool()->overrun_counter());
 	spdlog::shutdown();
+	logger->sinks()[0]->flush(); /* the queue is empty, the file's buffer is not */
 }
 
 PEER(spdlog_ready, spdlog_finish,
-     logger->info("Request processed request_id={} status={} method={}", i, PEER_STATUS(i), PEER_METHOD))
+     logger->info("Request processed request_id={} status={} method={}", i, PEER_STATUS(i),
+		  PEER_METHOD))

@@ -28,4 +28,5 @@ static void spdlog_finish(const char *path)
 }
 
 PEER(spdlog_ready, spdlog_finish,
-     logger->info("Request processed request_id={} status={} method={}", i, PEER_STATUS(i), PEER_METHOD))
+     logger->info("Request processed request_id={} status={} method={}", i, PEER_STATUS(i),
+		  PEER_METHOD))

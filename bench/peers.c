@@ -2,12 +2,15 @@
 /*
  * peers.c - measures one recorder; peers.sh runs it once for each, and makes a table of all.
  *
- *     peer_NAME tight1 | tight2 | busy | paced | steps     prints `key value` lines; times in ns
- *     peer_NAME keep COUNT PATH      records so many numbered events, ends in good order, says what memory
- *                                    that took, and waits until its standard input ends
- *     peer_NAME kill PAGE            a child of it records until it is killed; prints how many events it
- *                                    had completed, and the child's pid
- *     peer_NAME victim PAGE, stepped       those children
+ *     peer_NAME tight1 | tight2 | busy | paced | steps
+ *         prints `key value` lines; times in ns
+ *     peer_NAME keep COUNT PATH
+ *         records so many numbered events, ends in good order, says what memory that took, and waits
+ *         until its standard input ends
+ *     peer_NAME kill PAGE
+ *         a child of it records until it is killed; prints how many events it had completed, and its pid
+ *     peer_NAME victim PAGE, peer_NAME stepped floor | event
+ *         those children
  *
  * Each mode is a process of its own. Some recorders have threads that a fork would lose: children are
  * executed anew.

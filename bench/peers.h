@@ -2,8 +2,8 @@
 /*
  * peers.h - one recorder as the harness of peers.c sees it: ttlog, or another one beside it.
  *
- * All record the same event, with what each of them offers for that: its number, a 64-bit integer; a
- * status, an int; a short string that is a literal at the call. Each keeps some 16 MiB of the newest.
+ * All record the same event, with what each of them offers for that: its number, a 64-bit integer;
+ * a status, an int; a short string that is a literal at the call. Each keeps some 16 MiB of the newest.
  * For C and C++.
  */
 #ifndef BENCH_PEERS_H

@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# peers.sh BUILD - ttlog beside other recorders that keep the newest events: one run, one event, one floor.
+# peers.sh BUILD - ttlog beside other recorders that keep the newest events: one run, one event, one
+# floor. $ROUNDS (3) processes a time, $TRIALS (10) deaths.
 #
 # Each is measured by the same harness (peers.c), set up as its manual says for a flight recorder, with
 # some 16 MiB of memory, and read with its own tool. One that is missing, or fails, is named with the
 # reason, and the rest goes on. The tables are Markdown.
 #
-# All that is started here ends here: with the right to, in a private mount namespace, so that neither
-# /run nor /dev/shm has to be shared with daemons and programs that are there already.
+# All that is started here ends here. Root has a mount namespace for it, so that /run and /dev/shm are
+# shared with nobody.
 
 set -u
 build=${1:?usage: peers.sh BUILD}
@@ -24,7 +25,8 @@ if [ "${PEERS_PRIVATE:-}" = 1 ]; then
 fi
 
 dir=$(mktemp -d) || exit 1
-sessiond= recorder= keeper=
+sessiond='' recorder='' keeper='' waits=''
+for file in /dev/shm/lttng-ust-wait-*; do [ ! -e "$file" ] || waits=1; done
 export LTTNG_HOME="$dir/home" LTTNG_UST_REGISTER_TIMEOUT=10000
 export TTLOG_SOCKET="$dir/recorder.sock" PEER_LOG="$dir/async.log" PEER_NAME="bench-$$"
 
@@ -64,6 +66,8 @@ cleanup() {
 	exec 9>&-
 	for pid in $keeper $recorder $sessiond; do end "$pid"; done
 	rm -rf "$dir" /dev/shm/qb-"$PEER_NAME"-*
+	# LTTng's programs make them, and leave them.
+	[ "$waits" ] || rm -f /dev/shm/lttng-ust-wait-*
 }
 trap cleanup EXIT
 trap 'exit 1' INT TERM HUP
@@ -83,7 +87,7 @@ left_out() {
 	printf '%s: %s\n' "$what" "$*" >>"$dir/left_out"
 }
 
-# numbers FILE: of the events in a reader's text: how many, the newest, how many of those up to it have no gap
+# numbers FILE: of the events in a reader's text: how many, the newest, how many up to it without a gap
 numbers() {
 	awk '{
 		if (!match($0, /request_id"?( = |:|=)"?[0-9]+/)) next
@@ -110,7 +114,7 @@ lttng_subbuffer() {
 
 lttng_start() {
 	mkdir -p "$LTTNG_HOME"
-	# Packages start one where systemd is. A user's programs and commands then go to both, or to ours alone.
+	# Its package starts one where systemd is. Programs of a user go to both, commands to ours alone.
 	if [ -e /run/lttng/lttng-sessiond.pid ] && { [ "$(id -u)" = 0 ] || id -nG | grep -qw tracing; }; then
 		echo "a session daemon is running, and would be asked instead of ours" >"$dir/reason"
 		return 1
@@ -176,7 +180,7 @@ async_read() { cat "${PEER_LOG%.log}.1.log" "$PEER_LOG" 2>/dev/null; }
 
 # in_file NUMBER FILE: its eight bytes are there
 in_file() {
-	bytes=$(printf '%016x' "$1" | sed 's/../\\x&/g; s/\(\\x..\)\(\\x..\)\(\\x..\)\(\\x..\)\(\\x..\)\(\\x..\)\(\\x..\)\(\\x..\)/\8\7\6\5\4\3\2\1/')
+	bytes=$(printf '%016x\n' "$1" | fold -w 2 | tac | sed 's/^/\\x/' | tr -d '\n')
 	LC_ALL=C grep -qaP "$bytes" "$2"
 }
 
@@ -220,19 +224,21 @@ measure_times() {
 	done
 }
 
-# memory_of PID...: their shares of the memory that belongs to no file, in KiB
+# memory_of: shares of the memory that belongs to no file, in KiB, of the processes it reads
 memory_of() {
-	for pid; do cat "/proc/$pid/smaps_rollup"; done |
+	while read -r pid; do cat "/proc/$pid/smaps_rollup"; done |
 		awk '$1 == "Pss_Anon:" || $1 == "Pss_Shmem:" { sum += $2 } END { print sum + 0 }'
 }
 
 daemons_of() {
 	case $1 in
-	ttlog) memory_of "$recorder" ;;
-	lttng) memory_of $(family "$sessiond") ;;
+	ttlog) echo "$recorder" | memory_of ;;
+	lttng) family "$sessiond" | memory_of ;;
 	*) echo 0 ;;
 	esac
 }
+
+ready_or_gone() { grep -q '^ready' "$dir/out" || gone "$keeper"; }
 
 # What is left after an orderly end, and who says what is not.
 read_kept() {
@@ -265,13 +271,26 @@ bytes_of() {
 	esac
 }
 
+# count_kept PEER PID
+count_kept() {
+	numbers "$dir/text" >"$dir/numbers"
+	read -r kept newest unbroken <"$dir/numbers"
+	[ "$kept" -gt 0 ] || return
+	is "$1" kept "$kept"
+	is "$1" kept_unbroken $((newest == kept_of - 1 ? unbroken : 0))
+	bytes=$(bytes_of "$1" "$kept")
+	[ -z "$bytes" ] || is "$1" bytes "$bytes"
+	says "$1" "$2" >"$dir/$1.says"
+}
+
 measure_kept_by() {
 	peer=$1
-	mkfifo "$dir/go" && : >"$dir/out" && : >"$dir/said"
+	mkfifo "$dir/go" && : >"$dir/out" && : >"$dir/said" && rm -f "$dir/text"
 	"$build/bench/peer_$peer" keep $kept_of "$dir/kept" <"$dir/go" >"$dir/out" 2>"$dir/err" &
 	keeper=$!
 	exec 9>"$dir/go"
-	if wait_for grep -q '^ready' "$dir/out"; then
+	wait_for ready_or_gone
+	if grep -q '^ready' "$dir/out"; then
 		grep -E '^(memory_kib|bytes|overrun) [0-9]+$' "$dir/out" >>"$dir/$peer.kv"
 		is "$peer" daemons_kib "$(daemons_of "$peer")"
 		[ "$peer" = ttlog ] || read_kept "$peer" 0 >"$dir/text"
@@ -281,13 +300,7 @@ measure_kept_by() {
 	exec 9>&-
 	wait $keeper
 	[ "$peer" != ttlog ] || read_kept "$peer" $keeper >"$dir/text"
-	numbers "$dir/text" >"$dir/numbers"
-	read -r kept newest unbroken <"$dir/numbers"
-	is "$peer" kept "$kept"
-	is "$peer" kept_unbroken $((newest == kept_of - 1 ? unbroken : 0))
-	bytes=$(bytes_of "$peer" "$kept")
-	[ -z "$bytes" ] || is "$peer" bytes "$bytes"
-	says "$peer" $keeper >"$dir/$peer.says"
+	[ ! -s "$dir/text" ] || count_kept "$peer" $keeper
 	keeper=
 	rm -rf "$dir/go" "$dir/text" "$dir/kept" "$dir"/async*.log "$dir"/dumps/*
 }
@@ -324,6 +337,7 @@ before_kill() {
 kill_trial() {
 	peer=$1
 	program=${peer%_pid}
+	rm -f "$dir/text"
 	before_kill "$peer" || return 1
 	if ! timeout 60 "$build/bench/peer_${program%_crash}" kill "$dir/page" >"$dir/out" 2>"$dir/err"; then
 		left_out "$(name_of "$peer"), kill" "$(tail -n 1 "$dir/err")"
@@ -352,7 +366,7 @@ measure_killed() {
 	for peer in $there; do
 		[ "$peer" != lttng ] || more="lttng_crash lttng_pid"
 		for how in $peer ${more:-}; do
-			for trial in $(seq "$([ "$how" = lttng_pid ] && echo 3 || echo "$trials")"); do
+			for _ in $(seq "$([ "$how" = lttng_pid ] && echo 3 || echo "$trials")"); do
 				kill_trial "$how" || break
 			done
 		done
@@ -386,26 +400,24 @@ paced() {
 
 rounded() { awk -v x="$1" 'BEGIN { if (x == "") print "-"; else printf "%.0f", x }'; }
 
-# floor KEY: the median over all programs
-floor() { cat "$dir"/*.kv >"$dir/floors" && mv "$dir/floors" "$dir/floors.kv" && value floors "$1"; }
-
 print_times() {
-	rm -f "$dir/floors.kv"
+	# What is measured beside each of them has its median over all.
+	cat "$dir"/*.kv >"$dir/all" && mv "$dir/all" "$dir/all.kv"
 	cat <<-END
 
 	| one event of three fields; ns, (x floor) | tight loop | two threads, each | added to a busy loop | instructions | one call a us: p50, p99, p99.9 | bytes |
 	|---|---|---|---|---|---|---|
 	END
 	printf '| floor: a timestamp and 32 bytes | %.1f | %.1f | %.1f | %.0f | %s | 32 |\n' \
-		"$(floor tight1_floor)" "$(floor tight2_floor)" "$(floor busy_floor)" "$(floor steps_floor)" \
-		"$(paced floors floor)"
+		"$(value all tight1_floor)" "$(value all tight2_floor)" "$(value all busy_floor)" \
+		"$(value all steps_floor)" "$(paced all floor)"
 	for peer in $there; do
 		printf '| %s | %s | %s | %s | %s | %s | %s |\n' "$(name_of "$peer")" \
 			"$(with_ratio "$peer" tight1)" "$(with_ratio "$peer" tight2)" "$(with_ratio "$peer" busy)" \
 			"$(rounded "$(value "$peer" steps)")" "$(paced "$peer" paced)" "$(rounded "$(value "$peer" bytes)")"
 	done
 	printf '\nMedians of %d processes each; p50, p99, p99.9 have the harness in them: %s.\n' "$rounds" \
-		"$(paced floors nothing)"
+		"$(paced all nothing)"
 }
 
 print_kept() {
@@ -431,7 +443,7 @@ print_killed() {
 	| killed (SIGKILL) while it records | trials | nothing is left | the newest are missing | how many: median, worst | the newest without a gap |
 	|---|---|---|---|---|---|
 	END
-	for peer in $there lttng_crash lttng_pid; do
+	for peer in ttlog lttng lttng_crash lttng_pid libqb spdlog_backtrace spdlog_async; do
 		[ -f "$dir/$peer.kv" ] || continue
 		{
 			all "$peer" kill_nothing | sed 's/^/nothing /'
