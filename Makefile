@@ -214,7 +214,7 @@ benches: $(BENCHES:%=$(B)/bench/%)
 
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all benches
-	$(Q)set -e; for b in $(BENCHES); do $(B)/bench/$$b; echo; done
+	$(Q)set -e; for b in $(BENCHES); do $(B)/bench/$$b; echo; done; bench/size.sh
 
 # Others that keep the newest events, beside ttlog in one run; nothing else needs their packages.
 PEERS := $(patsubst bench/%.c,%,$(wildcard bench/peer_*.c)) $(patsubst bench/%.cpp,%,$(wildcard bench/peer_*.cpp))
