@@ -145,8 +145,9 @@ $(B)/tests/crash_%: $(B)/tests/crash_%.o $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
 
 STEP_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/step_*.c))
+# A scenario has another clock.
 $(B)/tests/crash_step: $(B)/tests/crash_step.o $(STEP_OBJ) $(B)/parts.a $(B)/libttlog.a
-	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=ttlog_clock_source -o $@ $^ $(REC_LIBS)
 
 # A fuzz target and its replay: tests/fuzz_main.c runs LLVMFuzzerTestOneInput over files and folders.
 $(B)/tests/fuzz_%: $(B)/tests/fuzz_%.o $(B)/tests/fuzz_main.o $(B)/parts.a $(B)/libttlog.a

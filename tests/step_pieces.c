@@ -7,10 +7,13 @@
 #include <stdlib.h>
 
 #include "lib/process.h"
+#include "lib/writer.h"
 #include "tests/step_tracer.h"
 
 #define LARGE_EVENT_BYTES 448u
 #define AFTER_EVENTS 20
+#define HALF 1900u /* bytes of text that fill half a chunk */
+#define RIVAL_EVENTS 9
 
 void record_info(uint32_t stream, uint32_t bytes)
 {
@@ -75,18 +78,31 @@ void record_after(void)
 	record_warn(3, SMALL);
 }
 
+/* How many more large events the chunk takes. */
+static uint32_t chunk_room(void)
+{
+	const struct ttlog_thread *mine = ttlog_thread_mine();
+	uint32_t end = ttlog_place_.geometry.lane[mine->mine.lane].chunk_bytes - 8;
+
+	return (end - (uint32_t)mine->hot.position) / LARGE_EVENT_BYTES;
+}
+
 void fill_chunk(void)
 {
-	while ((uint32_t)ttlog_writer_->position + LARGE_EVENT_BYTES <= ttlog_writer_->limit)
+	fill_chunk_but(0);
+}
+
+void fill_chunk_but(uint32_t count)
+{
+	while (chunk_room() > count)
 		record_info(0, LARGE);
 }
 
 void fill_chunks(uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		record_info(0, LARGE); /* takes the next one, if the last was filled */
-		fill_chunk();
-	}
+	/* The first takes the next one, if the last was filled. */
+	for (uint32_t i = 0; i < count * 2; i++)
+		record_info(0, HALF);
 }
 
 uint32_t chunk_count(uint32_t lane)
@@ -107,6 +123,31 @@ void step_large_event(void)
 	record_after();
 }
 
+__attribute__((noinline)) void record_info_deep(uint32_t stream, uint32_t bytes)
+{
+	unsigned char deep[4096];
+
+	__asm__ volatile("" : : "r"(deep) : "memory");
+	record_info(stream, bytes);
+	__asm__ volatile("" : : "r"(deep) : "memory");
+}
+
+void abandon(uint32_t stream)
+{
+	uint64_t started = atomic_load(&witness->stream[stream].started);
+
+	if (started > atomic_load(&witness->stream[stream].returned))
+		atomic_store(&witness->stream[stream].abandoned, started);
+}
+
+void record_nested(uint32_t count, uint32_t bytes)
+{
+	ttlog_writer_->busy = ttlog_stack_pointer_();
+	for (uint32_t i = 0; i < count; i++)
+		record_info_deep(3, bytes);
+	ttlog_writer_->busy = 0;
+}
+
 void run_thread(void *(*function)(void *argument), void *argument)
 {
 	pthread_t thread;
@@ -114,6 +155,36 @@ void run_thread(void *(*function)(void *argument), void *argument)
 	if (pthread_create(&thread, NULL, function, argument) != 0)
 		abort();
 	pthread_join(thread, NULL);
+}
+
+void (*rival_also)(void);
+
+/* The first event of a thread, a chunk change, an alert. */
+static void *rival(void *argument)
+{
+	(void)argument;
+	sem_post(&witness->rival_did);
+	while (sem_wait(&witness->rival_may) == 0) {
+		WITNESS_RECORD(ttlog_info, WITNESS_RIVAL_STREAM, SMALL);
+		for (int i = 0; i < RIVAL_EVENTS; i++)
+			record_info(WITNESS_RIVAL_STREAM, LARGE);
+		record_warn(WITNESS_RIVAL_STREAM + 1, SMALL);
+		if (rival_also)
+			rival_also();
+		sem_post(&witness->rival_did);
+	}
+	return NULL;
+}
+
+void rival_start(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, rival, NULL) != 0)
+		abort();
+	pthread_detach(thread);
+	/* A new thread stops for its tracer: that must be over when the piece begins. */
+	sem_wait(&witness->rival_did);
 }
 
 void freeze_myself(void)

@@ -3,16 +3,13 @@
  * step_scenarios.c - see step_scenarios.h.
  *
  * Streams: 0 what the main thread records, 1 and 2 what a signal handler records, 3 other threads
- * and alerts of the piece, 4 and up a forked child.
+ * and alerts of the piece, 4 and 5 a rival, 6 and up a forked child.
  */
 #include "tests/step_scenarios.h"
 
-#include <pthread.h>
-#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,127 +82,6 @@ static void interned_string(void)
 	record_after();
 }
 
-/* ---- a chunk change -------------------------------------------------------------------------- */
-
-static void take_from_boot(void)
-{
-	warm_up();
-	fill_chunk();
-	step_large_event();
-}
-
-/* The one that finds that boot is full. */
-static void first_from_main(void)
-{
-	warm_up();
-	fill_chunk();
-	fill_chunks(chunk_count(TTLOG_LANE_BOOT) - 1);
-	step_large_event();
-}
-
-static void free_from_main(void)
-{
-	warm_up();
-	fill_chunk();
-	fill_chunks(chunk_count(TTLOG_LANE_BOOT) + 1);
-	step_large_event();
-}
-
-static void recycled(void)
-{
-	warm_up();
-	fill_chunk();
-	fill_chunks(chunk_count(TTLOG_LANE_BOOT) + chunk_count(TTLOG_LANE_MAIN) + 3);
-	step_large_event();
-}
-
-/* The account of the chunk has been through both parities. */
-static void recycled_again(void)
-{
-	warm_up();
-	fill_chunk();
-	fill_chunks(chunk_count(TTLOG_LANE_BOOT) + 2 * chunk_count(TTLOG_LANE_MAIN) + 3);
-	step_large_event();
-}
-
-static sem_t guest_may_leave, guest_is_in;
-
-static void *guest(void *argument)
-{
-	(void)argument;
-	record_info(3, LARGE);
-	sem_post(&guest_is_in);
-	sem_wait(&guest_may_leave);
-	return NULL;
-}
-
-/* A quiet thread's chunk, retired just now, is where the hand is: the taker goes on to the next. */
-static void young_is_left(void)
-{
-	uint32_t count, index;
-	pthread_t thread;
-
-	warm_up();
-	sem_init(&guest_is_in, 0, 0);
-	sem_init(&guest_may_leave, 0, 0);
-	fill_chunk();
-	fill_chunks(chunk_count(TTLOG_LANE_BOOT) + 3);
-	count = chunk_count(TTLOG_LANE_MAIN);
-	index = (uint32_t)(lane_hand(TTLOG_LANE_MAIN) % count);
-	if (pthread_create(&thread, NULL, guest, NULL) != 0)
-		abort();
-	sem_wait(&guest_is_in);
-	do
-		fill_chunks(1);
-	while (lane_hand(TTLOG_LANE_MAIN) % count != index);
-	sem_post(&guest_may_leave);
-	pthread_join(thread, NULL);
-	step_large_event();
-}
-
-/* No destructor of libc runs: the chunk stays OWNED by nobody. */
-static void *vanish(void *argument)
-{
-	(void)argument;
-	record_info(3, LARGE);
-	syscall(SYS_exit, 0);
-	return NULL;
-}
-
-static void owner_has_vanished(void)
-{
-	uint32_t threads;
-
-	warm_up();
-	threads = chunk_count(TTLOG_LANE_BOOT) - 1 + chunk_count(TTLOG_LANE_MAIN);
-	for (uint32_t i = 0; i < threads; i++)
-		run_thread(vanish, NULL);
-	fill_chunk();
-	stepper_stop_here();
-	record_info(0, LARGE);
-	piece_is_over();
-}
-
-static void take_when_frozen(void)
-{
-	warm_up();
-	freeze_myself();
-	fill_chunk();
-	step_large_event();
-}
-
-static void dropped(void)
-{
-	warm_up();
-	freeze_myself();
-	fill_chunk();
-	fill_chunks(chunk_count(TTLOG_LANE_AFTERLIFE));
-	stepper_stop_here();
-	record_info(0, LARGE);
-	piece_is_over();
-	record_info(0, LARGE);
-}
-
 /* ---- alerts ---------------------------------------------------------------------------------- */
 
 static void alert(void)
@@ -243,11 +119,8 @@ static void alert_large(void)
 static void nested(void)
 {
 	warm_up();
-	/* What a handler's event finds that came in the middle of another. */
 	stepper_stop_here();
-	ttlog_writer_->busy = ttlog_stack_pointer_();
-	record_info(3, SMALL);
-	ttlog_writer_->busy = 0;
+	record_nested(1, SMALL);
 	piece_is_over();
 	record_after();
 }
@@ -261,34 +134,18 @@ static void on_signal_jump(int number)
 	siglongjmp(back, 1);
 }
 
-static void abandon(uint32_t stream)
-{
-	uint64_t started = atomic_load(&witness->stream[stream].started);
-
-	if (started > atomic_load(&witness->stream[stream].returned))
-		atomic_store(&witness->stream[stream].abandoned, started);
-}
-
-/* Deep enough that whoever records later has a frame above this one's: proof that it is gone. */
-static __attribute__((noinline)) void record_deep(uint32_t bytes)
-{
-	unsigned char deep[4096];
-
-	__asm__ volatile("" : : "r"(deep) : "memory");
-	record_info(0, bytes);
-	__asm__ volatile("" : : "r"(deep) : "memory");
-}
-
-/* The handler leaves the event for ever. */
+/* The handler leaves the event for ever; the next one finds what it left. */
 static void jump_out_of_event(uint32_t bytes)
 {
 	if (sigsetjmp(back, 1) == 0) {
 		handle_with(on_signal_jump);
 		stepper_stop_here();
-		record_deep(bytes);
+		record_info_deep(0, bytes);
 	} else {
 		abandon(0);
+		handle_with(on_signal);
 	}
+	record_info(0, SMALL);
 	piece_is_over();
 	handle_with(on_signal);
 	record_after();
@@ -363,10 +220,10 @@ static void forked_child(void)
 	pid = fork();
 	if (pid == 0) {
 		stepper_stop_here();
-		record_info(4, SMALL);
+		record_info(6, SMALL);
 		piece_is_over();
 		for (int i = 0; i < 20; i++)
-			record_info(4, LARGE);
+			record_info(6, LARGE);
 		_exit(0);
 	}
 	if (pid < 0)
@@ -376,30 +233,20 @@ static void forked_child(void)
 	record_after();
 }
 
-const struct scenario scenarios[] = {
-	{"event, fast path", fast_path, 4, 1, 4},
-	{"event, slow path", slow_path, 16, 3, 0},
-	{"event of a new site", new_site, 16, 5, 0},
-	{"interned string, twice", interned_string, 16, 7, 0},
-	{"chunk change: boot", take_from_boot, 16, 1, 7},
-	{"chunk change: boot is full", first_from_main, 16, 3, 7},
-	{"chunk change: free", free_from_main, 16, 3, 7},
-	{"chunk change: recycled", recycled, 16, 1, 1},
-	{"chunk change: recycled again", recycled_again, 16, 7, 7},
-	{"chunk change: the young is left", young_is_left, 16, 7, 7},
-	{"chunk change: owner vanished", owner_has_vanished, 64, 0, 0},
-	{"chunk change: frozen", take_when_frozen, 16, 3, 0},
-	{"event is dropped", dropped, 16, 7, 0},
-	{"alert", alert, 16, 3, 7},
-	{"alert, slot recycled", alert_recycled, 16, 3, 3},
-	{"alert, large", alert_large, 16, 7, 0},
-	{"event within an event", nested, 16, 3, 7},
-	{"jump out of an event", jumped_out, 16, 1, 0},
-	{"jump out of a chunk change", jumped_out_of_change, 16, 2, 0},
-	{"first event of a thread", new_thread, 16, 3, 0},
-	{"exit of a thread", thread_exit, 16, 1, 0},
-	{"first event of a process", new_process, 64, 3, 0},
-	{"first event of a forked child", forked_child, 64, 0, 0},
+const struct scenario step_scenarios[] = {
+	{"event, fast path", fast_path, 4, 1, 4, 7},
+	{"event, slow path", slow_path, 16, 3, 0, 0},
+	{"event of a new site", new_site, 16, 5, 0, 9},
+	{"interned string, twice", interned_string, 16, 7, 0, 0},
+	{"alert", alert, 16, 3, 7, 7},
+	{"alert, slot recycled", alert_recycled, 16, 3, 3, 7},
+	{"alert, large", alert_large, 16, 7, 0, 0},
+	{"event within an event", nested, 16, 3, 7, 0},
+	{"jump out of an event", jumped_out, 16, 1, 0, 0},
+	{"jump out of a chunk change", jumped_out_of_change, 16, 2, 0, 0},
+	{"first event of a thread", new_thread, 16, 3, 0, 7},
+	{"exit of a thread", thread_exit, 16, 1, 0, 7},
+	{"first event of a process", new_process, 64, 3, 0, 0},
+	{"first event of a forked child", forked_child, 64, 0, 0, 0},
+	{0},
 };
-
-const unsigned int scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

@@ -11,9 +11,15 @@ struct scenario {
 	unsigned int kill_every;
 	unsigned int signal_every; /* a handler records */
 	unsigned int freeze_every; /* the recorder freezes the region */
+	unsigned int rival_every;  /* another thread records */
 };
 
-extern const struct scenario scenarios[];
-extern const unsigned int scenario_count;
+/* Each ends with one that has no name. */
+extern const struct scenario step_scenarios[];
+extern const struct scenario step_changes[];
+extern const struct scenario step_stops[];
+extern const struct scenario step_channels[];
+extern const struct scenario step_corners[];
+extern const struct scenario step_forks[];
 
 #endif

@@ -66,6 +66,20 @@ void stepper_end_here(void)
 		stop_self();
 }
 
+void stepper_child_is_done(void)
+{
+	atomic_store(&witness->child_pid, (uint32_t)getpid());
+	sem_post(&witness->child_did);
+	for (;;)
+		pause();
+}
+
+void stepper_child_wait(void)
+{
+	while (sem_wait(&witness->child_did) != 0)
+		;
+}
+
 /* ---- in the test ----------------------------------------------------------------------------- */
 
 bool stepper_is_possible(void)
@@ -147,7 +161,7 @@ void stepper_start(struct stepper *stepper, void (*run)(void))
 	int status;
 
 	memset(stepper, 0, sizeof(*stepper));
-	memset((void *)witness, 0, sizeof(*witness));
+	witness_clear();
 	/* A child's child that loses its parent is ours to reap. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	fflush(NULL);
@@ -230,6 +244,11 @@ static bool set_breakpoint(pid_t tid, uint64_t pc)
 
 #endif
 
+void stepper_where(struct stepper *stepper)
+{
+	stepper->pc = pc_of(stepper->tid);
+}
+
 void stepper_path_add(const struct stepper *stepper, struct stepper_path *path)
 {
 	if (stepper->steps >= path->room) {
@@ -241,43 +260,80 @@ void stepper_path_add(const struct stepper *stepper, struct stepper_path *path)
 	/* Where it was not looked is nowhere that anybody goes to. */
 	while (path->count < stepper->steps)
 		path->pc[path->count++] = 0;
-	path->pc[stepper->steps] = pc_of(stepper->tid);
+	path->pc[stepper->steps] = stepper->pc;
 	path->count = stepper->steps + 1;
 }
 
-/* The last place up to there that the path comes to for the first time; 0 = none. */
-static uint64_t landmark(const struct stepper_path *path, uint64_t step)
+/* How often the path was at each of its places before. */
+static void count_visits(struct stepper_path *path)
 {
-	for (uint64_t at = step < path->count ? step : path->count - 1; at > 0; at--) {
-		uint64_t i = 0;
+	const uint64_t slots = UINT64_C(1) << 16;
+	struct {
+		uint64_t pc, visits;
+	} *seen = calloc(slots, sizeof(*seen));
 
-		while (path->pc[i] != path->pc[at])
-			i++;
-		if (i == at && path->pc[at] != 0)
-			return at;
+	path->visits = realloc(path->visits, path->count * sizeof(*path->visits));
+	if (!seen || !path->visits)
+		die("memory");
+	for (uint64_t i = 0; i < path->count; i++) {
+		uint64_t slot = path->pc[i] * UINT64_C(0x9e3779b97f4a7c15) >> 48;
+
+		while (seen[slot].pc && seen[slot].pc != path->pc[i])
+			slot = (slot + 1) % slots;
+		seen[slot].pc = path->pc[i];
+		path->visits[i] = (uint32_t)seen[slot].visits++;
 	}
-	return 0;
+	path->visits_count = path->count;
+	free(seen);
 }
 
-/* Stops at the landmark. False: it was not passed. */
-static bool run_to(struct stepper *stepper, uint64_t pc)
+/*
+ * The place up to there from where on it is the least to do: to come by so many times, then step by
+ * step. 0 = none.
+ */
+static uint64_t landmark(struct stepper_path *path, uint64_t step)
+{
+	uint64_t best = 0, least = step;
+
+	if (path->visits_count != path->count)
+		count_visits(path);
+	for (uint64_t at = step < path->count ? step : path->count - 1; at > 0; at--) {
+		uint64_t cost = path->visits[at] * 2 + (step - at);
+
+		if (step - at >= least)
+			break;
+		if (path->pc[at] && cost < least) {
+			least = cost;
+			best = at;
+		}
+	}
+	return best;
+}
+
+/* Stops at the landmark, after so many visits. False: it was not passed. */
+static bool run_to(struct stepper *stepper, uint64_t pc, uint32_t visits)
 {
 	int status;
 
-	if (trace(PTRACE_CONT, stepper->tid, 0) != 0)
-		die("PTRACE_CONT");
-	if (wait_for(stepper->tid, &status) != stepper->tid || !WIFSTOPPED(status))
-		return false;
-	return WSTOPSIG(status) == SIGTRAP && !(status >> 16) && pc_of(stepper->tid) == pc;
+	for (uint32_t i = 0; i <= visits; i++) {
+		if (trace(PTRACE_CONT, stepper->tid, 0) != 0)
+			die("PTRACE_CONT");
+		if (wait_for(stepper->tid, &status) != stepper->tid || !WIFSTOPPED(status))
+			return false;
+		if (WSTOPSIG(status) != SIGTRAP || status >> 16 || pc_of(stepper->tid) != pc)
+			return false;
+	}
+	return true;
 }
 
-bool stepper_go(struct stepper *stepper, const struct stepper_path *path, uint64_t instruction)
+bool stepper_go(struct stepper *stepper, struct stepper_path *path, uint64_t instruction)
 {
 	uint64_t step = path->lead + instruction;
 	uint64_t mark = path->count ? landmark(path, step) : 0;
 
 	if (mark && set_breakpoint(stepper->tid, path->pc[mark])) {
-		if (!run_to(stepper, path->pc[mark]) || !set_breakpoint(stepper->tid, 0))
+		if (!run_to(stepper, path->pc[mark], path->visits[mark]) ||
+		    !set_breakpoint(stepper->tid, 0))
 			goto out_close;
 		stepper->steps = mark;
 	}
@@ -318,12 +374,17 @@ void stepper_kill(struct stepper *stepper)
 void stepper_close(struct stepper *stepper)
 {
 	int status;
+	pid_t tid;
 
 	kill(stepper->pid, SIGKILL);
 	if (stepper->stepped_pid != stepper->pid)
 		kill(stepper->stepped_pid, SIGKILL);
-	while (wait_for(-1, &status) > 0)
-		;
+	/* Its children were never to run without it. */
+	if (atomic_load(&witness->child_pid))
+		kill((pid_t)atomic_load(&witness->child_pid), SIGKILL);
+	while ((tid = wait_for(-1, &status)) > 0)
+		if (WIFSTOPPED(status))
+			kill(tid, SIGKILL);
 	for (int i = 0; i < 2; i++)
 		if (stepper->region[i].base)
 			ttlog_region_unmap(stepper->region[i].base, &stepper->region[i].geometry);
@@ -383,4 +444,6 @@ void stepper_look(struct stepper *stepper)
 		look_at(stepper, stepper->pid);
 	if (stepper->stepped_pid != stepper->pid && !stepper->region[1].base)
 		look_at(stepper, stepper->stepped_pid);
+	if (atomic_load(&witness->child_pid) && !stepper->region[1].base)
+		look_at(stepper, (pid_t)atomic_load(&witness->child_pid));
 }

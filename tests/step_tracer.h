@@ -27,6 +27,7 @@ struct stepper {
 	pid_t stepped_pid; /* the process of that */
 	bool is_over;	   /* the one that is stepped has exited */
 	uint64_t steps;	   /* since it stopped itself, a few instructions before the piece */
+	uint64_t pc;	   /* what it executes next, as of stepper_where(); 0 = not known */
 	struct stepper_region region[2]; /* of pid; of its child */
 };
 
@@ -38,6 +39,8 @@ struct stepper {
 struct stepper_path {
 	uint64_t *pc;
 	uint64_t count, room;
+	uint32_t *visits; /* to the same place, earlier */
+	uint64_t visits_count;
 	uint64_t lead;
 };
 
@@ -46,13 +49,15 @@ bool stepper_is_possible(void);
 
 /* Runs run() in a new process, up to the moment before its piece. */
 void stepper_start(struct stepper *stepper, void (*run)(void));
-/* Adds where it is now to the path. */
+/* Asks what it executes next. */
+void stepper_where(struct stepper *stepper);
+/* Adds where it is now to the path; stepper_where() was called. */
 void stepper_path_add(const struct stepper *stepper, struct stepper_path *path);
 /*
  * To behind that many instructions of the piece. False: the piece was over before; the stepper is
  * closed.
  */
-bool stepper_go(struct stepper *stepper, const struct stepper_path *path, uint64_t instruction);
+bool stepper_go(struct stepper *stepper, struct stepper_path *path, uint64_t instruction);
 /* One instruction, after delivering signal unless it is 0. False: the piece is over. */
 bool stepper_step(struct stepper *stepper, int signal);
 /* To the end of run(), after delivering signal unless it is 0. False: it died on the way. */
@@ -66,6 +71,9 @@ void stepper_close(struct stepper *stepper);
 
 /* In the traced process: the calling thread is the one to step, from here on. */
 void stepper_stop_here(void);
+/* In a child that a handler made, at its end; and in its parent, which waits for that. */
+_Noreturn void stepper_child_is_done(void);
+void stepper_child_wait(void);
 /* Ends run(); does not return. */
 _Noreturn void stepper_end_here(void);
 

@@ -10,6 +10,7 @@
 #ifndef STEP_WITNESS_H
 #define STEP_WITNESS_H
 
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +19,9 @@
 #include "lib/ttlog.h"
 
 #define WITNESS_STREAMS 8
-#define WITNESS_TEXT_MAX 1023
+#define WITNESS_RIVAL_STREAM 4 /* and the next one, for its alerts */
+#define WITNESS_CHILD_STREAM 6 /* from here on, what a forked child records */
+#define WITNESS_TEXT_MAX 4500
 #define WITNESS_SMALL 20u /* bytes of text that fit a slot */
 #define WITNESS_MARK UINT64_C(0x9e3779b97f4a7c15)
 #define WITNESS_INTERNED "a string in the dictionary"
@@ -44,14 +47,22 @@ struct witness {
 	_Atomic uint32_t tid;
 	_Atomic uint32_t
 		interned_id; /* what ttlog_intern(WITNESS_INTERNED) returned; 0 = not yet */
-	_Atomic uint32_t wants_stats; /* the handler is to compare ttlog_get_stats() with this */
-	_Atomic uint32_t wrong_stats; /* how often that was wrong */
+	_Atomic uint32_t wants_stats;	/* the handler is to compare ttlog_get_stats() with this */
+	_Atomic uint32_t wrong_stats;	/* how often that was wrong */
+	_Atomic uint32_t any_order;	/* not only the oldest may be missing */
+	_Atomic uint32_t overtaken;	/* at most so many may be missing before an older one */
+	_Atomic uint32_t in_channels;	/* others use their memory up: any event may be missing */
+	_Atomic uint32_t child_repeats; /* what its parent was about to record */
+	_Atomic uint32_t child_pid;	/* a handler's child that has recorded all it wants to */
+	sem_t rival_may, rival_did;	/* the test lets the other thread run, and waits for it */
+	sem_t child_did;
 	struct witness_stream stream[WITNESS_STREAMS];
 };
 
 extern struct witness *witness;
 
-void witness_init(void); /* makes the shared page; before the fork */
+void witness_init(void);  /* makes the shared page; before the fork */
+void witness_clear(void); /* for the next process */
 const char *witness_text(uint64_t number, uint32_t bytes);
 
 static inline uint64_t witness_start(uint32_t stream)
