@@ -229,9 +229,9 @@ static struct slope slope_at(const struct ttlog_clock_line *line, bool is_last)
 	return slope;
 }
 
-int64_t ttlog_clock_monotonic_ns(const struct ttlog_clock_line *line, uint64_t ticks)
+/* Behind that many points. */
+static int64_t monotonic_at(const struct ttlog_clock_line *line, uint64_t ticks, uint32_t before)
 {
-	uint32_t before = points_up_to(line, ticks, false);
 	static const struct ttlog_clock_point zero;
 	const struct ttlog_clock_point *point = line->point_count ? line->point : &zero;
 	struct slope slope;
@@ -252,6 +252,11 @@ int64_t ttlog_clock_monotonic_ns(const struct ttlog_clock_line *line, uint64_t t
 			scale(ticks - point->ticks, slope.ns, slope.ticks));
 }
 
+int64_t ttlog_clock_monotonic_ns(const struct ttlog_clock_line *line, uint64_t ticks)
+{
+	return monotonic_at(line, ticks, points_up_to(line, ticks, false));
+}
+
 /* The wall clock at a time of the monotonic one, which lies behind that many points. */
 static int64_t realtime_at(const struct ttlog_clock_line *line, __int128 monotonic_ns,
 			   uint32_t before)
@@ -267,8 +272,9 @@ static int64_t realtime_at(const struct ttlog_clock_line *line, __int128 monoton
 
 int64_t ttlog_clock_realtime_ns(const struct ttlog_clock_line *line, uint64_t ticks)
 {
-	return realtime_at(line, ttlog_clock_monotonic_ns(line, ticks),
-			   points_up_to(line, ticks, line->source == TTLOG_CLOCK_MONOTONIC));
+	uint32_t before = points_up_to(line, ticks, line->source == TTLOG_CLOCK_MONOTONIC);
+
+	return realtime_at(line, monotonic_at(line, ticks, before), before);
 }
 
 int64_t ttlog_clock_realtime_of(const struct ttlog_clock_line *line, uint64_t monotonic_ns)

@@ -60,35 +60,27 @@ static void due(void *context)
 
 /* ---- when the wall clock is set ------------------------------------------------------------- */
 
-/* Never expires; readable when CLOCK_REALTIME jumps, which a resume is too. */
-static int arm_set_fd(int fd)
-{
-	const struct itimerspec never = {.it_value.tv_sec = FAR_FUTURE_S};
-
-	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL)
-		       ? -errno
-		       : 0;
-}
-
 static void was_set(void *context, uint32_t events)
 {
 	struct calibration *calibration = context;
 	uint64_t expirations;
 
 	(void)events;
-	look(calibration);
-	/* ECANCELED. */
+	/* It says ECANCELED, and waits for the next time; before the look, which is to be later. */
 	if (read(calibration->set_fd, &expirations, sizeof(expirations)) < 0)
-		arm_set_fd(calibration->set_fd);
+		look(calibration);
 }
 
 int calibration_watch_sets(struct calibration *calibration)
 {
-	int err, fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	const struct itimerspec never = {.it_value.tv_sec = FAR_FUTURE_S};
+	int err = 0, fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	err = arm_set_fd(fd);
+	/* Readable when CLOCK_REALTIME jumps, which a resume is too. */
+	if (timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL))
+		err = -errno;
 	if (!err)
 		err = loop_add(calibration->loop, fd, EPOLLIN, was_set, calibration,
 			       &calibration->set_source);

@@ -181,6 +181,24 @@ Test(timeline, what_it_states_holds_for_any_steering_and_any_length)
 	}
 }
 
+Test(timeline, what_was_thinned_out_is_in_the_stated_error)
+{
+	/* There and back every second: between readings that are far apart nothing of it is seen. */
+	const uint64_t end = START_TICKS + 3000 * HZ;
+
+	begin(0);
+	for (uint64_t ticks = START_TICKS; ticks < end; ticks += HZ) {
+		steer(ticks, ticks / HZ % 2 ? 2 : -2);
+		read_at(ticks, 0);
+	}
+	for (uint32_t i = 1; i < timeline.count; i++) {
+		const uint64_t first = timeline.point[i - 1].ticks + 1;
+		const uint64_t last = timeline.point[i].ticks - 1;
+
+		cr_assert_leq(worst_ns(first, last, 101), stated_ns(first, last));
+	}
+}
+
 Test(timeline, outside_of_the_readings_it_says_less)
 {
 	begin(20);
