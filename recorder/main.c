@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,6 +345,11 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+#ifdef __GLIBC__
+	/* The copy of a region goes back to the system when its dump is written, however often that
+	 * is. */
+	mallopt(M_MMAP_THRESHOLD, 256 << 10);
+#endif
 	if (!options->dir)
 		options->dir = environment_or("TTLOG_SNAPSHOT_DIR", line.run ? "." : DIR_DEFAULT);
 	if (line.run)
