@@ -24,9 +24,6 @@
 /* A spare is found within so many places behind its ticket, or there is none. */
 #define DRAWN_TRIES 8
 
-/* How often a taker that finds nothing asks whether the owners still live, about. */
-#define SEARCH_INTERVAL_TICKS (UINT64_C(1) << 30)
-
 static void set_word_at(struct ttlog_chunk *chunk, uint32_t offset, uint64_t word)
 {
 	__atomic_store_n((uint64_t *)(void *)((unsigned char *)chunk + offset), word,
@@ -195,11 +192,13 @@ static void move_hand(const struct ttlog_lane *lane, uint64_t to)
 static bool time_to_search(void)
 {
 	_Atomic uint64_t *next = &ttlog_life()->next_search_ticks;
-	uint64_t now = ttlog_clock_ticks(ttlog_place_.geometry.clock_source);
+	enum ttlog_clock_source source = ttlog_place_.geometry.clock_source;
+	uint64_t now = ttlog_clock_ticks(source);
 	uint64_t due = atomic_load_explicit(next, memory_order_relaxed);
 
 	return now >= due &&
-	       atomic_compare_exchange_strong(next, &due, now + SEARCH_INTERVAL_TICKS);
+	       atomic_compare_exchange_strong(next, &due,
+					      now + ttlog_clock_half_second(source));
 }
 
 /*

@@ -24,6 +24,7 @@
 #define SLOPE_NS_MIN UINT64_C(1000000) /* points that are closer say nothing about the slope */
 #define SLOPE_NS_GOOD NS_PER_S	      /* those that are so far apart say enough */
 #define READ_TRIES 5
+#define PASS_TRIES 1000
 #define HZ_MEASURE_NS (5 * SLOPE_NS_MIN)
 
 #define CPUID_LEAF_POWER 0x80000007u
@@ -130,6 +131,14 @@ uint64_t ttlog_clock_ticks(enum ttlog_clock_source source)
 	(void)source;
 #endif
 	return clock_ns(CLOCK_MONOTONIC);
+}
+
+void ttlog_clock_pass(enum ttlog_clock_source source, uint64_t ticks)
+{
+	if (source == TTLOG_CLOCK_TSC)
+		return;
+	for (int try = 0; try < PASS_TRIES && ttlog_clock_ticks(source) == ticks; try++)
+		;
 }
 
 /* Symmetric around the realtime clock, so that all three belong to the moment in the middle. */
@@ -330,6 +339,16 @@ static uint64_t hz_measure(enum ttlog_clock_source source)
 		elapsed_ns = second.monotonic_ns - first.monotonic_ns;
 	} while (elapsed_ns < HZ_MEASURE_NS);
 	return scale(second.ticks - first.ticks, NS_PER_S, elapsed_ns);
+}
+
+uint64_t ttlog_clock_half_second(enum ttlog_clock_source source)
+{
+	uint64_t hz = source == TTLOG_CLOCK_CNTVCT ? hz_from_hardware(source) : 0;
+
+	if (hz)
+		return hz / 2;
+	/* The TSCs of our days make 1 to 4 GHz. */
+	return source == TTLOG_CLOCK_TSC ? UINT64_C(1) << 30 : NS_PER_S / 2;
 }
 
 uint64_t ttlog_clock_hz(enum ttlog_clock_source source)

@@ -14,6 +14,16 @@ enum ttlog_clock_source ttlog_clock_source(void);
 uint64_t ttlog_clock_ticks(enum ttlog_clock_source source);
 
 /*
+ * Returns when the ticks are past these, at once where each reading is a new one. The counter of arm64
+ * goes at 24 MHz to 1 GHz, and two events may be of the same tick: 42 ns at most. Gives up on a clock
+ * that stands still.
+ */
+void ttlog_clock_pass(enum ttlog_clock_source source, uint64_t ticks);
+
+/* About half a second, in ticks, without measuring anything: between a quarter and two seconds. */
+uint64_t ttlog_clock_half_second(enum ttlog_clock_source source);
+
+/*
  * The three clocks at one moment, as close together as could be had in a few tries. Returns how many
  * ticks that took: the clocks are apart by half of it at the most.
  */

@@ -21,6 +21,7 @@
 #include "lib/channel.h"
 #include "lib/clock.h"
 #include "lib/dict.h"
+#include "lib/writer.h"
 
 #define LIFE_BYTES TTLOG_PAGE_BYTES
 #ifndef ANON_INODE_FS_MAGIC
@@ -47,7 +48,8 @@ struct ttlog_life *ttlog_life(void)
 	if (__builtin_expect(life != NULL, 1))
 		return life;
 	page = mmap(NULL, LIFE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	/* A kernel before 4.14 can't wipe: then only fork() is noticed, by after_fork(). */
+	/* A kernel before 4.14 can't wipe, and qemu-user says that it does: then only fork() is
+	 * noticed, by after_fork(). */
 	if (page == MAP_FAILED)
 		page = &life_static;
 	else
@@ -97,6 +99,7 @@ static void after_fork(void)
 
 	if (life)
 		memset(life, 0, sizeof(*life));
+	ttlog_thread_forget();
 	disown(&ttlog_place_, lanes_offset(&ttlog_place_.geometry));
 	ttlog_attach_forget();
 	ttlog_attach_fd_close(&region_fd);

@@ -146,10 +146,19 @@ static int threads_make(struct ttlog_reader *reader)
 
 /* ---- the order ------------------------------------------------------------------------------- */
 
-/* Of events at the same tick, a thread's come in the order in which it goes through the lanes. */
+/*
+ * Of events at the same tick, a thread's come in the order in which it goes through the lanes. What
+ * is behind a slot is of a later tick: see record_in_slot().
+ */
 static uint32_t lane_rank(uint32_t lane)
 {
-	return lane == TTLOG_LANE_BOOT ? 0 : lane == TTLOG_LANE_MAIN ? 1 : lane + 1;
+	static const uint32_t order[] = {TTLOG_LANE_BOOT, TTLOG_LANE_MAIN, TTLOG_LANE_AFTERLIFE};
+	const uint32_t chunk_lanes = sizeof(order) / sizeof(order[0]);
+
+	for (uint32_t i = 0; i < chunk_lanes; i++)
+		if (order[i] == lane)
+			return i;
+	return chunk_lanes + lane;
 }
 
 static int chunk_compare(const void *left, const void *right)

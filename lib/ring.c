@@ -139,6 +139,8 @@ static bool record_in_slot(struct ttlog_thread *thread, uint32_t lane_id,
 		return false;
 	ttlog_ring_write(tenure.chunk, TTLOG_CHUNK_FIRST, site, values, encoding, ticks);
 	ttlog_chunk_retire(&tenure, 1, ticks);
+	/* At the same tick the reader puts slots behind chunks: the thread's next event is later. */
+	ttlog_clock_pass(ttlog_place_.geometry.clock_source, ticks);
 	ttlog_ring_count_truncated(lane_id, encoding);
 	return true;
 }

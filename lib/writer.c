@@ -143,3 +143,11 @@ struct ttlog_thread *ttlog_thread_new(void)
 		pthread_setspecific(exit_key, thread);
 	return thread;
 }
+
+void ttlog_thread_forget(void)
+{
+	struct ttlog_thread *thread = ttlog_thread_mine();
+
+	if (thread)
+		memset(thread, 0, sizeof(*thread));
+}

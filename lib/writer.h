@@ -58,4 +58,10 @@ void ttlog_thread_clear(struct ttlog_thread *thread);
 /* Makes one for the calling thread; NULL without memory. */
 struct ttlog_thread *ttlog_thread_new(void);
 
+/*
+ * In the child of a fork(): the calling thread's writer is zeros, as the kernel's wipe leaves it.
+ * For kernels before 4.14, and emulators that accept the wipe and don't do it.
+ */
+void ttlog_thread_forget(void);
+
 #endif

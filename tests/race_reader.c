@@ -70,7 +70,7 @@ static uint64_t take(struct writing *writing, struct by_hand_writer *ret_writer)
 	uint32_t count = hand->geometry.lane[TTLOG_LANE_MAIN].chunk_count, index;
 	struct ttlog_chunk *chunk;
 	_Atomic uint64_t *state;
-	uint64_t old, new;
+	uint64_t old, new, now;
 
 	do {
 		index = (uint32_t)(atomic_fetch_add(&hand->ledger->lane[0].hand, 1) % count);
@@ -89,8 +89,10 @@ static uint64_t take(struct writing *writing, struct by_hand_writer *ret_writer)
 	chunk = (void *)by_hand_chunk(hand, TTLOG_LANE_MAIN, index);
 	__atomic_store_n((uint64_t *)(void *)(chunk + 1), 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&chunk->tid, writing->tid, __ATOMIC_RELAXED);
-	__atomic_store_n(&chunk->taken_ticks, ttlog_clock_ticks(ttlog_clock_source()),
-			 __ATOMIC_RELAXED);
+	now = ttlog_clock_ticks(ttlog_clock_source());
+	__atomic_store_n(&chunk->taken_ticks, now, __ATOMIC_RELAXED);
+	/* These chunks are full within a tick of arm64's counter; those of the library are not. */
+	ttlog_clock_pass(ttlog_clock_source(), now);
 	atomic_store_explicit(state, TTLOG_STATE(new, writing->tid, TTLOG_CHUNK_OWNED),
 			      memory_order_release);
 	*ret_writer = (struct by_hand_writer){hand, (unsigned char *)chunk, TTLOG_LANE_MAIN, index,

@@ -242,3 +242,28 @@ Test(clock, a_source_is_found_once_and_one_that_is_not_there_is_monotonic)
 	cr_assert((int64_t)ttlog_clock_ticks(TTLOG_CLOCK_CNTVCT) <= now_ns(CLOCK_MONOTONIC));
 #endif
 }
+
+Test(clock, ticks_pass)
+{
+	const enum ttlog_clock_source sources[] = {ttlog_clock_source(), TTLOG_CLOCK_MONOTONIC};
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+		for (int k = 0; k < 10000; k++) {
+			uint64_t ticks = ttlog_clock_ticks(sources[i]);
+
+			ttlog_clock_pass(sources[i], ticks);
+			cr_assert_gt(ttlog_clock_ticks(sources[i]), ticks);
+		}
+}
+
+Test(clock, half_a_second_is_roughly_that)
+{
+	const enum ttlog_clock_source sources[] = {ttlog_clock_source(), TTLOG_CLOCK_MONOTONIC};
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		uint64_t hz = ttlog_clock_hz(sources[i]);
+		uint64_t half = ttlog_clock_half_second(sources[i]);
+
+		cr_assert(half >= hz / 4 && half <= hz * 2, "%lu of %lu", half, hz);
+	}
+}
