@@ -3,6 +3,7 @@
 #   make            the library, the recorder, the viewer, into build/
 #   make demo       installs what is missing (Debian, Ubuntu), builds, kills a real service five times
 #   make check      installs what is missing, builds, runs every test
+#   make check-arm64  cross-compiles for arm64, runs the unit and race tests under qemu-user
 #   make bench      measures, as ratios to a floor in the same run
 #   make bench-peers    the same event in other recorders, side by side; installs them (make deps-peers)
 #   make install    PREFIX=/usr/local DESTDIR=
@@ -61,7 +62,7 @@ MISSING := $(strip $(foreach p,liblz4 libcbor $(if $(filter 1,$(BPF)),libbpf), \
 	$(if $(filter 1,$(BPF)),$(if $(BPFTOOL),,bpftool) $(if $(shell command -v $(CLANG)),,$(CLANG))))
 
 ifneq ($(MISSING),)
-ifneq ($(filter-out deps deps-peers clean check demo bench bench-peers,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-arm64 deps-peers clean check check-arm64 demo bench bench-peers,$(or $(MAKECMDGOALS),all)),)
 $(error missing: $(MISSING). `make deps` installs what the build needs (BPF=0 needs no libbpf, clang, bpftool))
 endif
 endif
@@ -144,6 +145,9 @@ $(B)/tests/race_%: $(B)/tests/race_%.o $(B)/parts.a $(B)/libttlog.a
 $(B)/tests/crash_%: $(B)/tests/crash_%.o $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
 
+# It becomes part of libraries too.
+$(B)/tests/arm64_exec.o: EXTRA_CFLAGS := -fPIC
+
 STEP_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/step_*.c))
 # A scenario has another clock.
 $(B)/tests/crash_step: $(B)/tests/crash_step.o $(STEP_OBJ) $(B)/parts.a $(B)/libttlog.a
@@ -176,7 +180,7 @@ TESTS_UNIT := $(call TEST_NAMES,test)
 TESTS_CRASH := $(call TEST_NAMES,crash)
 TESTS_RACE := $(call TEST_NAMES,race)
 TESTS_FUZZ := $(filter-out fuzz_main,$(call TEST_NAMES,fuzz))
-TESTS_SHELL := $(patsubst tests/%.sh,%,$(filter-out tests/run.sh,$(wildcard tests/*.sh)))
+TESTS_SHELL := $(patsubst tests/%.sh,%,$(filter-out tests/run.sh tests/arm64_sysroot.sh,$(wildcard tests/*.sh)))
 # Stopped behind each instruction: with a sanitizer's own among them it takes minutes.
 TESTS_STEPPED := test_process_handlers
 JOBS := -j$(shell nproc 2>/dev/null || echo 2)
@@ -195,6 +199,24 @@ check: deps
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SAN=thread B=build-tsan tests-race
 	$(Q)tests/run.sh build:"$(TESTS_UNIT) $(TESTS_FUZZ) $(TESTS_RACE) $(TESTS_CRASH) $(TESTS_SHELL)" \
 		build-asan:"$(filter-out $(TESTS_STEPPED),$(TESTS_UNIT)) $(TESTS_FUZZ)" build-tsan:"$(TESTS_RACE)"
+
+# ---- arm64: its own memory order and page size, emulated ----
+
+ARM64 := build-arm64
+ARM64_ROOT := $(CURDIR)/$(ARM64)-root
+ARM64_CC := aarch64-linux-gnu-gcc --sysroot=$(ARM64_ROOT)
+ARM64_TESTS := $(TESTS_UNIT) $(TESTS_FUZZ) $(TESTS_RACE) arm64_orders
+# What a program executes is emulated too, by what is linked into it.
+ARM64_MAKE = PKG_CONFIG_LIBDIR=$(ARM64_ROOT)/usr/lib/aarch64-linux-gnu/pkgconfig \
+	PKG_CONFIG_SYSROOT_DIR=$(ARM64_ROOT) $(MAKE) --no-print-directory $(JOBS) WERROR=1 B=$(ARM64) \
+	CC="$(ARM64_CC)" AR=aarch64-linux-gnu-ar SYSROOT=$(ARM64_ROOT)
+
+check-arm64: deps-arm64
+	$(Q)tests/arm64_sysroot.sh $(ARM64_ROOT) $(PACKAGES_ARM64_ROOT)
+	$(Q)+$(ARM64_MAKE) $(ARM64)/tests/arm64_exec.o
+	$(Q)+$(ARM64_MAKE) LDFLAGS=$(CURDIR)/$(ARM64)/tests/arm64_exec.o all tests-unit tests-race
+	$(Q)QEMU_LD_PREFIX=$(ARM64_ROOT) TTLOG_QEMU="$$(command -v qemu-aarch64)" \
+		tests/run.sh $(ARM64):"$(ARM64_TESTS)"
 
 demo: deps
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all examples
@@ -250,6 +272,9 @@ PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 
 ifneq ($(shell grep -s '^ID=ubuntu' /etc/os-release),)
 PACKAGES := $(subst bpftool,linux-tools-common linux-tools-generic,$(PACKAGES))
 endif
+PACKAGES_ARM64 := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+# For the programs; not installed, but unpacked into the build's folder.
+PACKAGES_ARM64_ROOT := libc6-dev liblz4-dev libcbor-dev libbpf-dev libcriterion-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # What bench-peers measures and nothing else needs.
@@ -272,6 +297,9 @@ endef
 
 deps:
 	$(call install_packages,$(PACKAGES) $(PACKAGES_TEST))
+
+deps-arm64: deps
+	$(call install_packages,$(PACKAGES_ARM64))
 
 deps-peers:
 	$(call install_packages,$(PACKAGES_PEERS))
@@ -296,6 +324,6 @@ clean:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: FORCE all clean check demo bench benches bench-peers peers deps deps-peers install examples tests-unit tests-race tests-all
+.PHONY: FORCE all clean check check-arm64 demo bench benches bench-peers peers deps deps-arm64 deps-peers install examples tests-unit tests-race tests-all
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -11,6 +11,11 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 passed=0 failed=0 skipped=0
+skips_shown=5
+if [[ "$*" = *arm64:* ]]; then
+	skips_shown=20
+	export TTLOG_QEMU=${TTLOG_QEMU:-$(command -v qemu-aarch64)}
+fi
 limit_s=${TTLOG_TEST_LIMIT:-180}
 log=$(mktemp) && foreign_leaks=$(mktemp) || exit 1
 trap 'rm -f "$log" "$foreign_leaks"' EXIT
@@ -24,7 +29,7 @@ export TSAN_OPTIONS=halt_on_error=1:die_after_fork=0
 
 run_one()
 {
-	local folder=$1 name=$2 start status tries limit
+	local folder=$1 name=$2 start status tries limit left=
 	local -a command
 
 	if [ -f "tests/$name.sh" ]; then
@@ -36,6 +41,12 @@ run_one()
 	fi
 	# Without it Criterion keeps to itself what it skipped, and counts it among the rest.
 	[[ $name = test_* ]] && command+=(--verbose)
+	if [[ $folder = *arm64* && ${command[0]} = "$folder"/* ]]; then
+		# Whatever it executes in its turn goes the same way: tests/arm64_exec.c.
+		command=("$TTLOG_QEMU" "${command[@]}")
+		left=$(left_out_of "$name")
+		[ -z "$left" ] || command+=(--filter "!($(cut -d: -f1 <<<"$left" | paste -sd'|'))")
+	fi
 	start=$EPOCHREALTIME
 	# Criterion forks with threads about, and ASan's allocator has locks that a fork may catch shut:
 	# now and then a runner waits for ever for a worker that never began. Then it has said nothing.
@@ -51,8 +62,32 @@ run_one()
 		[ "$status" = 124 ] && [ "$tries" -gt 0 ] && ! grep -a -q 'FAIL\|Tested:' "$log" || break
 		echo "again $folder/$name: its runner hung"
 	done
+	if [ -n "$left" ]; then
+		# Criterion says of them that they are disabled, and not why.
+		sed -i '/: Test is disabled$/d' "$log"
+		sed 's/^/[SKIP] under qemu-user: /' <<<"$left" >>"$log"
+	fi
 	printf -v took '%.1f s' "$(echo "$EPOCHREALTIME - $start" | tr , . | awk '{print $1 - $3}')"
 	count_result "$folder/$name" "$status" "$took"
+}
+
+# What qemu-user can't run, by name, with the reasons: a line each, SUITE/TEST: REASON.
+left_out_of()
+{
+	grep "^${1#test_}/" tests/arm64_left_out.txt
+}
+
+# A test that is no more, or has another name now, is to leave that list.
+check_left_out()
+{
+	local test reason suite
+
+	while IFS=: read -r test reason; do
+		suite=${test%/*}
+		grep -q "^Test($suite, ${test#*/})\|^Test($suite, ${test#*/}," "tests/test_$suite.c" && continue
+		echo "FAIL  tests/arm64_left_out.txt: there is no test $test"
+		failed=$((failed + 1))
+	done < <(grep -v '^#' tests/arm64_left_out.txt)
 }
 
 count_result()
@@ -78,12 +113,14 @@ count_result()
 		tail -n 80 "$log" | sed 's/^/      /'
 	elif [ "$skip" -gt 0 ]; then
 		printf 'skip  %s (%s)\n' "$what" "$took"
-		grep -a -i 'skip' "$log" | head -n 5 | sed 's/^/      /'
+		grep -a -i 'skip' "$log" | head -n "$skips_shown" | sed 's/^/      /'
 	else
 		printf 'ok    %s (%d, %s)\n' "$what" "$ok" "$took"
+		grep -a 'is skipped under qemu-user' "$log" | sed 's/^/      /'
 	fi
 }
 
+[[ "$*" != *arm64:* ]] || check_left_out
 for group in "$@"; do
 	for name in ${group#*:}; do
 		run_one "${group%%:*}" "$name"

@@ -305,7 +305,7 @@ Test(intruders, get_no_more_memory_than_the_limits)
 	struct stat status;
 	int fd, fds[2];
 
-	restart_with((const char *const[]){"--max-region", "2M", "--max-memory", "3M", NULL});
+	restart_with((const char *const[]){"--max-region", "8M", "--max-memory", "12M", NULL});
 	hello.region_bytes = UINT64_MAX;
 	fd = peer_connect(recorder_socket);
 	cr_assert_eq(send(fd, &hello, sizeof(hello), 0), sizeof(hello));
@@ -313,7 +313,7 @@ Test(intruders, get_no_more_memory_than_the_limits)
 	cr_assert_eq(receive_welcome(fd, &welcome, fds), sizeof(welcome));
 	cr_assert_eq(welcome.status, 0, "it gets what it may have");
 	cr_assert_eq(fstat(fds[0], &status), 0);
-	cr_assert_leq(status.st_size, 2 << 20);
+	cr_assert_leq(status.st_size, 8 << 20);
 	close(fds[0]);
 	/* The second one is too much for all of them together. */
 	fd = peer_connect(recorder_socket);

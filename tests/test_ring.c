@@ -96,7 +96,7 @@ Test(ring, retained_and_overwritten_are_what_was_recorded)
 
 Test(ring, the_span_of_the_overwritten_is_that_of_their_timestamps)
 {
-	const uint64_t count = 60000;
+	const uint64_t count = TTLOG_PAGE_BYTES > 4096 ? 240000 : 60000;
 	uint64_t *before = malloc((count + 1) * sizeof(*before)), boot = 0, first_kept = 0;
 	struct ttlog_reader_event event;
 	struct ttlog_reader_lane lane;
@@ -348,7 +348,8 @@ Test(ring, a_chunk_that_was_retired_after_the_ticket_was_drawn_is_young)
 
 /* ---- no room ---------------------------------------------------------------------------------- */
 
-#define CROWD 400
+/* More than there are chunks, of which a region of large pages has more. */
+#define CROWD (TTLOG_PAGE_BYTES > 4096 ? 1600 : 400)
 
 static sem_t crowd_done, crowd_go;
 

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arm64_exec.c - linked into the programs of `make check-arm64`: what they execute is emulated too.
+ *
+ * Criterion starts each test as a process of its own, tests start the recorder, a shell starts the
+ * viewer. Where the kernel has no binfmt_misc entry for arm64 (a container, a chroot, a machine that
+ * is nobody's to configure) that is ENOEXEC. So what is a program for arm64 goes to the emulator
+ * that TTLOG_QEMU names; everything else is executed as it is, by the machine itself.
+ */
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define ARGS_MAX 64
+#define ARGS_OURS 7
+#define EXPORTED __attribute__((visibility("default")))
+
+/* As the environment says when it begins: what it executes may be given another one. */
+static char emulator[PATH_MAX], prefix[PATH_MAX];
+
+__attribute__((constructor)) static void remember(void)
+{
+	const char *program = getenv("TTLOG_QEMU"), *libraries = getenv("QEMU_LD_PREFIX");
+
+	snprintf(emulator, sizeof(emulator), "%s", program ? program : "/usr/bin/qemu-aarch64");
+	snprintf(prefix, sizeof(prefix), "%s", libraries ? libraries : "/usr/aarch64-linux-gnu");
+}
+
+static bool is_arm64(const char *path)
+{
+	Elf64_Ehdr header;
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	bool is = fd >= 0 &&
+		  syscall(SYS_read, fd, &header, sizeof(header)) == (long)sizeof(header) &&
+		  memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_machine == EM_AARCH64;
+
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+	return is;
+}
+
+/* Between fork() and exec, perhaps of a process with threads: nothing is allocated. */
+EXPORTED int execve(const char *path, char *const argv[], char *const envp[])
+{
+	char *emulated[ARGS_MAX + 1] = {emulator, "-L", prefix, "-0", argv[0]};
+	char self[PATH_MAX];
+	int count = ARGS_OURS - 2;
+
+	/* To the kernel that is the emulator itself. */
+	if (strcmp(path, "/proc/self/exe") == 0) {
+		ssize_t length = readlink(path, self, sizeof(self) - 1);
+
+		if (length < 0)
+			return -1;
+		self[length] = '\0';
+		path = self;
+	}
+	if (!argv[0] || !is_arm64(path) || syscall(SYS_faccessat, AT_FDCWD, path, X_OK) != 0)
+		return (int)syscall(SYS_execve, path, argv, envp);
+	emulated[count++] = (char *)(uintptr_t)path;
+	for (int i = 1; argv[i]; i++) {
+		if (count == ARGS_MAX) {
+			errno = E2BIG;
+			return -1;
+		}
+		emulated[count++] = argv[i];
+	}
+	return (int)syscall(SYS_execve, emulator, emulated, envp);
+}
+
+EXPORTED int execv(const char *path, char *const argv[])
+{
+	return execve(path, argv, environ);
+}
+
+EXPORTED int execl(const char *path, const char *first, ...)
+{
+	const char *argv[ARGS_MAX] = {first};
+	va_list list;
+
+	va_start(list, first);
+	for (int i = 1; i < ARGS_MAX - 1 && argv[i - 1]; i++)
+		argv[i] = va_arg(list, const char *);
+	va_end(list);
+	return execve(path, (char *const *)(uintptr_t)argv, environ);
+}
+
+EXPORTED int execvp(const char *file, char *const argv[])
+{
+	static int (*next)(const char *, char *const[]);
+
+	if (strchr(file, '/'))
+		return execve(file, argv, environ);
+	/* None of ours is on the PATH. */
+	if (!next)
+		*(void **)&next = dlsym(RTLD_NEXT, "execvp");
+	return next(file, argv);
+}
+
+/*
+ * The shell is the machine's own, and can't start what is not. Each word of the command that is the
+ * path of a program for arm64, and not between quotes, gets the emulator in front.
+ */
+EXPORTED int system(const char *command)
+{
+	static int (*next)(const char *);
+	char changed[8 * PATH_MAX], word[PATH_MAX];
+	size_t used = 0, length;
+
+	if (!next)
+		*(void **)&next = dlsym(RTLD_NEXT, "system");
+	if (!command)
+		return next(command);
+	for (const char *at = command; *at; at += length) {
+		length = strcspn(at, " ");
+		snprintf(word, sizeof(word), "%.*s", (int)length, at);
+		if (word[0] == '/' && is_arm64(word))
+			used += (size_t)snprintf(changed + used, sizeof(changed) - used,
+						 "%s -L %s ", emulator, prefix);
+		length += strspn(at + length, " ");
+		if (used < sizeof(changed))
+			used += (size_t)snprintf(changed + used, sizeof(changed) - used, "%.*s",
+						 (int)length, at);
+		if (used >= sizeof(changed)) {
+			errno = E2BIG;
+			return -1;
+		}
+	}
+	return next(changed);
+}
