@@ -11,6 +11,7 @@
 #   release  a store that is seen after all before it: stlr
 #   acquire  a load that is done before all behind it: ldar, ldapr
 #   swap     a compare-and-swap, acquire and release: casal, ldaxr and stlxr, gcc's helper
+#   move     a compare-and-swap that releases: casl, stlxr, gcc's helper
 #   fence    dmb ish: stores before it are seen before loads and stores behind it
 #   loads    dmb ishld, or fence: loads before it are done before loads behind it
 #   zero     a zero is stored, without an order
@@ -24,24 +25,38 @@ rows()
 inline|lib/ttlog.h|ttlog_open_|zero
 inline|lib/ttlog.h|ttlog_commit_|release
 lib/ring.c|lib/ttlog.h|ttlog_open_|zero
-lib/ring.c|lib/ring.c|write_event|release
+lib/ring.c|lib/ring.c|ttlog_ring_write|release
 # take: 2 the state of a candidate, 3 condemned, 4 a fence in front of the second look at the freeze
 lib/chunk.c|lib/chunk.c|search|acquire
+lib/chunk.c|lib/chunk.c|ttlog_chunk_empty_at|acquire
 lib/chunk.c|lib/chunk.c|condemn|swap
-lib/chunk.c|lib/chunk.c|fence_behind_swap|fence
+lib/chunk.c|lib/chunk.h|ttlog_fence_behind_swap|fence
 lib/chunk.c|lib/chunk.c|condemn|release
-# 6 INIT, 7 the fence behind it, 8 the first header is zero, 9 OWNED
-lib/chunk.c|lib/chunk.c|occupy|release fence release
+# 6 INIT, 7 the fence behind it, 8 the first header is zero, 9 OWNED or, of a channel's, empty
+lib/chunk.c|lib/chunk.c|vacate|release fence
 lib/chunk.c|lib/chunk.c|set_word_at|zero
+lib/chunk.c|lib/chunk.c|occupy|release
+lib/chunk.c|lib/chunk.c|ttlog_chunk_empty_at|release
 # the content that is counted: whose the data of the retire are, and the walk
-lib/chunk.c|lib/chunk.c|content|acquire
-lib/chunk.c|lib/chunk.h|ttlog_chunk_word|acquire
-lib/chunk.c|lib/chunk.c|ttlog_chunk_count|acquire
-# vanished owners: condemned, given back
+lib/lane.c|lib/lane.c|ttlog_lane_content|acquire
+lib/lane.c|lib/lane.c|ttlog_lanes_count|acquire
+lib/lane.c|lib/chunk.h|ttlog_chunk_word|acquire
+# what was left: condemned, given back
 lib/chunk.c|lib/chunk.c|retire_vanished|acquire
-lib/chunk.c|lib/chunk.c|retire_vanished|swap release
+lib/chunk.c|lib/chunk.c|retire_left|swap release
 # retire: 2 the generation, 3 RETIRED
 lib/chunk.c|lib/chunk.c|ttlog_chunk_retire|release release
+# a channel: its generation, its chunks, the end of a call
+lib/channel.c|lib/channel.c|look_up|acquire
+lib/channel.c|lib/chunk.h|ttlog_fence_behind_swap|fence
+lib/channel.c|lib/channel.c|find_own|acquire acquire
+lib/channel.c|lib/channel.c|settle|acquire
+lib/channel.c|lib/channel.c|settle|swap
+lib/channel.c|lib/channel.c|find_next|acquire acquire
+lib/channel.c|lib/channel.c|reopen|swap
+lib/channel.c|lib/channel.c|move_hand|move
+lib/channel.c|lib/channel.c|write_event|release
+lib/channel.c|lib/channel.c|release|release
 # read: s1, the walk, the fence in front of s2
 lib/reader_copy.c|lib/reader_copy.c|scan|acquire
 lib/reader_copy.c|lib/reader_copy.c|first_ticks|acquire
@@ -93,6 +108,8 @@ are_in()
 			if (kind == "acquire") return $3 == "ldar" || $3 == "ldapr"
 			if (kind == "swap") return $3 == "casal" || $3 == "stlxr" && is_acquired ||
 						   $3 == "bl" && /__aarch64_cas8_acq_rel/
+			if (kind == "move") return $3 == "casl" || $3 == "stlxr" ||
+						   $3 == "bl" && /__aarch64_cas8_rel>/
 			if (kind == "fence") return $3 == "dmb" && $4 == "ish"
 			if (kind == "loads") return $3 == "dmb" && ($4 == "ishld" || $4 == "ish")
 			if (kind == "zero") return ($3 == "str" || $3 == "stp" || $3 == "stur") && $4 ~ /^xzr,/
@@ -127,7 +144,7 @@ compile_and_check()
 	local object source
 
 	mkdir -p "$tmp/lib"
-	for object in inline lib/ring.c lib/chunk.c lib/reader_copy.c; do
+	for object in inline lib/ring.c lib/chunk.c lib/lane.c lib/channel.c lib/reader_copy.c; do
 		source=$PWD/$object
 		[ $object != inline ] || source=$tmp/inline.c
 		if ! "$@" -std=gnu17 -D_GNU_SOURCE -I"$PWD" -fPIC -fvisibility=hidden -g -c \

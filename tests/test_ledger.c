@@ -16,7 +16,7 @@
 #include "recorder/dump_writer.h"
 #include "tests/own_region.h"
 
-#define EVENTS_MAX 40000
+#define EVENTS_MAX (TTLOG_PAGE_BYTES > 4096 ? 160000 : 40000)
 
 /* What the events of a lane were, by number; a number is used once. */
 struct history {

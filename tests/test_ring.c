@@ -119,9 +119,11 @@ Test(ring, the_span_of_the_overwritten_is_that_of_their_timestamps)
 	cr_assert_gt(boot, 0);
 	cr_assert_gt(first_kept, boot);
 	cr_expect_eq(lane.overwritten, first_kept - boot);
-	cr_expect(lane.overwritten_first >= before[boot] && lane.overwritten_first < before[boot + 1]);
+	/* Where a tick is longer than an event, the reading behind it may be the same. */
+	cr_expect(lane.overwritten_first >= before[boot] &&
+		  lane.overwritten_first <= before[boot + 1]);
 	cr_expect(lane.overwritten_last >= before[first_kept - 1] &&
-		  lane.overwritten_last < before[first_kept]);
+		  lane.overwritten_last <= before[first_kept]);
 	cr_expect_eq(lane_now(TTLOG_LANE_BOOT).overwritten, 0);
 	free(before);
 }
