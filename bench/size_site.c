@@ -18,7 +18,9 @@ void sites(uint64_t id, int status, const char *method);
 #endif
 
 #if WITH
-#define SITE(n) work(); EVENT(n);
+#define SITE(n)                                                                                    \
+	work();                                                                                    \
+	EVENT(n);
 #else
 #define SITE(n) work();
 #endif
@@ -28,6 +30,7 @@ void sites(uint64_t id, int status, const char *method)
 	(void)id;
 	(void)status;
 	(void)method;
-	SITE("01") SITE("02") SITE("03") SITE("04") SITE("05") SITE("06") SITE("07") SITE("08")
-	SITE("09") SITE("10") SITE("11") SITE("12") SITE("13") SITE("14") SITE("15") SITE("16")
+	SITE("01")
+	SITE("02") SITE("03") SITE("04") SITE("05") SITE("06") SITE("07") SITE("08") SITE("09")
+		SITE("10") SITE("11") SITE("12") SITE("13") SITE("14") SITE("15") SITE("16")
 }
