@@ -177,37 +177,6 @@ static void channel_owner_vanished(void)
 	step_channel(2, MIDDLE);
 }
 
-static void *send_and_vanish(void *argument)
-{
-	(void)argument;
-	stepper_stop_here();
-	for (uint32_t i = 0; i < 4; i++)
-		record_to(3, MIDDLE);
-	return NULL;
-}
-
-/*
- * The thread is gone in the middle of an event; others need the chunk at once. One that it was
- * about to take, and had emptied already, they do not get.
- */
-static void channel_vanished_within(void)
-{
-	warm_up_channel(BUDGET, 9);
-	atomic_store(&witness->may_leave_empty, 1);
-	handle_with(on_signal_vanish);
-	run_thread(send_and_vanish, NULL);
-	await_vanished();
-	handle_with(on_signal);
-	abandon(3);
-	piece_is_over();
-	for (int i = 0; i < 12; i++) {
-		/* It is time to ask who lives. */
-		atomic_store(&ttlog_life()->next_search_ticks, 0);
-		record_to(3, MIDDLE);
-	}
-	record_after();
-}
-
 static void channel_all_in_use(void)
 {
 	warm_up_channel(BUDGET, 10);
@@ -397,7 +366,7 @@ static void channel_forked(void)
 
 const struct scenario step_channels[] = {
 	{"channel: events", channel_events, 32, 3, 7, 7},
-	{"channel: recycled", channel_recycled, 32, 3, 3, 3},
+	{"channel: recycled", channel_recycled, 32, 2, 3, 3},
 	{"channel: truncated", channel_truncated, 64, 31, 31, 31},
 	{"channel: frozen", channel_frozen, 64, 31, 31, 31},
 	{"channel: frozen, full", channel_frozen_full, 32, 31, 31, 31},
@@ -405,7 +374,6 @@ const struct scenario step_channels[] = {
 	{"channel: closed within", channel_closed_within, 32, 7, 7, 3},
 	{"channel: its owner vanished", channel_owner_vanished, 32, 15, 15, 15},
 	{"channel: left by a jump", channel_left, 32, 15, 15, 15},
-	{"channel: vanished within", channel_vanished_within, 32, 2, 0, 0},
 	{"channel: all is in use", channel_all_in_use, 64, 15, 15, 15},
 	{"channel: jumped out of", channel_jumped_out, 64, 2, 0, 0},
 	{"channel: opened", channel_opened, 32, 7, 7, 7},
