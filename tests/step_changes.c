@@ -230,7 +230,7 @@ static void dropped(void)
 }
 
 const struct scenario step_changes[] = {
-	{"chunk change: boot", take_from_boot, 16, 1, 7, 7},
+	{"chunk change: boot", take_from_boot, 16, 2, 7, 7},
 	{"chunk change: boot is full", first_from_main, 16, 3, 7, 7},
 	{"chunk change: free", free_from_main, 16, 3, 7, 7},
 	{"chunk change: recycled", recycled, 16, 1, 1, 5},

@@ -177,6 +177,37 @@ static void channel_owner_vanished(void)
 	step_channel(2, MIDDLE);
 }
 
+static void *send_and_vanish(void *argument)
+{
+	(void)argument;
+	stepper_stop_here();
+	for (uint32_t i = 0; i < 4; i++)
+		record_to(3, MIDDLE);
+	return NULL;
+}
+
+/*
+ * The thread is gone in the middle of an event; others need the chunk at once. One that it was
+ * about to take, and had emptied already, they do not get.
+ */
+static void channel_vanished_within(void)
+{
+	warm_up_channel(BUDGET, 9);
+	atomic_store(&witness->may_leave_empty, 1);
+	handle_with(on_signal_vanish);
+	run_thread(send_and_vanish, NULL);
+	await_vanished();
+	handle_with(on_signal);
+	abandon(3);
+	piece_is_over();
+	for (int i = 0; i < 12; i++) {
+		/* It is time to ask who lives. */
+		atomic_store(&ttlog_life()->next_search_ticks, 0);
+		record_to(3, MIDDLE);
+	}
+	record_after();
+}
+
 static void channel_all_in_use(void)
 {
 	warm_up_channel(BUDGET, 10);
@@ -312,6 +343,36 @@ static void channel_searched(void)
 	step_open(2 * BUDGET);
 }
 
+/* Somebody died who was about to close one: his turn in the queue is passed over. */
+static void channel_skipped(void)
+{
+	warm_up_channel(BUDGET, 3);
+	open_some(2, BUDGET);
+	while (ttlog_channel_open("filler", BUDGET).generation)
+		;
+	atomic_fetch_add(&ttlog_process_ledger()->closed_tail, 1);
+	close_some(2);
+	step_open(BUDGET);
+}
+
+static void *open_first(void *argument)
+{
+	(void)argument;
+	step_open(BUDGET);
+	return NULL;
+}
+
+/* By a thread that has recorded nothing yet. */
+static void channel_opened_first(void)
+{
+	warm_up_channel(BUDGET, 3);
+	open_some(1, BUDGET);
+	while (ttlog_channel_open("filler", BUDGET).generation)
+		;
+	close_some(1);
+	run_thread(open_first, NULL);
+}
+
 static void channel_refused(void)
 {
 	warm_up_channel(BUDGET, 3);
@@ -366,7 +427,7 @@ static void channel_forked(void)
 
 const struct scenario step_channels[] = {
 	{"channel: events", channel_events, 32, 3, 7, 7},
-	{"channel: recycled", channel_recycled, 32, 2, 3, 3},
+	{"channel: recycled", channel_recycled, 32, 3, 3, 3},
 	{"channel: truncated", channel_truncated, 64, 31, 31, 31},
 	{"channel: frozen", channel_frozen, 64, 31, 31, 31},
 	{"channel: frozen, full", channel_frozen_full, 32, 31, 31, 31},
@@ -374,12 +435,15 @@ const struct scenario step_channels[] = {
 	{"channel: closed within", channel_closed_within, 32, 7, 7, 3},
 	{"channel: its owner vanished", channel_owner_vanished, 32, 15, 15, 15},
 	{"channel: left by a jump", channel_left, 32, 15, 15, 15},
+	{"channel: vanished within", channel_vanished_within, 32, 2, 0, 0},
 	{"channel: all is in use", channel_all_in_use, 64, 15, 15, 15},
 	{"channel: jumped out of", channel_jumped_out, 64, 2, 0, 0},
 	{"channel: opened", channel_opened, 32, 7, 7, 7},
 	{"channel: closed", channel_closed, 16, 7, 7, 3},
 	{"channel: opened instead", channel_reopened, 32, 7, 7, 7},
 	{"channel: opened after a search", channel_searched, 32, 15, 15, 15},
+	{"channel: opened, one is skipped", channel_skipped, 64, 31, 31, 31},
+	{"channel: opened by a new thread", channel_opened_first, 64, 31, 31, 31},
 	{"channel: refused", channel_refused, 32, 31, 31, 31},
 	{"channel: refused, too large", channel_refused_size, 32, 31, 0, 0},
 	{"channel: refused, frozen", channel_refused_frozen, 32, 31, 31, 31},

@@ -351,15 +351,15 @@ static void coarse_clock(void)
 }
 
 const struct scenario step_corners[] = {
-	{"event, truncated", truncated, 64, 31, 0, 0},
+	{"event, truncated", truncated, 64, 127, 0, 0},
 	{"event, a span is truncated", truncated_span, 64, 0, 0, 0},
 	{"event of other types", other_types, 16, 7, 16, 0},
-	{"alert, truncated", truncated_alert, 64, 63, 0, 0},
+	{"alert, truncated", truncated_alert, 64, 0, 0, 0},
 	{"alert, frozen, no slot is left", alert_without_slot, 16, 7, 0, 0},
 	{"event within an event, truncated", truncated_nested, 64, 31, 0, 0},
 	{"event within an event, recycled", nested_recycled, 16, 3, 7, 7},
 	{"event within an event, dropped", nested_dropped, 16, 7, 0, 0},
-	{"counts", counts, 512, 257, 0, 257},
+	{"counts", counts, 512, 511, 0, 511},
 	{"string that is known", same_string, 16, 15, 0, 15},
 	{"site of long names", long_names, 512, 511, 0, 0},
 	{"site that is none", bad_site, 16, 15, 0, 0},

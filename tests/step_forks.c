@@ -162,6 +162,48 @@ static void forked_in_stop(void)
 	fork_within(SMALL);
 }
 
+/* Before the library's constructor: so its child handler comes first, and the other is stepped. */
+static bool stop_in_fork;
+
+static void before_library(void)
+{
+	if (stop_in_fork)
+		stepper_stop_here();
+}
+
+__attribute__((constructor(101))) static void register_first(void)
+{
+	pthread_atfork(NULL, NULL, before_library);
+}
+
+/* What the library does in a child that fork() has just made. */
+static void fork_here(void)
+{
+	handle_with(SIG_DFL);
+	stop_in_fork = true;
+	child_of_handler = fork();
+	stop_in_fork = false;
+	if (child_of_handler < 0)
+		abort();
+	go_on_forked();
+}
+
+static void fork_itself(void)
+{
+	warm_up();
+	fork_here();
+}
+
+/* As under an emulator that does not know MADV_WIPEONFORK. */
+static void fork_without_wipe(void)
+{
+	warm_up();
+	if (madvise((void *)((uintptr_t)ttlog_thread_mine() & ~(uintptr_t)4095), 4096,
+		    MADV_KEEPONFORK) != 0)
+		abort();
+	fork_here();
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 /* As if the segment of the calling thread's writer were full of threads. */
@@ -276,6 +318,8 @@ static void close_and_open(void)
 }
 
 const struct scenario step_forks[] = {
+	{"fork", fork_itself, 512, 0, 0, 0},
+	{"fork, nothing is wiped", fork_without_wipe, 512, 0, 0, 0},
 	{"fork in a handler, fast path", forked_in_fast_path, 512, 0, 0, 0},
 	{"fork in a handler, chunk change", forked_in_change, 512, 0, 0, 0},
 	{"fork in a handler, nested", forked_in_nested, 512, 0, 0, 0},

@@ -3,8 +3,11 @@
 #include "tests/step_pieces.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "lib/process.h"
 #include "lib/writer.h"
@@ -146,6 +149,18 @@ void record_nested(uint32_t count, uint32_t bytes)
 	for (uint32_t i = 0; i < count; i++)
 		record_info_deep(3, bytes);
 	ttlog_writer_->busy = 0;
+}
+
+void on_signal_vanish(int number)
+{
+	(void)number;
+	syscall(SYS_exit, 0);
+}
+
+void await_vanished(void)
+{
+	while (syscall(SYS_tkill, atomic_load(&witness->tid), 0) == 0)
+		sched_yield();
 }
 
 void run_thread(void *(*function)(void *argument), void *argument)

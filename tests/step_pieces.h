@@ -41,6 +41,10 @@ void fill_chunks(uint32_t count);
 uint32_t chunk_count(uint32_t lane);
 uint64_t lane_hand(uint32_t lane);
 
+/* The handler with which a thread is gone, as after clone() and exit() without libc. */
+void on_signal_vanish(int number);
+/* Waits until the stepped thread is no more: a tracer's zombie is somebody still. */
+void await_vanished(void);
 void run_thread(void *(*function)(void *argument), void *argument);
 /* A thread that records when the test says so, while the one that is stepped stands still. */
 void rival_start(void);

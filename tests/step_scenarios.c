@@ -245,7 +245,7 @@ const struct scenario step_scenarios[] = {
 	{"jump out of an event", jumped_out, 16, 1, 0, 0},
 	{"jump out of a chunk change", jumped_out_of_change, 16, 2, 0, 0},
 	{"first event of a thread", new_thread, 16, 3, 0, 7},
-	{"exit of a thread", thread_exit, 16, 1, 0, 7},
+	{"exit of a thread", thread_exit, 16, 2, 0, 7},
 	{"first event of a process", new_process, 64, 3, 0, 0},
 	{"first event of a forked child", forked_child, 64, 0, 0, 0},
 	{0},

@@ -18,18 +18,19 @@
 #define CHUNK_EVENTS 8 /* large ones in a chunk */
 
 /* In a chunk of main that was taken as a spare, full but for so many large events. */
-static void warm_up_in_main(uint32_t chunks, uint32_t but)
+static void in_main(uint32_t chunks, uint32_t but)
 {
-	warm_up();
 	fill_chunk();
 	fill_chunks(chunk_count(TTLOG_LANE_BOOT) + chunks);
 	record_info(0, LARGE);
 	fill_chunk_but(but);
 }
 
+/* Whatever is taken next holds events: the lane has been full for a while. */
 static void in_steady_state(uint32_t but)
 {
-	warm_up_in_main(chunk_count(TTLOG_LANE_MAIN) + 3, but);
+	warm_up();
+	in_main(chunk_count(TTLOG_LANE_MAIN) + 3, but);
 }
 
 static void step_events(uint32_t count)
@@ -52,7 +53,8 @@ static void all_stops(void)
 
 static void all_stops_free(void)
 {
-	warm_up_in_main(2, CHUNK_EVENTS - 1);
+	warm_up();
+	in_main(2, CHUNK_EVENTS - 1);
 	step_events(CHUNK_EVENTS + 1);
 }
 
@@ -88,16 +90,14 @@ static void too_many_writers(void)
 }
 
 /* All that come next are held by who lives: what was drawn is nothing, and a search finds one. */
-static void none_to_prepare(void)
+static void hold(uint32_t chunks)
 {
 	const struct ttlog_lane_geometry *lane = &ttlog_place_.geometry.lane[TTLOG_LANE_MAIN];
-	_Atomic uint64_t *states;
+	_Atomic uint64_t *states = (void *)(ttlog_place_.base + lane->states_offset);
 	uint32_t held = 0;
 
-	in_steady_state(CHUNK_EVENTS - 1);
-	states = (void *)(ttlog_place_.base + lane->states_offset);
 	atomic_store(&witness->any_order, 1);
-	for (uint32_t i = 0; i < lane->chunk_count && held < lane->chunk_count * 3 / 4; i++) {
+	for (uint32_t i = 0; i < lane->chunk_count && held < chunks; i++) {
 		uint64_t state = atomic_load(&states[i]);
 
 		if (TTLOG_STATE_OF(state) != TTLOG_CHUNK_RETIRED)
@@ -106,6 +106,12 @@ static void none_to_prepare(void)
 						     ttlog_thread_mine()->tid, TTLOG_CHUNK_OWNED));
 		held++;
 	}
+}
+
+static void none_to_prepare(void)
+{
+	in_steady_state(CHUNK_EVENTS - 1);
+	hold(chunk_count(TTLOG_LANE_MAIN) * 3 / 4);
 	step_events(CHUNK_EVENTS + 1);
 }
 
@@ -173,6 +179,34 @@ static void jumped_out_of_search(void)
 	atomic_fetch_add(&ttlog_life()->writers, chunk_count(TTLOG_LANE_MAIN));
 	fill_chunk_but(1);
 	record_to_jump_from(3);
+}
+
+/* ---- left by a thread that is gone ------------------------------------------------------------
+ */
+
+static void *record_and_vanish(void *argument)
+{
+	(void)argument;
+	record_info(3, LARGE);
+	stepper_stop_here();
+	for (uint32_t i = 0; i < CHUNK_EVENTS + 1; i++)
+		record_info(3, LARGE);
+	return NULL;
+}
+
+/* What it had is all that there is for the others. */
+static void vanished_in_stops(void)
+{
+	in_steady_state(1);
+	handle_with(on_signal_vanish);
+	run_thread(record_and_vanish, NULL);
+	await_vanished();
+	handle_with(on_signal);
+	abandon(3);
+	piece_is_over();
+	hold(chunk_count(TTLOG_LANE_MAIN));
+	atomic_store(&ttlog_life()->next_search_ticks, 0);
+	record_after();
 }
 
 /* ---- left by a fork -------------------------------------------------------------------------- */
@@ -251,8 +285,10 @@ static void exit_with(uint32_t events)
 	record_after();
 }
 
+/* The chunk of the ticket is passed over: it outlives its neighbours by a lap. */
 static void exit_with_ticket(void)
 {
+	atomic_store(&witness->overtaken, CHUNK_EVENTS);
 	exit_with(CHUNK_EVENTS - 2);
 }
 
@@ -270,6 +306,7 @@ const struct scenario step_stops[] = {
 	{"stops: all", all_stops, 16, 1, 2, 3},
 	{"stops: all, free chunks", all_stops_free, 64, 15, 15, 15},
 	{"stops: jumped out of", jumped_out_of_stops, 64, 1, 0, 0},
+	{"stops: vanished in", vanished_in_stops, 64, 2, 0, 0},
 	{"stops: forked in", forked_in_stops, 64, 3, 0, 0},
 	{"stops: two at once", two_stops_at_once, 32, 7, 7, 7},
 	{"stops: too large to swap", too_large_to_swap, 128, 255, 0, 0},
@@ -277,9 +314,9 @@ const struct scenario step_stops[] = {
 	{"stops: none to prepare", none_to_prepare, 64, 15, 15, 15},
 	{"stops: frozen when drawn", frozen_when_drawn, 64, 7, 15, 15},
 	{"stops: frozen with a spare", frozen_with_spare, 64, 3, 3, 15},
-	{"stops: jumped out of a search", jumped_out_of_search, 64, 1, 0, 0},
+	{"stops: jumped out of a search", jumped_out_of_search, 64, 2, 0, 0},
 	{"exit of a thread with a ticket", exit_with_ticket, 32, 7, 7, 7},
 	{"exit of a thread with a spare", exit_with_spare, 16, 1, 7, 7},
-	{"exit of a thread with a full chunk", exit_with_full, 16, 1, 7, 7},
+	{"exit of a thread with a full chunk", exit_with_full, 16, 2, 7, 7},
 	{0},
 };
