@@ -58,6 +58,15 @@
  *                                  "truncated", "recycled": int, "overwritten_first_ns",
  *                                  "overwritten_last_ns", "dropped_first_ns", "dropped_last_ns": int};
  *                                  an event names a lane by its index here
+ *   "channels": map                {"open": int (at the end), "opened" (ever), "replaced" (closed ones
+ *                                  that gave way), "refused" (for want of memory): int, "list": array,
+ *                                  "unlisted": int}; missing if the process wanted none. The list has
+ *                                  those that have events or lost some, maps {"name": text, "events",
+ *                                  "budget_bytes", "overwritten", "diverted" (sent to it, but in another
+ *                                  lane), "opened_ns", "closed_ns", "overwritten_first_ns",
+ *                                  "overwritten_last_ns", "diverted_first_ns", "diverted_last_ns": int},
+ *                                  without those that are 0; an event names a channel by its index here.
+ *                                  At most DUMP_CHANNELS_MAX, as with threads
  *   "clock": map                   {"source": "tsc" | "cntvct" | "monotonic", "mode": "exact" | "sparse" |
  *                                  "coarse", "error_ns": int, "points": [[ticks, monotonic ns, realtime
  *                                  ns], ...]}: what the times were made from, oldest first. Monotonic
@@ -78,11 +87,12 @@
  *
  * batch
  *   "seq": int                     number of its first event; the first of a dump is 0
- *   "events": array of arrays      [time_ns, thread index, lane index, flags, site id, value ...]
+ *   "events": array of arrays      [time_ns, thread index, lane index, flags, site id, value ...],
+ *                                  with flag 4 a channel index between site id and values
  *   A value is: bool as bool; char, pointers and interned strings (their id) as unsigned integers,
  *   integers as integers, f32 as half/single float, f64 as double, str as text when it is UTF-8 and as
  *   a byte string when it is not, bytes as a byte string. flags: 1 = a string was cut, 2 = the time
- *   was carried over from an earlier reading of the clock. Events are in the order in which they were
+ *   was carried over from an earlier reading of the clock, 4 = it was sent to a channel. Events are in the order in which they were
  *   recorded; time_ns goes back where somebody set the wall clock back, and nowhere else.
  *
  * index     {"batches": [[file offset of the frame, seq, events, first time_ns, last time_ns], ...],
@@ -117,11 +127,13 @@
 #define DUMP_FIELDS_MAX 64
 #define DUMP_THREADS_MAX 65536
 #define DUMP_LANES_MAX 64
+#define DUMP_CHANNELS_MAX 131072
 #define DUMP_IDS_MAX (1u << 20) /* of sites and strings */
 #define DUMP_EVENT_FIXED 5 /* array elements before the values */
 
 #define DUMP_EVENT_TRUNCATED 1u
 #define DUMP_EVENT_CARRIED 2u
+#define DUMP_EVENT_CHANNEL 4u
 
 _Static_assert(DUMP_BATCH_BYTES * 4 < DUMP_FRAME_BYTES_MAX, "what is written can be read");
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "recorder/dump_channels.h"
 #include "recorder/dump_format.h"
 
 #define NAME_BYTES 32
@@ -319,6 +320,7 @@ void dump_meta_encode(struct pack *pack, const struct ttlog_reader *reader,
 		      const struct dump_facts *facts)
 {
 	uint64_t end_ns = end_of(&facts->verdict);
+	const struct ttlog_clock_line line = line_of(facts);
 	struct ttlog_reader_totals totals;
 	char created[40];
 	struct pack_map map;
@@ -343,6 +345,7 @@ void dump_meta_encode(struct pack *pack, const struct ttlog_reader *reader,
 	pack_pair_uint(pack, &map, "torn", totals.torn);
 	process(pack, &map, facts);
 	lanes(pack, &map, reader, facts);
+	dump_channels_encode(pack, &map, reader, &line);
 	clock_map(pack, &map, reader, facts, &totals);
 	recorder(pack, &map, facts, totals.dict_full);
 	threads(pack, &map, reader, facts);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "recorder/dump_channels.h"
 #include "recorder/dump_format.h"
 #include "recorder/dump_meta.h"
 #include "recorder/pack.h"
@@ -36,6 +37,7 @@ struct writer {
 	struct mark batch; /* the one that is being filled */
 	struct ttlog_clock_line line;
 	uint64_t last_ticks;
+	uint32_t *channel_numbers;
 	uint64_t *newest; /* ticks of each thread in each lane, with a sparse clock */
 };
 
@@ -342,15 +344,20 @@ static void batch_add(struct writer *writer, const struct ttlog_reader_event *ev
 	ns = ttlog_clock_realtime_ns(&writer->line, writer->last_ticks);
 	if (is_carried(writer, event))
 		flags |= DUMP_EVENT_CARRIED;
+	if (event->channel != TTLOG_READER_NO_CHANNEL)
+		flags |= DUMP_EVENT_CHANNEL;
 	writer->batch.last_ns = ns;
 	if (!writer->batch.events++)
 		writer->batch.first_ns = ns;
-	pack_array(body, DUMP_EVENT_FIXED + event->value_count);
+	pack_array(body, DUMP_EVENT_FIXED + (flags & DUMP_EVENT_CHANNEL ? 1 : 0) +
+				 event->value_count);
 	pack_int(body, ns);
 	pack_uint(body, event->thread);
 	pack_uint(body, event->lane);
 	pack_uint(body, flags);
 	pack_uint(body, event->site);
+	if (flags & DUMP_EVENT_CHANNEL)
+		pack_uint(body, writer->channel_numbers[event->channel]);
 	for (uint32_t i = 0; i < event->value_count; i++)
 		put_value(body, &event->value[i]);
 }
@@ -361,6 +368,9 @@ static int write_events(struct writer *writer)
 	int error;
 
 	writer->body.bytes = HEAD_ROOM;
+	writer->channel_numbers = dump_channels_number(writer->reader);
+	if (!writer->channel_numbers)
+		return -ENOMEM;
 	if (writer->facts->clock_mode == TTLOG_CLOCK_SPARSE) {
 		writer->newest = calloc((size_t)ttlog_reader_thread_count(writer->reader) + 1,
 					ttlog_reader_lane_count(writer->reader) *
@@ -425,5 +435,6 @@ int dump_write(int fd, struct ttlog_reader *reader, const struct dump_facts *fac
 	free(writer.compressed);
 	free(writer.marks);
 	free(writer.newest);
+	free(writer.channel_numbers);
 	return error;
 }

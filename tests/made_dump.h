@@ -22,13 +22,15 @@
 #define MADE_STRINGS_FROM 64 /* ids of strings start here */
 #define MADE_STRINGS 4096
 #define MADE_THREADS 8
-#define MADE_LANES 6
+#define MADE_LANES 7
+#define MADE_CHANNELS 8
 #define MADE_TIME_NS UINT64_C(1700000000000000000) /* 2023-11-14T22:13:20Z; ticks count from it */
 
 /* What an event would be if the test does not say more. */
 struct made_event {
 	uint64_t ticks; /* nanoseconds */
 	uint32_t site, thread, lane, flags;
+	uint32_t channel; /* index + 1; 0 = none */
 	uint32_t value_count;
 	struct ttlog_reader_value value[TTLOG_FIELDS_MAX];
 };
@@ -41,6 +43,9 @@ struct ttlog_reader {
 	struct ttlog_reader_thread thread[MADE_THREADS];
 	uint32_t thread_count;
 	struct ttlog_reader_lane lane[MADE_LANES];
+	struct ttlog_reader_channel channel[MADE_CHANNELS];
+	uint32_t channel_count;
+	struct ttlog_reader_channel_totals channel_totals;
 	struct made_event *event;
 	size_t event_count, event_capacity, event_next;
 	/* With `generate`, that many events are made on the way. */
@@ -62,6 +67,7 @@ int ttlog_reader_next(struct ttlog_reader *reader, struct ttlog_reader_event *re
 	if (reader->generator) {
 		if (reader->event_next == reader->generate)
 			return 0;
+		ret_event->channel = TTLOG_READER_NO_CHANNEL;
 		reader->generator(reader->event_next++, ret_event);
 		return 1;
 	}
@@ -73,6 +79,7 @@ int ttlog_reader_next(struct ttlog_reader *reader, struct ttlog_reader_event *re
 						 .flags = event->flags,
 						 .lane = event->lane,
 						 .thread = event->thread,
+						 .channel = event->channel - 1,
 						 .value_count = event->value_count};
 	memcpy(ret_event->value, event->value, sizeof(event->value));
 	return 1;
@@ -112,6 +119,23 @@ const struct ttlog_reader_thread *ttlog_reader_thread(const struct ttlog_reader 
 	return &reader->thread[index];
 }
 
+uint32_t ttlog_reader_channel_count(const struct ttlog_reader *reader)
+{
+	return reader->channel_count;
+}
+
+const struct ttlog_reader_channel *ttlog_reader_channel(const struct ttlog_reader *reader,
+							uint32_t index)
+{
+	return &reader->channel[index];
+}
+
+const struct ttlog_reader_channel_totals *
+ttlog_reader_channel_totals(const struct ttlog_reader *reader)
+{
+	return &reader->channel_totals;
+}
+
 uint32_t ttlog_reader_lane_count(const struct ttlog_reader *reader)
 {
 	(void)reader;
@@ -132,7 +156,8 @@ void ttlog_reader_totals(const struct ttlog_reader *reader, struct ttlog_reader_
 const char *ttlog_lane_name(uint32_t lane)
 {
 	static const char *const names[MADE_LANES] = {"main", "alert",	   "alert_large",
-						      "boot", "afterlife", "nested"};
+						      "boot", "afterlife", "nested",
+						      "channel"};
 
 	return lane < MADE_LANES ? names[lane] : "other";
 }
@@ -217,6 +242,23 @@ static inline void made_text(struct made_event *event, uint32_t index, const cha
 {
 	event->value[index].data = text;
 	event->value[index].size = (uint32_t)strlen(text);
+}
+
+/* A channel that has these events. */
+static inline void made_channel(const char *name, struct made_event *const *events, uint32_t count)
+{
+	struct ttlog_reader_channel *channel = &made.channel[made.channel_count++];
+
+	strncpy(channel->name, name, sizeof(channel->name) - 1);
+	channel->events = count;
+	channel->is_open = true;
+	channel->budget_bytes = 1024;
+	for (uint32_t i = 0; i < count; i++) {
+		events[i]->channel = made.channel_count;
+		events[i]->lane = TTLOG_LANE_CHANNEL;
+	}
+	made.channel_totals.open++;
+	made.channel_totals.opened++;
 }
 
 /* The dump in memory; the caller frees it. */

@@ -27,6 +27,7 @@ Test(attach, a_good_recorders_region_is_used)
 static void run_sparse(void)
 {
 	setenv("TTLOG_CLOCK", "sparse", 1);
+	setenv("TTLOG_CHANNEL_MEMORY", "4M", 1);
 	client_begin(PATIENCE_MS, 2, true);
 	CHILD_CHECK(ttlog_place_.geometry.clock_mode == TTLOG_CLOCK_SPARSE);
 	wait_to_go();
@@ -40,6 +41,7 @@ Test(attach, how_often_the_clock_is_read_goes_to_the_recorder_and_comes_back)
 
 	accept_hello();
 	cr_expect_eq(hello.clock_mode, TTLOG_CLOCK_SPARSE);
+	cr_expect_eq(hello.channel_bytes, 4 << 20);
 	made = make_region(hello.region_bytes);
 	send_welcome(0, 0, &made.fd, 1);
 	let_go();

@@ -76,7 +76,7 @@ Test(dump_writer, other_programs_see_who_and_why)
 	       "[\"orders\",\"/usr/bin/orders\",\"orders --port 80\",\"/system.slice/orders.service\",1000,"
 	       "1000,1]");
 	EXPECT("[.[0].lanes[].name]",
-	       "[\"main\",\"alert\",\"alert_large\",\"boot\",\"afterlife\",\"nested\"]");
+	       "[\"main\",\"alert\",\"alert_large\",\"boot\",\"afterlife\",\"nested\",\"channel\"]");
 	EXPECT("[.[0].threads[] | [.tid, .name]]", "[[4242,\"orders\"],[4245,\"worker-1\"]]");
 	EXPECT(".[0].clock.source", "\"monotonic\"");
 	EXPECT(".[0].recorder | [.version, .rung]", "[\"0.1.0\",\"ebpf\"]");
@@ -199,6 +199,30 @@ Test(dump_writer, evidence_and_sender_are_in_the_cause)
 	EXPECT("[.[0].cause.evidence[] | [.kind, .signal, .exit_code, .sender.comm]]",
 	       "[[1,9,0,\"bash\"],[3,0,9,null]]");
 	free(evidence);
+}
+
+Test(dump_writer, channels_are_listed_where_there_is_something_to_say)
+{
+	static const uint8_t types[] = {TTLOG_TYPE_U8, 0};
+	static const char *const names[] = {"n"};
+
+	made_begin();
+	made_site(TTLOG_INFO, "t", "m", types, names);
+	made_event(1000, 0, 1);
+	made_event(2000, 1, 1)->value[0].bits = 7;
+	made_channel("quiet", NULL, 0);
+	made_channel("busy", (struct made_event *[]){&made.event[1]}, 1);
+	made.channel[1].diverted = 2;
+	write_file();
+	EXPECT(".[0].channels | [.open, .opened, .replaced, .refused]", "[2,2,0,0]");
+	EXPECT(".[0].channels.list", "[{\"name\":\"busy\",\"events\":1,\"budget_bytes\":1024,\"diverted\":2}]");
+	EXPECT(".[2].events[0][1:]", "[0,0,0,1,0]");
+	EXPECT(".[2].events[1][1:]", "[1,6,4,1,0,7]");
+	EXPECT(".[0].lanes[6].name", "\"channel\"");
+	drop_file();
+	made_begin();
+	write_file();
+	EXPECT(".[0] | has(\"channels\")", "false");
 }
 
 Test(dump_writer, the_summary_and_the_index_stand_in_skippable_frames)

@@ -24,6 +24,7 @@ static struct ttlog_hello good_hello(void)
 		.region_bytes = 1 << 20,
 		.level = TTLOG_INFO,
 		.flush_interval_s = 60,
+		.channel_bytes = 4 << 20,
 		.clock_source = TTLOG_CLOCK_TSC,
 		.clock_mode = TTLOG_CLOCK_SPARSE,
 		.service = "orders",
@@ -54,6 +55,7 @@ Test(hello, takes_a_good_one)
 	cr_assert_eq(message.region_bytes, 1 << 20);
 	cr_assert_eq(message.level, TTLOG_INFO);
 	cr_assert_eq(message.flush_interval_s, 60);
+	cr_assert_eq(message.channel_bytes, 4 << 20);
 	cr_assert_eq(message.clock_source, TTLOG_CLOCK_TSC);
 	cr_assert_eq(message.clock_mode, TTLOG_CLOCK_SPARSE);
 	cr_assert_str_eq(message.service, "orders");

@@ -307,6 +307,7 @@ Test(intruders, get_no_more_memory_than_the_limits)
 
 	restart_with((const char *const[]){"--max-region", "8M", "--max-memory", "12M", NULL});
 	hello.region_bytes = UINT64_MAX;
+	hello.channel_bytes = UINT64_MAX;
 	fd = peer_connect(recorder_socket);
 	cr_assert_eq(send(fd, &hello, sizeof(hello), 0), sizeof(hello));
 	wait_readable(fd);

@@ -110,6 +110,7 @@ Test(settings, without_an_environment_there_are_defaults)
 	cr_expect_eq(settings.region_bytes, TTLOG_REGION_BYTES_DEFAULT);
 	cr_expect_eq(settings.level, TTLOG_TRACE);
 	cr_expect_eq(settings.flush_interval_s, 0);
+	cr_expect_eq(settings.channel_bytes, 0);
 	cr_expect_eq(settings.clock_mode, TTLOG_CLOCK_EXACT);
 	cr_expect_not(settings.debug);
 }
@@ -130,6 +131,7 @@ Test(settings, the_environment_sets_each_of_them)
 	cr_expect_eq(settings.level, TTLOG_ERROR);
 	cr_expect_eq(settings.flush_interval_s, 30);
 	cr_expect_eq(with("TTLOG_CLOCK", "coarse").clock_mode, TTLOG_CLOCK_COARSE);
+	cr_expect_eq(with("TTLOG_CHANNEL_MEMORY", "128M").channel_bytes, 128 << 20);
 	cr_expect(with("TTLOG_DEBUG", "1").debug);
 	cr_expect_not(with("TTLOG_DEBUG", "0").debug);
 	cr_expect_not(with("TTLOG_DEBUG", "").debug);
@@ -143,6 +145,9 @@ Test(settings, nonsense_in_the_environment_is_ignored)
 	cr_expect_eq(with("TTLOG_BUFFER_SIZE", "1").region_bytes, TTLOG_REGION_BYTES_DEFAULT);
 	cr_expect_eq(with("TTLOG_BUFFER_SIZE", "5G").region_bytes, TTLOG_REGION_BYTES_DEFAULT);
 	cr_expect_eq(with("TTLOG_BUFFER_SIZE", "").region_bytes, TTLOG_REGION_BYTES_DEFAULT);
+	cr_expect_eq(with("TTLOG_CHANNEL_MEMORY", "1K").channel_bytes, 0);
+	cr_expect_eq(with("TTLOG_CHANNEL_MEMORY", "3G").channel_bytes, 0);
+	cr_expect_eq(with("TTLOG_CHANNEL_MEMORY", "0").channel_bytes, 0);
 	cr_expect_eq(with("TTLOG_LEVEL", "loud").level, TTLOG_TRACE);
 	cr_expect_eq(with("TTLOG_FLUSH_INTERVAL", "often").flush_interval_s, 0);
 	cr_expect_eq(with("TTLOG_CLOCK", "often").clock_mode, TTLOG_CLOCK_EXACT);
@@ -174,7 +179,7 @@ Test(settings, a_cut_service_name_is_still_utf8)
 Test(settings, options_come_before_the_environment)
 {
 	struct ttlog_options options = {.size = sizeof(options), .service = "mine", .level = "warn",
-				       .clock = "sparse"};
+				       .channel_bytes = 1 << 20, .clock = "sparse"};
 	struct ttlog_settings settings;
 
 	setenv("TTLOG_SERVICE_NAME", "theirs", 1);
@@ -185,6 +190,7 @@ Test(settings, options_come_before_the_environment)
 	cr_expect_str_eq(settings.service, "mine");
 	cr_expect_eq(settings.level, TTLOG_WARN);
 	cr_expect_eq(settings.clock_mode, TTLOG_CLOCK_SPARSE);
+	cr_expect_eq(settings.channel_bytes, 1 << 20);
 	cr_expect_eq(settings.flush_interval_s, 7, "an option that is not set leaves the environment's");
 	cr_expect_eq(settings.region_bytes, 1 << 20);
 }

@@ -28,6 +28,7 @@ struct dump {
 
 static const struct meta_thread no_thread;
 static const struct meta_lane no_lane;
+static const struct meta_channel no_channel; /* one of no known name */
 
 static bool has_magic(const struct frame *frame, uint32_t lz4_magic, const char *magic)
 {
@@ -208,18 +209,27 @@ static bool take_time(struct decode *cursor, int64_t *ret_ns)
 
 static bool take_event(struct dump *dump, struct event *event)
 {
+	const struct meta_channels *channels = &dump->meta.channels;
 	struct decode *cursor = &dump->batch;
-	uint64_t thread, lane, site;
+	uint64_t thread, lane, site, channel, fixed = DUMP_EVENT_FIXED;
 	struct token array;
 
-	if (decode_next(cursor, &array) || array.kind != TOKEN_ARRAY ||
-	    array.number < DUMP_EVENT_FIXED || array.number > DUMP_EVENT_FIXED + DUMP_FIELDS_MAX)
+	if (decode_next(cursor, &array) || array.kind != TOKEN_ARRAY || array.number < fixed)
 		return false;
 	if (!take_time(cursor, &event->time_ns) || !take_uint(cursor, &thread) ||
 	    !take_uint(cursor, &lane) || !take_uint(cursor, &event->flags) ||
 	    !take_uint(cursor, &site))
 		return false;
-	event->value_count = (uint32_t)array.number - DUMP_EVENT_FIXED;
+	event->channel = NULL;
+	if (event->flags & DUMP_EVENT_CHANNEL) {
+		if (array.number < ++fixed || !take_uint(cursor, &channel))
+			return false;
+		event->channel = channel < channels->list_count ? &channels->list[channel]
+								: &no_channel;
+	}
+	if (array.number > fixed + DUMP_FIELDS_MAX)
+		return false;
+	event->value_count = (uint32_t)(array.number - fixed);
 	event->values = cursor->at;
 	if (decode_skip_many(cursor, event->value_count))
 		return false;

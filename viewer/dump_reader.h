@@ -40,6 +40,7 @@ struct event {
 	struct site *site;
 	const struct meta_thread *thread; /* never NULL */
 	const struct meta_lane *lane;	  /* never NULL */
+	const struct meta_channel *channel; /* NULL: none; without a name: not known */
 	int64_t time_ns;
 	uint64_t seq;
 	uint64_t flags; /* DUMP_EVENT_... */

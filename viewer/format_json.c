@@ -100,6 +100,8 @@ void format_json_event(struct out *out, struct out *scratch, struct record *reco
 	json_number(out, "pid", meta->pid);
 	json_number(out, "tid", event->thread->tid);
 	json_span(out, "thread", event->thread->name);
+	if (event->channel)
+		json_span(out, "channel", event->channel->name);
 	json_span(out, "service", meta->service);
 	json_span(out, "host", meta->hostname);
 	json_span(out, "file", site->file);

@@ -14,6 +14,7 @@
 #define SOURCE_COLUMNS_MAX 24
 #define THREAD_COLUMNS_MAX 24
 #define TARGET_COLUMNS_MAX 16
+#define CHANNEL_COLUMNS_MAX 16
 
 /* A death, or a snapshot, on its way to be drawn. */
 struct mark {
@@ -28,6 +29,7 @@ struct format_text {
 	bool colour;
 	size_t source_columns; /* 0: one dump, no column */
 	size_t thread_columns, target_columns;
+	size_t channel_columns; /* 0: no channels, no column */
 	int64_t base_ns;
 	bool have_base;
 	bool have_carried; /* a dump with times that are not the events' own: "~", or its room */
@@ -84,6 +86,15 @@ static void write_thread(struct out *out, const struct meta_thread *thread)
 		out_char(out, '?');
 }
 
+static void write_channel(struct out *out, const struct meta_channel *channel)
+{
+	out_char(out, '#');
+	if (channel->name.bytes)
+		out_span(out, channel->name);
+	else
+		out_char(out, '?');
+}
+
 /* What is in the scratch, escaped and padded. It may run over its column: nothing is cut. */
 static void put_column(struct format_text *text, size_t columns)
 {
@@ -109,6 +120,10 @@ static void measure(struct format_text *text, struct dump *dump)
 	for (uint64_t i = 0; i < meta->thread_count; i++) {
 		write_thread(&text->scratch, &meta->threads[i]);
 		widen(text, &text->thread_columns);
+	}
+	for (uint64_t i = 0; i < meta->channels.list_count; i++) {
+		write_channel(&text->scratch, &meta->channels.list[i]);
+		widen(text, &text->channel_columns);
 	}
 	for (uint32_t i = 0; i < dictionary->site_limit; i++) {
 		if (!dictionary->sites[i])
@@ -173,6 +188,7 @@ int format_text_open(struct format_text **ret_text, struct out *out, struct dump
 	}
 	choose_base(text);
 	text->thread_columns = smaller(text->thread_columns, THREAD_COLUMNS_MAX);
+	text->channel_columns = smaller(text->channel_columns, CHANNEL_COLUMNS_MAX);
 	text->target_columns = smaller(text->target_columns, TARGET_COLUMNS_MAX);
 	text->source_columns = smaller(text->source_columns, SOURCE_COLUMNS_MAX);
 	if (dump_count < 2)
@@ -331,6 +347,10 @@ void format_text_event(struct format_text *text, struct record *record)
 	}
 	write_thread(&text->scratch, event->thread);
 	put_column(text, text->thread_columns);
+	if (event->channel)
+		write_channel(&text->scratch, event->channel);
+	if (event->channel || text->channel_columns)
+		put_column(text, text->channel_columns);
 	colour(text, BLUE);
 	out_span(&text->scratch, event->site->target);
 	put_column(text, text->target_columns);

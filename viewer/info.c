@@ -9,6 +9,7 @@
 
 #define LABEL_COLUMNS 13
 #define THREADS_SHOWN 32
+#define CHANNELS_SHOWN 32
 
 static void label(struct out *out, const char *text)
 {
@@ -237,6 +238,47 @@ static void put_lanes(struct out *out, const struct meta *meta)
 	}
 }
 
+static void put_channel_counts(struct out *out, const struct meta_channels *channels)
+{
+	if (!channels->opened.known)
+		return;
+	label(out, "channels");
+	put_count(out, channels->open);
+	out_text(out, " open, ");
+	put_count(out, channels->opened);
+	out_text(out, " opened in all, ");
+	put_count(out, channels->replaced);
+	out_text(out, " replaced, ");
+	put_count(out, channels->refused);
+	out_text(out, " refused\n");
+}
+
+static void put_channels(struct out *out, const struct meta_channels *channels)
+{
+	uint64_t more = channels->unlisted.bits;
+
+	if (!channels->list_count)
+		return;
+	out_text(out, "\n  channel               events    overwritten       diverted\n");
+	for (uint64_t i = 0; i < channels->list_count && i < CHANNELS_SHOWN; i++) {
+		const struct meta_channel *channel = &channels->list[i];
+
+		put_name(out, channel->name, 14);
+		put_column(out, (struct number){channel->events.bits, true}, 14);
+		put_column(out, (struct number){channel->overwritten.bits, true}, 15);
+		put_column(out, (struct number){channel->diverted.bits, true}, 15);
+		put_span_of_time(out, "overwritten:", channel->overwritten_first_ns,
+				 channel->overwritten_last_ns);
+		put_span_of_time(out, "diverted:", channel->diverted_first_ns,
+				 channel->diverted_last_ns);
+		out_char(out, '\n');
+	}
+	if (channels->list_count > CHANNELS_SHOWN)
+		more += channels->list_count - CHANNELS_SHOWN;
+	if (more)
+		out_printf(out, "  and %" PRIu64 " more\n", more);
+}
+
 /* Who was active last comes first. */
 static int compare_threads(const void *a, const void *b)
 {
@@ -295,6 +337,8 @@ void info_text(struct out *out, struct dump *dump, bool colour)
 	put_when(out, meta);
 	put_dump(out, dump);
 	put_counts(out, dump);
+	put_channel_counts(out, &meta->channels);
 	put_lanes(out, meta);
+	put_channels(out, &meta->channels);
 	put_threads(out, meta);
 }

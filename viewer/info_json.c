@@ -149,6 +149,41 @@ static void put_clock(struct out *out, const struct meta_clock *clock)
 	out_char(out, '}');
 }
 
+static void put_channels(struct out *out, const struct meta_channels *channels)
+{
+	json_key(out, "channels");
+	if (!channels->opened.known) {
+		out_text(out, "null");
+		return;
+	}
+	out_char(out, '{');
+	json_number(out, "open", channels->open);
+	json_number(out, "opened", channels->opened);
+	json_number(out, "replaced", channels->replaced);
+	json_number(out, "refused", channels->refused);
+	json_number(out, "unlisted", (struct number){channels->unlisted.bits, true});
+	json_key(out, "list");
+	out_char(out, '[');
+	for (uint64_t i = 0; i < channels->list_count; i++) {
+		const struct meta_channel *channel = &channels->list[i];
+
+		out_text(out, i ? ",{" : "{");
+		json_span(out, "name", channel->name);
+		json_number(out, "events", (struct number){channel->events.bits, true});
+		json_number(out, "budget_bytes", channel->budget_bytes);
+		json_number(out, "overwritten", (struct number){channel->overwritten.bits, true});
+		put_ns(out, "overwritten_first_ns", channel->overwritten_first_ns);
+		put_ns(out, "overwritten_last_ns", channel->overwritten_last_ns);
+		json_number(out, "diverted", (struct number){channel->diverted.bits, true});
+		put_ns(out, "diverted_first_ns", channel->diverted_first_ns);
+		put_ns(out, "diverted_last_ns", channel->diverted_last_ns);
+		put_ns(out, "opened_ns", channel->opened_ns);
+		put_ns(out, "closed_ns", channel->closed_ns);
+		out_char(out, '}');
+	}
+	out_text(out, "]}");
+}
+
 void info_json(struct out *out, struct dump *dump)
 {
 	const struct meta *meta = dump_meta(dump);
@@ -171,6 +206,7 @@ void info_json(struct out *out, struct dump *dump)
 	put_process(out, &meta->process);
 	put_threads(out, meta);
 	put_lanes(out, meta);
+	put_channels(out, &meta->channels);
 	put_clock(out, &meta->clock);
 	put_span(out, "rung", meta->recorder.rung);
 	out_text(out, "}\n");

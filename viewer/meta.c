@@ -152,6 +152,39 @@ static int decode_lanes(struct decode *cursor, void *to)
 			    (void **)&meta->lanes, &meta->lane_count);
 }
 
+static const struct decode_key channel_keys[] = {
+	SPAN(meta_channel, name),
+	NUMBER(meta_channel, events),
+	NUMBER(meta_channel, budget_bytes),
+	NUMBER(meta_channel, overwritten),
+	NUMBER(meta_channel, diverted),
+	NUMBER(meta_channel, opened_ns),
+	NUMBER(meta_channel, closed_ns),
+	NUMBER(meta_channel, overwritten_first_ns),
+	NUMBER(meta_channel, overwritten_last_ns),
+	NUMBER(meta_channel, diverted_first_ns),
+	NUMBER(meta_channel, diverted_last_ns),
+	END,
+};
+
+static int decode_channel_list(struct decode *cursor, void *to)
+{
+	struct meta_channels *channels = to;
+
+	return decode_array(cursor, channel_keys, sizeof(*channels->list), DUMP_CHANNELS_MAX,
+			    (void **)&channels->list, &channels->list_count);
+}
+
+static const struct decode_key channels_keys[] = {
+	NUMBER(meta_channels, open),
+	NUMBER(meta_channels, opened),
+	NUMBER(meta_channels, replaced),
+	NUMBER(meta_channels, refused),
+	NUMBER(meta_channels, unlisted),
+	CALL("list", decode_channel_list),
+	END,
+};
+
 static const struct decode_key meta_keys[] = {
 	{"ttlog", DECODE_NUMBER, offsetof(struct meta, format), NULL, NULL},
 	SPAN(meta, service),
@@ -173,6 +206,7 @@ static const struct decode_key meta_keys[] = {
 	CALL("threads", decode_threads),
 	NUMBER(meta, threads_unlisted),
 	CALL("lanes", decode_lanes),
+	MAP(meta, channels, channels_keys),
 	END,
 };
 
@@ -205,4 +239,5 @@ void meta_fini(struct meta *meta)
 {
 	free(meta->threads);
 	free(meta->lanes);
+	free(meta->channels.list);
 }

@@ -39,6 +39,18 @@ struct meta_lane {
 	struct number overwritten_first_ns, overwritten_last_ns, dropped_first_ns, dropped_last_ns;
 };
 
+struct meta_channel {
+	struct span name;
+	struct number events, budget_bytes, overwritten, diverted, opened_ns, closed_ns;
+	struct number overwritten_first_ns, overwritten_last_ns, diverted_first_ns, diverted_last_ns;
+};
+
+struct meta_channels {
+	struct number open, opened, replaced, refused, unlisted; /* opened: known if there were any */
+	struct meta_channel *list;
+	uint64_t list_count;
+};
+
 struct meta_recorder {
 	struct span version, rung;
 	struct number region_bytes, dict_full;
@@ -61,6 +73,7 @@ struct meta {
 	struct meta_thread *threads;
 	uint64_t thread_count;
 	struct number threads_unlisted;
+	struct meta_channels channels;
 	struct meta_lane *lanes;
 	uint64_t lane_count;
 };

@@ -42,7 +42,8 @@ static void print_help(void)
 		       table[i].argument ? table[i].argument : "", table[i].help);
 	printf("\nSeveral files are merged by time. - is the standard input.\n"
 	       "EXPR is KEY OP VALUE[,VALUE...]: a comma means or.\n"
-	       "  keys  level target msg tid thread pid service host lane seq file line func,\n"
+	       "  keys  level target msg tid thread pid service host lane channel seq file line\n"
+	       "        func,\n"
 	       "        or the name of a field\n"
 	       "  ops   = != ~= (contains) < <= > >=\n\n"
 	       "  ttlog-view --info dump.bin\n"

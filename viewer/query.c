@@ -189,6 +189,10 @@ static bool term_matches(struct query *query, const struct query_term *term, str
 		return text_matches(term, meta->hostname);
 	case QUERY_LANE:
 		return text_matches(term, event->lane->name);
+	case QUERY_CHANNEL:
+		/* An event without one is as one without a field of that name. */
+		return event->channel ? text_matches(term, event->channel->name)
+				      : term->op == QUERY_UNEQUAL;
 	case QUERY_FIELD:
 		break;
 	}

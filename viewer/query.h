@@ -4,7 +4,7 @@
  *
  * An expression is KEY OP VALUE[,VALUE...], a comma means "or", several expressions mean "and".
  *
- *   keys   level target msg tid thread pid service host lane seq file line func, else a field's name
+ *   keys   level target msg tid thread pid service host lane channel seq file line func, else a field's name
  *          ("fields.NAME" for a field that is named like one of those)
  *   ops    = != ~= (contains) < <= > >=
  *
@@ -40,6 +40,7 @@ enum query_key {
 	QUERY_SERVICE,
 	QUERY_HOST,
 	QUERY_LANE,
+	QUERY_CHANNEL,
 	QUERY_SEQ,
 	QUERY_FILE,
 	QUERY_LINE,

@@ -12,6 +12,7 @@ static const char *const key_names[QUERY_FIELD] = {
 	[QUERY_LEVEL] = "level",     [QUERY_TARGET] = "target",	  [QUERY_MSG] = "msg",
 	[QUERY_TID] = "tid",	     [QUERY_THREAD] = "thread",	  [QUERY_PID] = "pid",
 	[QUERY_SERVICE] = "service", [QUERY_HOST] = "host",	  [QUERY_LANE] = "lane",
+	[QUERY_CHANNEL] = "channel",
 	[QUERY_SEQ] = "seq",	     [QUERY_FILE] = "file",	  [QUERY_LINE] = "line",
 	[QUERY_FUNC] = "func",
 };
