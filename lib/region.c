@@ -48,7 +48,7 @@
 /* The kernel's pages may be smaller than those of the drawing: arm64 has 4, 16 and 64 KiB. */
 #define PAGE_BYTES_LEAST 4096u
 /* Where a page is 64 KiB, 1 MiB would be all rounding. */
-#define PLAN_PAGES_MIN 64
+#define PLAN_PAGES_MIN 96
 
 /* What a default region gets; smaller and larger ones in proportion, within these bounds. */
 struct share {

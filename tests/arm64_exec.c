@@ -22,6 +22,7 @@
 
 #define ARGS_MAX 64
 #define ARGS_OURS 7
+#define COMMAND_MAX (8 * PATH_MAX)
 #define EXPORTED __attribute__((visibility("default")))
 
 /* As the environment says when it begins: what it executes may be given another one. */
@@ -108,32 +109,50 @@ EXPORTED int execvp(const char *file, char *const argv[])
 
 /*
  * The shell is the machine's own, and can't start what is not. Each word of the command that is the
- * path of a program for arm64, and not between quotes, gets the emulator in front.
+ * path of a program for arm64, and not between quotes, gets the emulator in front. 0 or -1.
  */
+static int emulate(const char *command, char *ret_command, size_t bytes)
+{
+	char word[PATH_MAX];
+	size_t used = 0, length;
+
+	*ret_command = '\0';
+	for (const char *at = command; *at; at += length) {
+		length = strcspn(at, " ");
+		snprintf(word, sizeof(word), "%.*s", (int)length, at);
+		if (word[0] == '/' && is_arm64(word))
+			used += (size_t)snprintf(ret_command + used, bytes - used, "%s -L %s ",
+						 emulator, prefix);
+		length += strspn(at + length, " ");
+		if (used < bytes)
+			used += (size_t)snprintf(ret_command + used, bytes - used, "%.*s",
+						 (int)length, at);
+		if (used >= bytes) {
+			errno = E2BIG;
+			return -1;
+		}
+	}
+	return 0;
+}
+
 EXPORTED int system(const char *command)
 {
 	static int (*next)(const char *);
-	char changed[8 * PATH_MAX], word[PATH_MAX];
-	size_t used = 0, length;
+	char emulated[COMMAND_MAX];
 
 	if (!next)
 		*(void **)&next = dlsym(RTLD_NEXT, "system");
 	if (!command)
 		return next(command);
-	for (const char *at = command; *at; at += length) {
-		length = strcspn(at, " ");
-		snprintf(word, sizeof(word), "%.*s", (int)length, at);
-		if (word[0] == '/' && is_arm64(word))
-			used += (size_t)snprintf(changed + used, sizeof(changed) - used,
-						 "%s -L %s ", emulator, prefix);
-		length += strspn(at + length, " ");
-		if (used < sizeof(changed))
-			used += (size_t)snprintf(changed + used, sizeof(changed) - used, "%.*s",
-						 (int)length, at);
-		if (used >= sizeof(changed)) {
-			errno = E2BIG;
-			return -1;
-		}
-	}
-	return next(changed);
+	return emulate(command, emulated, sizeof(emulated)) ? -1 : next(emulated);
+}
+
+EXPORTED FILE *popen(const char *command, const char *mode)
+{
+	static FILE *(*next)(const char *, const char *);
+	char emulated[COMMAND_MAX];
+
+	if (!next)
+		*(void **)&next = dlsym(RTLD_NEXT, "popen");
+	return emulate(command, emulated, sizeof(emulated)) ? NULL : next(emulated, mode);
 }

@@ -83,7 +83,7 @@ static uint64_t least_bytes(void)
 
 	ttlog_region_plan(1, &plan);
 	cr_assert_geq(plan.region_bytes, TTLOG_REGION_BYTES_MIN);
-	cr_assert_leq(plan.region_bytes, 4 << 20);
+	cr_assert_leq(plan.region_bytes, 6 << 20);
 	return plan.region_bytes;
 }
 
