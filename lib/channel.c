@@ -6,12 +6,12 @@
  *            3 is the channel still open?   4 zero behind, body, commit   5 retire
  *
  * A thread owns a chunk of a channel only while it writes one event to it. So nothing is pinned by
- * threads that are quiet or gone, a handler that interrupts its thread here finds a chunk that is in
- * use and goes on to the next, and so does another thread. Which chunk is old and which is young is
- * said by the entry's hand and by the tickets in the chunks, never by their states.
+ * threads that are quiet or gone, a handler that interrupts its thread here finds a chunk that is
+ * in use and goes on to the next, and so does another thread. Which chunk is old and which is young
+ * is said by the entry's hand and by the tickets in the chunks, never by their states.
  *
- * Dead at any step: a chunk that is OWNED is read up to its last committed event; the data of its last
- * retire are unsaid before the next event is committed, so it is counted by a walk.
+ * Dead at any step: a chunk that is OWNED is read up to its last committed event; the data of its
+ * last retire are unsaid before the next event is committed, so it is counted by a walk.
  */
 #include "lib/channel.h"
 
@@ -31,7 +31,7 @@
 struct sending {
 	struct ttlog_channel_entry *entry;
 	uint64_t open_state; /* of the entry, as long as it is this channel */
-	_Atomic uint64_t *states;
+	struct ttlog_chunk_record *records;
 	unsigned char *chunks;
 	uint32_t chunk_bytes;
 	uint32_t first, count; /* the channel's chunks */
@@ -64,8 +64,7 @@ static bool look_up(struct ttlog_channel channel, struct sending *sending)
 {
 	const struct ttlog_geometry *geometry = &ttlog_place_.geometry;
 	const struct ttlog_lane_geometry *lane = &geometry->lane[TTLOG_LANE_CHANNEL];
-	struct ttlog_channel_entry *table =
-		(void *)(ttlog_place_.base + geometry->channels_offset);
+	struct ttlog_channel_entry *table = (void *)(ttlog_place_.base + geometry->channels_offset);
 
 	if (!channel.generation || channel.index >= geometry->channel_count)
 		return false;
@@ -78,16 +77,16 @@ static bool look_up(struct ttlog_channel channel, struct sending *sending)
 		return false;
 	sending->first = channel.index * TTLOG_CHANNEL_CHUNKS_MIN;
 	sending->count = atomic_load_explicit(&sending->entry->chunk_count, memory_order_relaxed);
-	sending->states = (void *)(ttlog_place_.base + lane->states_offset);
+	sending->records = (void *)(ttlog_place_.base + lane->records_offset);
 	sending->chunks = ttlog_place_.base + lane->chunks_offset;
 	sending->chunk_bytes = lane->chunk_bytes;
 	return sending->count && sending->count <= lane->chunk_count - sending->first;
 }
 
 /*
- * The chunk is ours, and the channel may have been closed and its chunks given to another before. Either
- * whoever takes them sees our chunk in use, or we see here that the channel is no more: by a full fence
- * on both sides.
+ * The chunk is ours, and the channel may have been closed and its chunks given to another before.
+ * Either whoever takes them sees our chunk in use, or we see here that the channel is no more: by a
+ * full fence on both sides.
  */
 static bool is_still_open(const struct sending *sending)
 {
@@ -98,7 +97,7 @@ static bool is_still_open(const struct sending *sending)
 
 static void release(const struct sending *sending, const struct ttlog_tenure *tenure)
 {
-	atomic_store_explicit(&sending->states[tenure->index],
+	atomic_store_explicit(&sending->records[tenure->index].state,
 			      TTLOG_STATE(tenure->generation, 0, TTLOG_CHUNK_RETIRED),
 			      memory_order_release);
 }
@@ -131,9 +130,9 @@ static bool has_room(const struct sending *sending, const struct ttlog_chunk *ch
 }
 
 /*
- * RETIRED to OWNED again, in the same generation, at the place behind its events. Where that is must be
- * read when the chunk is ours: a handler in front of the swap may have recorded here, and left the very
- * same state.
+ * RETIRED to OWNED again, in the same generation, at the place behind its events. Where that is
+ * must be read when the chunk is ours: a handler in front of the swap may have recorded here, and
+ * left the very same state.
  */
 static enum found reopen(const struct sending *sending, uint32_t index, uint64_t state,
 			 uint64_t ticket, uint32_t size, struct place *ret_place)
@@ -144,10 +143,10 @@ static enum found reopen(const struct sending *sending, uint32_t index, uint64_t
 
 	if (!has_room(sending, chunk, size))
 		return FOUND_NONE;
-	if (!atomic_compare_exchange_strong_explicit(
-		    &sending->states[index], &state,
-		    TTLOG_STATE(generation, sending->tid, TTLOG_CHUNK_OWNED), memory_order_acq_rel,
-		    memory_order_relaxed))
+	if (!atomic_compare_exchange_strong_explicit(&sending->records[index].state, &state,
+						     TTLOG_STATE(generation, sending->tid,
+								 TTLOG_CHUNK_OWNED),
+						     memory_order_acq_rel, memory_order_relaxed))
 		return FOUND_RACE;
 	ret_place->tenure =
 		(struct ttlog_tenure){chunk, TTLOG_LANE_CHANNEL, index, generation, ticket};
@@ -163,8 +162,8 @@ static enum found reopen(const struct sending *sending, uint32_t index, uint64_t
 }
 
 /*
- * The newest chunk of this thread, if it is among the newest of the channel and there is room. An older
- * one must not get newer events: the order of a thread's events is that of its chunks.
+ * The newest chunk of this thread, if it is among the newest of the channel and there is room. An
+ * older one must not get newer events: the order of a thread's events is that of its chunks.
  */
 static enum found find_own(const struct sending *sending, uint32_t size, struct place *ret_place)
 {
@@ -174,7 +173,8 @@ static enum found find_own(const struct sending *sending, uint32_t size, struct 
 	for (uint64_t ticket = hand; ticket > 0 && ticket + near > hand; ticket--) {
 		uint32_t index = sending->first + (uint32_t)((ticket - 1) % sending->count);
 		/* Pairs with the release of a retire: its data are there. */
-		uint64_t state = atomic_load_explicit(&sending->states[index], memory_order_acquire);
+		uint64_t state =
+			atomic_load_explicit(&sending->records[index].state, memory_order_acquire);
 
 		/* Interrupted by us, or left by a jump: all others are older. */
 		if (TTLOG_STATE_OF(state) != TTLOG_CHUNK_RETIRED &&
@@ -201,7 +201,8 @@ static void move_hand(const struct sending *sending, uint64_t to)
 
 /*
  * A chunk in use by somebody else stays his. One in use by this thread, while no call of its own is
- * under way, was left by a jump out of a handler, or by a thread that had this tid: it is given back.
+ * under way, was left by a jump out of a handler, or by a thread that had this tid: it is given
+ * back.
  */
 static uint64_t settle(const struct sending *sending, uint32_t index, uint64_t state)
 {
@@ -211,11 +212,11 @@ static uint64_t settle(const struct sending *sending, uint32_t index, uint64_t s
 		return state;
 	if (TTLOG_STATE_TID(state) != sending->tid) {
 		ttlog_chunk_retire_vanished(TTLOG_LANE_CHANNEL, sending->tid, index, 1);
-		return atomic_load_explicit(&sending->states[index], memory_order_acquire);
+		return atomic_load_explicit(&sending->records[index].state, memory_order_acquire);
 	}
-	if (sending->is_nested ||
-	    !atomic_compare_exchange_strong_explicit(&sending->states[index], &state, retired,
-						     memory_order_acq_rel, memory_order_acquire))
+	if (sending->is_nested || !atomic_compare_exchange_strong_explicit(
+					  &sending->records[index].state, &state, retired,
+					  memory_order_acq_rel, memory_order_acquire))
 		return state;
 	return retired;
 }
@@ -234,8 +235,10 @@ static bool may_take(const struct sending *sending, uint64_t state, bool is_froz
 	}
 }
 
-/* Has the chunk been taken with that ticket or a later one? Then the hand that we saw is an old one. */
-static bool is_passed(const struct sending *sending, uint32_t index, uint64_t state, uint64_t ticket)
+/* Has the chunk been taken with that ticket or a later one? Then the hand that we saw is an old
+ * one. */
+static bool is_passed(const struct sending *sending, uint32_t index, uint64_t state,
+		      uint64_t ticket)
 {
 	const struct ttlog_chunk *chunk = chunk_of(sending, index);
 
@@ -285,7 +288,7 @@ static enum found find_next(const struct sending *sending, struct place *ret_pla
 	for (uint64_t ticket = hand + 1; ticket <= end; ticket++) {
 		uint32_t index = sending->first + (uint32_t)((ticket - 1) % sending->count);
 		uint64_t state = settle(sending, index,
-					atomic_load_explicit(&sending->states[index],
+					atomic_load_explicit(&sending->records[index].state,
 							     memory_order_acquire));
 		enum found found;
 
@@ -320,8 +323,8 @@ static void write_event(const struct sending *sending, const struct place *place
 {
 	struct ttlog_chunk *chunk = place->tenure.chunk;
 
-	/* What the last retire said is not true from the commit on, which is a release: whoever sees
-	 * the event sees this. Generation 0 is nobody's. */
+	/* What the last retire said is not true from the commit on, which is a release: whoever
+	 * sees the event sees this. Generation 0 is nobody's. */
 	atomic_store_explicit(&chunk->retired_generation, 0, memory_order_relaxed);
 	ttlog_ring_write(chunk, place->offset, site, values, encoding, sending->ticks);
 	atomic_store_explicit(&chunk->retired_count, place->event_count + 1, memory_order_relaxed);
@@ -371,7 +374,8 @@ bool ttlog_channel_record(struct ttlog_channel channel, struct ttlog_thread *thr
 	atomic_signal_fence(memory_order_seq_cst);
 	if (!sending.is_nested)
 		*busy = 0;
-	/* A handler has forked, and this is the child: the event is its parent's, who records it. */
+	/* A handler has forked, and this is the child: the event is its parent's, who records it.
+	 */
 	if (atomic_load_explicit(&thread->tid, memory_order_relaxed) != sending.tid)
 		return true;
 	if (found == FOUND_PLACE)

@@ -4,8 +4,8 @@
  *
  * Memory that no channel ever had is given out first, by a pointer that only grows. After that the
  * channel that was closed first gives way, if it is large enough; what it has too much is a closed
- * channel of its own from then on. Each step leaves a table in which every chunk has one owner at most:
- * who dies or is jumped out of in between leaks a place, nothing else.
+ * channel of its own from then on. Each step leaves a table in which every chunk has one owner at
+ * most: who dies or is jumped out of in between leaks a place, nothing else.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,8 +24,7 @@ struct table {
 	uint32_t count;
 	struct ttlog_ledger *ledger;
 	const struct ttlog_lane_geometry *lane;
-	_Atomic uint64_t *states;
-	struct ttlog_account (*accounts)[2];
+	struct ttlog_chunk_record *records;
 };
 
 static struct table table_of(const struct ttlog_place *place)
@@ -36,8 +35,7 @@ static struct table table_of(const struct ttlog_place *place)
 		.count = place->geometry.channel_count,
 		.ledger = (void *)(place->base + place->geometry.ledger_offset),
 		.lane = lane,
-		.states = (void *)(place->base + lane->states_offset),
-		.accounts = (void *)(place->base + lane->accounts_offset),
+		.records = (void *)(place->base + lane->records_offset),
 	};
 
 	return table;
@@ -75,12 +73,13 @@ static uint32_t generation_of(const struct ttlog_channel_entry *entry)
 	return TTLOG_CHANNEL_GENERATION(atomic_load_explicit(&entry->state, memory_order_acquire));
 }
 
-/* ---- the queue of closed channels ------------------------------------------------------------- */
+/* ---- the queue of closed channels -------------------------------------------------------------
+ */
 
 /*
- * Places in the order in which they were closed. It is only a hint: whose a channel is, its state says.
- * A position is drawn, then its slot is filled; whoever is stopped in between holds up nobody, because
- * the slot is marked as skipped and its place goes to a later position.
+ * Places in the order in which they were closed. It is only a hint: whose a channel is, its state
+ * says. A position is drawn, then its slot is filled; whoever is stopped in between holds up
+ * nobody, because the slot is marked as skipped and its place goes to a later position.
  */
 static void closed_push(const struct table *table, uint32_t place)
 {
@@ -127,7 +126,8 @@ static bool closed_pop(const struct table *table, uint32_t *ret_place)
 	return false;
 }
 
-/* ---- memory for a channel --------------------------------------------------------------------- */
+/* ---- memory for a channel ---------------------------------------------------------------------
+ */
 
 /* Chunks for a budget: whole places of the table. 0: more than there are. */
 static uint32_t chunks_for(const struct table *table, size_t budget_bytes)
@@ -151,9 +151,8 @@ static bool take_fresh(const struct table *table, uint32_t count, uint32_t *ret_
 	do {
 		if (first > end || end - first < count)
 			return false;
-	} while (!atomic_compare_exchange_weak_explicit(next, &first, first + count,
-							memory_order_relaxed,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		next, &first, first + count, memory_order_relaxed, memory_order_relaxed));
 	*ret_place = (uint32_t)(first / TTLOG_CHANNEL_CHUNKS_MIN);
 	atomic_store_explicit(&table->entry[*ret_place].chunk_count, count, memory_order_relaxed);
 	return true;
@@ -164,7 +163,8 @@ static bool is_quiet(const struct table *table, uint32_t first, uint32_t count, 
 {
 	atomic_thread_fence(memory_order_seq_cst);
 	for (uint32_t i = first; i < first + count; i++) {
-		uint64_t state = atomic_load_explicit(&table->states[i], memory_order_acquire);
+		uint64_t state =
+			atomic_load_explicit(&table->records[i].state, memory_order_acquire);
 
 		if (TTLOG_STATE_OF(state) == TTLOG_CHUNK_FREE ||
 		    TTLOG_STATE_OF(state) == TTLOG_CHUNK_RETIRED)
@@ -175,7 +175,8 @@ static bool is_quiet(const struct table *table, uint32_t first, uint32_t count, 
 	return true;
 }
 
-/* All events of the channel give way, and are counted. 0, -EAGAIN (in use after all), -EBUSY (frozen). */
+/* All events of the channel give way, and are counted. 0, -EAGAIN (in use after all), -EBUSY
+ * (frozen). */
 static int empty_out(const struct table *table, uint32_t first, uint32_t count, uint32_t tid)
 {
 	if (!is_quiet(table, first, count, tid))
@@ -249,7 +250,8 @@ static int take_over(const struct table *table, uint32_t count, uint32_t *ret_pl
 	return -ENOSPC;
 }
 
-/* ---- open and close --------------------------------------------------------------------------- */
+/* ---- open and close ---------------------------------------------------------------------------
+ */
 
 /* What its chunks had lost before. */
 static uint64_t overwritten_before(const struct table *table, uint32_t first, uint32_t count)
@@ -257,10 +259,11 @@ static uint64_t overwritten_before(const struct table *table, uint32_t first, ui
 	uint64_t sum = 0;
 
 	for (uint32_t i = first; i < first + count; i++) {
-		uint64_t state = atomic_load_explicit(&table->states[i], memory_order_acquire);
+		uint64_t state =
+			atomic_load_explicit(&table->records[i].state, memory_order_acquire);
 
 		sum += atomic_load_explicit(
-			&table->accounts[i][TTLOG_STATE_GENERATION(state) & 1].count,
+			&table->records[i].account[TTLOG_STATE_GENERATION(state) & 1].count,
 			memory_order_relaxed);
 	}
 	return sum;
@@ -329,7 +332,8 @@ void ttlog_channel_give_back(struct ttlog_channel channel)
 	closed_push(&table, channel.index);
 }
 
-/* ---- fork ------------------------------------------------------------------------------------- */
+/* ---- fork -------------------------------------------------------------------------------------
+ */
 
 /* Is the copy of a name and a count what it was when the state was read? */
 static bool is_unchanged(const struct ttlog_channel_entry *entry, uint64_t state)
@@ -339,8 +343,8 @@ static bool is_unchanged(const struct ttlog_channel_entry *entry, uint64_t state
 }
 
 /*
- * One place. Whatever becomes of it, its generation goes on from here: a handle of the parent's never
- * means another channel in the child.
+ * One place. Whatever becomes of it, its generation goes on from here: a handle of the parent's
+ * never means another channel in the child.
  */
 static void carry_one(const struct table *old, const struct table *new, uint32_t place)
 {
@@ -350,8 +354,8 @@ static void carry_one(const struct table *old, const struct table *new, uint32_t
 	uint32_t count = atomic_load_explicit(&from->chunk_count, memory_order_relaxed);
 	uint64_t opened = atomic_load_explicit(&from->opened_ticks, memory_order_relaxed);
 	unsigned int is = TTLOG_CHANNEL_STATE_OF(state);
-	bool fits = count && count <= new->lane->chunk_count &&
-		    place * TTLOG_CHANNEL_CHUNKS_MIN <= new->lane->chunk_count - count;
+	bool fits = count && count <= new->lane->chunk_count &&place *TTLOG_CHANNEL_CHUNKS_MIN <=
+				     new->lane->chunk_count - count;
 
 	if (is == TTLOG_CHANNEL_NONE || !fits) {
 		set_state(to, TTLOG_CHANNEL_GENERATION(state), TTLOG_CHANNEL_NONE);
@@ -374,11 +378,12 @@ void ttlog_channel_carry(const struct ttlog_place *from, const struct ttlog_plac
 	struct table old = table_of(from), new = table_of(to);
 	uint64_t used = atomic_load_explicit(&old.ledger->lane[TTLOG_LANE_CHANNEL].hand,
 					     memory_order_relaxed);
-	uint64_t limit = (uint64_t)new.count * TTLOG_CHANNEL_CHUNKS_MIN;
+	uint64_t limit = (uint64_t) new.count *TTLOG_CHANNEL_CHUNKS_MIN;
 
 	if (used > limit)
 		used = limit;
-	for (uint32_t place = 0; place < used / TTLOG_CHANNEL_CHUNKS_MIN && place < old.count; place++)
+	for (uint32_t place = 0; place < used / TTLOG_CHANNEL_CHUNKS_MIN && place < old.count;
+	     place++)
 		carry_one(&old, &new, place);
 	atomic_store_explicit(&new.ledger->lane[TTLOG_LANE_CHANNEL].hand, used,
 			      memory_order_relaxed);

@@ -84,10 +84,11 @@ static void vacate(const struct ttlog_lane *lane, uint32_t tid, uint32_t index, 
 
 	/* 5. The account of the next generation. Dead here: COND, the old events are read and not
 	 * counted. */
-	ttlog_account_add(&lane->accounts[index][old & 1], &lane->accounts[index][new & 1], &lost);
+	ttlog_account_add(&lane->records[index].account[old & 1],
+			  &lane->records[index].account[new & 1], &lost);
 	/* 6. Dead here: INIT of the new generation, nothing is read, all is counted. Release: the
 	 * account is there; pairs with the reader's acquire of the state. */
-	atomic_store_explicit(&lane->states[index], TTLOG_STATE(new, tid, TTLOG_CHUNK_INIT),
+	atomic_store_explicit(&lane->records[index].state, TTLOG_STATE(new, tid, TTLOG_CHUNK_INIT),
 			      memory_order_release);
 	/* 7. INIT is seen before anything below; pairs with the reader's fence before its second
 	 * look. */
@@ -109,7 +110,7 @@ static void occupy(const struct ttlog_lane *lane, const struct ttlog_taker *take
 	ttlog_store_((unsigned char *)chunk->thread_name, taker->name, sizeof(chunk->thread_name));
 	__atomic_store_n(&chunk->taken_ticks, taker->ticks, __ATOMIC_RELAXED);
 	/* 9. Dead here: OWNED and empty. */
-	atomic_store_explicit(&lane->states[tenure->index],
+	atomic_store_explicit(&lane->records[tenure->index].state,
 			      TTLOG_STATE(new, taker->tid, TTLOG_CHUNK_OWNED),
 			      memory_order_release);
 	tenure->generation = new;
@@ -141,14 +142,14 @@ static enum ttlog_take condemn(const struct ttlog_lane *lane, uint32_t tid, uint
 									      : TTLOG_CHUNK_COND);
 
 	/* 3. Ours alone from here. Dead here: COND, all old events are whole and read. */
-	if (!atomic_compare_exchange_strong_explicit(&lane->states[index], &state, mine,
+	if (!atomic_compare_exchange_strong_explicit(&lane->records[index].state, &state, mine,
 						     memory_order_acq_rel, memory_order_relaxed))
 		return TTLOG_TAKE_NONE;
 	/* 4. Either the freezer sees COND and waits with its scan for what becomes of it, or we see
 	 * the freeze: one of the two, by a full fence on both sides. */
 	ttlog_fence_behind_swap();
 	if (is_refused(lane, empty, freeze_word)) {
-		atomic_store_explicit(&lane->states[index],
+		atomic_store_explicit(&lane->records[index].state,
 				      empty ? state
 					    : TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
 				      memory_order_release);
@@ -197,8 +198,7 @@ static bool time_to_search(void)
 	uint64_t due = atomic_load_explicit(next, memory_order_relaxed);
 
 	return now >= due &&
-	       atomic_compare_exchange_strong(next, &due,
-					      now + ttlog_clock_half_second(source));
+	       atomic_compare_exchange_strong(next, &due, now + ttlog_clock_half_second(source));
 }
 
 /*
@@ -211,11 +211,12 @@ static bool retire_left(const struct ttlog_lane *lane, uint32_t index, uint64_t 
 
 	if ((TTLOG_STATE_OF(state) != TTLOG_CHUNK_OWNED &&
 	     TTLOG_STATE_OF(state) != TTLOG_CHUNK_COND) ||
-	    !atomic_compare_exchange_strong_explicit(&lane->states[index], &state,
+	    !atomic_compare_exchange_strong_explicit(&lane->records[index].state, &state,
 						     TTLOG_STATE(generation, tid, TTLOG_CHUNK_COND),
 						     memory_order_acq_rel, memory_order_relaxed))
 		return false;
-	atomic_store_explicit(&lane->states[index], TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
+	atomic_store_explicit(&lane->records[index].state,
+			      TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
 			      memory_order_release);
 	return true;
 }
@@ -232,7 +233,8 @@ static bool retire_vanished(const struct ttlog_lane *lane, uint32_t tid, uint32_
 	if (!time_to_search())
 		return false;
 	for (uint32_t i = start; i < start + count; i++) {
-		uint64_t state = atomic_load_explicit(&lane->states[i], memory_order_acquire);
+		uint64_t state =
+			atomic_load_explicit(&lane->records[i].state, memory_order_acquire);
 
 		found |= TTLOG_STATE_OF(state) != TTLOG_CHUNK_RETIRED &&
 			 owner_vanished(TTLOG_STATE_TID(state)) && retire_left(lane, i, state, tid);
@@ -250,7 +252,8 @@ static enum ttlog_take search(const struct ttlog_lane *lane, const struct ttlog_
 	for (uint32_t i = 0; i < places; i++) {
 		uint32_t index = ttlog_lane_index(lane, ticket + i);
 		/* Pairs with the release of a retire: its data are there. */
-		uint64_t state = atomic_load_explicit(&lane->states[index], memory_order_acquire);
+		uint64_t state =
+			atomic_load_explicit(&lane->records[index].state, memory_order_acquire);
 		enum ttlog_take result;
 
 		if (!may_take(lane, index, state, rule, ticket, freeze_word))
@@ -295,8 +298,7 @@ uint64_t ttlog_chunk_draw(uint32_t lane_id)
 	uint32_t index = ttlog_lane_index(&lane, ticket);
 	const char *chunk = (const char *)ttlog_lane_chunk(&lane, index);
 
-	__builtin_prefetch((const void *)&lane.states[index], 1);
-	__builtin_prefetch(&lane.accounts[index], 1);
+	__builtin_prefetch(&lane.records[index], 1);
 	__builtin_prefetch(chunk, 1);
 	__builtin_prefetch(chunk + TTLOG_CHUNK_FIRST, 1);
 	return ticket;
@@ -329,7 +331,7 @@ enum ttlog_take ttlog_chunk_empty_at(uint32_t lane_id, uint32_t tid, uint32_t in
 {
 	struct ttlog_lane lane = ttlog_lane_of(lane_id);
 	/* Pairs with the release of a retire: its data are there. */
-	uint64_t state = atomic_load_explicit(&lane.states[index], memory_order_acquire);
+	uint64_t state = atomic_load_explicit(&lane.records[index].state, memory_order_acquire);
 	enum ttlog_take result;
 
 	if (TTLOG_STATE_OF(state) == TTLOG_CHUNK_FREE)
@@ -341,7 +343,7 @@ enum ttlog_take ttlog_chunk_empty_at(uint32_t lane_id, uint32_t tid, uint32_t in
 		return result;
 	vacate(&lane, tid, index, state);
 	/* Instead of 9. Dead here: FREE, all is counted. */
-	atomic_store_explicit(&lane.states[index],
+	atomic_store_explicit(&lane.records[index].state,
 			      TTLOG_STATE(TTLOG_STATE_GENERATION(state) + 1, 0, TTLOG_CHUNK_FREE),
 			      memory_order_release);
 	return TTLOG_TAKE_DONE;
@@ -361,7 +363,7 @@ void ttlog_chunk_retire_hint(const struct ttlog_tenure *tenure)
 	struct ttlog_lane lane = ttlog_lane_of(tenure->lane);
 
 	__builtin_prefetch((const void *)&lane.ledger->hand, 0);
-	__builtin_prefetch((const void *)&lane.states[tenure->index], 1);
+	__builtin_prefetch(&lane.records[tenure->index], 1);
 	__builtin_prefetch(tenure->chunk, 1);
 }
 
@@ -395,7 +397,7 @@ void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint6
 	/* 2. Dead before this: their generation is an older one, and a reader counts by walking. */
 	atomic_store_explicit(&chunk->retired_generation, tenure->generation, memory_order_release);
 	/* 3. Pairs with the acquire of the next taker and of the reader. */
-	atomic_store_explicit(&lane.states[tenure->index],
+	atomic_store_explicit(&lane.records[tenure->index].state,
 			      TTLOG_STATE(tenure->generation, 0, TTLOG_CHUNK_RETIRED),
 			      memory_order_release);
 }
@@ -420,7 +422,7 @@ void ttlog_chunk_reclaim(uint32_t lane_id, uint32_t tid, const struct ttlog_tenu
 	struct ttlog_lane lane = ttlog_lane_of(lane_id);
 
 	for (uint32_t i = 0; i < lane.geometry->chunk_count; i++) {
-		uint64_t state = atomic_load_explicit(&lane.states[i], memory_order_relaxed);
+		uint64_t state = atomic_load_explicit(&lane.records[i].state, memory_order_relaxed);
 		const struct ttlog_chunk *chunk = ttlog_lane_chunk(&lane, i);
 		bool is_kept = TTLOG_STATE_TID(state) != tid;
 

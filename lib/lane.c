@@ -68,9 +68,9 @@ void ttlog_lanes_count(uint64_t *ret_retained, uint64_t *ret_overwritten)
 
 		for (uint32_t i = 0; i < lane.geometry->chunk_count; i++) {
 			uint64_t state =
-				atomic_load_explicit(&lane.states[i], memory_order_acquire);
+				atomic_load_explicit(&lane.records[i].state, memory_order_acquire);
 			const struct ttlog_account *account =
-				&lane.accounts[i][TTLOG_STATE_GENERATION(state) & 1];
+				&lane.records[i].account[TTLOG_STATE_GENERATION(state) & 1];
 
 			overwritten += atomic_load_explicit(&account->count, memory_order_relaxed);
 			retained += ttlog_lane_content(ttlog_lane_chunk(&lane, i),

@@ -17,8 +17,7 @@ struct ttlog_lane {
 	uint32_t id;
 	const struct ttlog_lane_geometry *geometry;
 	struct ttlog_lane_ledger *ledger;
-	_Atomic uint64_t *states;
-	struct ttlog_account (*accounts)[2];
+	struct ttlog_chunk_record *records;
 };
 
 static inline struct ttlog_lane ttlog_lane_of(uint32_t id)
@@ -28,24 +27,15 @@ static inline struct ttlog_lane ttlog_lane_of(uint32_t id)
 		.id = id,
 		.geometry = geometry,
 		.ledger = &ttlog_process_ledger()->lane[id],
-		.states = (void *)(ttlog_place_.base + geometry->states_offset),
-		.accounts = (void *)(ttlog_place_.base + geometry->accounts_offset),
+		.records = (void *)(ttlog_place_.base + geometry->records_offset),
 	};
 
 	return lane;
 }
 
-/*
- * The index of a ticket's chunk. Neighbours in time are eight apart, so that threads that take one
- * after the other do not share the cache lines of state words and accounts.
- */
 static inline uint32_t ttlog_lane_index(const struct ttlog_lane *lane, uint64_t ticket)
 {
-	uint32_t count = lane->geometry->chunk_count, turn = (uint32_t)(ticket % count);
-
-	if (count % 8)
-		return turn;
-	return turn % (count / 8) * 8 + turn / (count / 8);
+	return (uint32_t)(ticket % lane->geometry->chunk_count);
 }
 
 static inline struct ttlog_chunk *ttlog_lane_chunk(const struct ttlog_lane *lane, uint32_t index)

@@ -83,11 +83,11 @@ static uint64_t lanes_offset(const struct ttlog_geometry *geometry)
 
 	for (uint32_t i = 0; i < geometry->lane_count; i++) {
 		const struct ttlog_lane_geometry *lane = &geometry->lane[i];
-		const uint64_t offsets[] = {lane->states_offset, lane->accounts_offset,
-					    lane->chunks_offset};
 
-		for (uint32_t k = 0; k < 3; k++)
-			first = offsets[k] < first ? offsets[k] : first;
+		if (lane->records_offset < first)
+			first = lane->records_offset;
+		if (lane->chunks_offset < first)
+			first = lane->chunks_offset;
 	}
 	return first;
 }

@@ -21,8 +21,7 @@
 /* A lane of the region. */
 struct source {
 	const struct ttlog_lane_geometry *geometry;
-	const _Atomic uint64_t *states;
-	const struct ttlog_account (*accounts)[2];
+	const struct ttlog_chunk_record *records;
 	const unsigned char *chunks;
 	uint64_t *scanned; /* a state word a chunk */
 };
@@ -33,8 +32,7 @@ static struct source source_of(const struct ttlog_reader *reader, const unsigned
 	const struct ttlog_lane_geometry *geometry = &reader->geometry.lane[lane];
 	struct source source = {
 		.geometry = geometry,
-		.states = (const void *)(base + geometry->states_offset),
-		.accounts = (const void *)(base + geometry->accounts_offset),
+		.records = (const void *)(base + geometry->records_offset),
 		.chunks = base + geometry->chunks_offset,
 	};
 
@@ -90,9 +88,10 @@ static uint32_t walk(const unsigned char *chunk, uint32_t chunk_bytes, bool *ret
 }
 
 /* What was overwritten in a chunk before that generation. */
-static struct reader_lost account_load(const struct source *source, uint32_t index, uint64_t generation)
+static struct reader_lost account_load(const struct source *source, uint32_t index,
+				       uint64_t generation)
 {
-	const struct ttlog_account *account = &source->accounts[index][generation & 1];
+	const struct ttlog_account *account = &source->records[index].account[generation & 1];
 	struct reader_lost lost = {
 		.count = atomic_load_explicit(&account->count, memory_order_relaxed),
 		.first = atomic_load_explicit(&account->first, memory_order_relaxed),
@@ -118,7 +117,7 @@ static void lost_add(struct ttlog_reader_lane *lane, const struct reader_lost *l
 static struct reader_lost account_take(const struct source *source, uint32_t index)
 {
 	const int tries = 3;
-	uint64_t before = atomic_load_explicit(&source->states[index], memory_order_acquire);
+	uint64_t before = atomic_load_explicit(&source->records[index].state, memory_order_acquire);
 	struct reader_lost lost = {0};
 
 	for (int i = 0; i < tries; i++) {
@@ -126,7 +125,7 @@ static struct reader_lost account_take(const struct source *source, uint32_t ind
 
 		lost = account_load(source, index, TTLOG_STATE_GENERATION(before));
 		atomic_thread_fence(memory_order_acquire);
-		after = atomic_load_explicit(&source->states[index], memory_order_acquire);
+		after = atomic_load_explicit(&source->records[index].state, memory_order_acquire);
 		if (TTLOG_STATE_GENERATION(before) == TTLOG_STATE_GENERATION(after))
 			break;
 		before = after;
@@ -146,7 +145,8 @@ static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct 
 	struct ttlog_chunk head;
 	struct reader_lost lost;
 	/* Pairs with the release of OWNED: the first header of this tenure is there. */
-	uint64_t before = atomic_load_explicit(&source->states[index], memory_order_acquire), after;
+	uint64_t before = atomic_load_explicit(&source->records[index].state, memory_order_acquire),
+		 after;
 
 	if (!has_events(before) || !is_same_tenure(source->scanned[index], before))
 		return false;
@@ -160,7 +160,7 @@ static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct 
 	 * after INIT.
 	 */
 	atomic_thread_fence(memory_order_acquire);
-	after = atomic_load_explicit(&source->states[index], memory_order_relaxed);
+	after = atomic_load_explicit(&source->records[index].state, memory_order_relaxed);
 	if (!is_same_tenure(before, after))
 		return false;
 	*ret_lost = lost;
@@ -213,8 +213,8 @@ static int scan(struct ttlog_reader *reader, struct source *sources, uint64_t *w
 		source->scanned = words;
 		words += source->geometry->chunk_count;
 		for (uint32_t i = 0; i < source->geometry->chunk_count; i++) {
-			uint64_t state =
-				atomic_load_explicit(&source->states[i], memory_order_acquire);
+			uint64_t state = atomic_load_explicit(&source->records[i].state,
+							      memory_order_acquire);
 
 			source->scanned[i] = state;
 			reader->lane[lane].chunks_used += TTLOG_STATE_OF(state) != TTLOG_CHUNK_FREE;
@@ -250,8 +250,8 @@ static uint64_t newest_first(const struct ttlog_reader *reader, const struct sou
 		for (uint32_t i = 0; i < source->geometry->chunk_count; i++) {
 			uint64_t ticks;
 
-			if (!has_events(
-				    atomic_load_explicit(&source->states[i], memory_order_acquire)))
+			if (!has_events(atomic_load_explicit(&source->records[i].state,
+							     memory_order_acquire)))
 				continue;
 			ticks = first_ticks(chunk_at(source, i));
 			if (ticks > newest)

@@ -37,12 +37,12 @@
 #define CHUNK_BYTES_MIN 128u
 #define CHUNK_BYTES_MAX (32u << 10)
 /*
- * Of channels: half an event of 32 bytes more or less in a hundred is header, 8 % account, and two of
- * them keep 13 such events at least. 256 bytes: 5 events for 0.6 of the memory.
+ * Of channels: half an event of 32 bytes more or less in a hundred is header, 8 % account, and two
+ * of them keep 13 such events at least. 256 bytes: 5 events for 0.6 of the memory.
  */
 #define CHANNEL_CHUNK_BYTES 512u
 /* Header, control, ledger, index, heap, channels, and three arrays a lane. */
-#define PARTS_MAX (6 + 3 * TTLOG_LANE_MAX)
+#define PARTS_MAX (6 + 2 * TTLOG_LANE_MAX)
 /* What channels get of a region without being asked. */
 #define CHANNEL_SHARE 16
 /* The kernel's pages may be smaller than those of the drawing: arm64 has 4, 16 and 64 KiB. */
@@ -103,14 +103,9 @@ static uint32_t share_of(uint64_t region_bytes, struct share share)
 	return count > share.max ? share.max : (uint32_t)count;
 }
 
-static uint64_t lane_states_bytes(const struct ttlog_lane_geometry *lane)
+static uint64_t lane_records_bytes(const struct ttlog_lane_geometry *lane)
 {
-	return lane->chunk_count * (uint64_t)sizeof(uint64_t);
-}
-
-static uint64_t lane_accounts_bytes(const struct ttlog_lane_geometry *lane)
-{
-	return lane->chunk_count * (uint64_t)(2 * sizeof(struct ttlog_account));
+	return lane->chunk_count * (uint64_t)sizeof(struct ttlog_chunk_record);
 }
 
 static uint64_t lane_chunks_bytes(const struct ttlog_lane_geometry *lane)
@@ -121,24 +116,20 @@ static uint64_t lane_chunks_bytes(const struct ttlog_lane_geometry *lane)
 /* Places the lane's arrays from offset on. Returns where they end. */
 static uint64_t lane_place(struct ttlog_lane_geometry *lane, uint64_t offset)
 {
-	lane->states_offset = offset;
-	lane->accounts_offset = lane->states_offset + page_up(lane_states_bytes(lane));
-	lane->chunks_offset = lane->accounts_offset + page_up(lane_accounts_bytes(lane));
+	lane->records_offset = offset;
+	lane->chunks_offset = lane->records_offset + page_up(lane_records_bytes(lane));
 	return lane->chunks_offset + page_up(lane_chunks_bytes(lane));
 }
 
 /* As many chunks as fit between offset and end. */
 static void lane_place_rest(struct ttlog_lane_geometry *lane, uint64_t offset, uint64_t end)
 {
-	uint64_t cost = lane->chunk_bytes + sizeof(uint64_t) + 2 * sizeof(struct ttlog_account);
+	uint64_t cost = lane->chunk_bytes + sizeof(struct ttlog_chunk_record);
 
 	lane->chunk_count = (uint32_t)((end - offset) / cost);
 	/* The rounding to pages takes a few more. */
 	while (lane_place(lane, offset) > end)
 		lane->chunk_count--;
-	/* See index_of() in chunk.c. */
-	lane->chunk_count &= ~7u;
-	lane_place(lane, offset);
 }
 
 static uint64_t channel_table_bytes(uint32_t entry_count)
@@ -149,8 +140,7 @@ static uint64_t channel_table_bytes(uint32_t entry_count)
 /* How many chunks, with their table, fit into so many bytes: a multiple of two. */
 static uint32_t channel_chunks(uint64_t bytes)
 {
-	const uint64_t pair = 2 * (CHANNEL_CHUNK_BYTES + sizeof(uint64_t) +
-				   2 * sizeof(struct ttlog_account)) +
+	const uint64_t pair = 2 * (CHANNEL_CHUNK_BYTES + sizeof(struct ttlog_chunk_record)) +
 			      sizeof(struct ttlog_channel_entry);
 	struct ttlog_lane_geometry lane = {.chunk_bytes = CHANNEL_CHUNK_BYTES,
 					   .chunk_count = (uint32_t)(bytes / pair * 2)};
@@ -406,8 +396,7 @@ static bool layout_is_right(const struct ttlog_region_header *header)
 
 		if (!lane_sizes_are_right(lane))
 			return false;
-		parts_add(&parts, lane->states_offset, lane_states_bytes(lane));
-		parts_add(&parts, lane->accounts_offset, lane_accounts_bytes(lane));
+		parts_add(&parts, lane->records_offset, lane_records_bytes(lane));
 		parts_add(&parts, lane->chunks_offset, lane_chunks_bytes(lane));
 	}
 	return !parts.bad;

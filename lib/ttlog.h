@@ -142,7 +142,7 @@ struct ttlog_channel {
 /*
  * Opens a channel that keeps about budget_bytes of events, at least: 1,024 bytes or a multiple of them,
  * some 26 events of 32 bytes. The memory is that of TTLOG_CHANNEL_MEMORY, of which 1,024 bytes take
- * 1,264. When it is used up, the channel that was closed first gives way, with all its events. 31 bytes of
+ * 1,280. When it is used up, the channel that was closed first gives way, with all its events. 31 bytes of
  * the name are kept; names may be the same. If there is no room, ttlog_channel_error() says why, and
  * what is sent to it goes where events without a channel go. Contexts as for ttlog_info().
  */
@@ -411,6 +411,16 @@ TTLOG_INLINE_ uintptr_t ttlog_stack_pointer_(void)
 	return sp;
 }
 
+/* The stack pointer goes straight to memory: through a register it is an instruction more. */
+TTLOG_INLINE_ void ttlog_set_busy_(struct ttlog_writer *writer)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("movq %%rsp, %0" : "=m"(writer->busy));
+#else
+	*(volatile uintptr_t *)&writer->busy = ttlog_stack_pointer_();
+#endif
+}
+
 /* Values from C types; integers keep their sign by the type they are stored in. */
 #define TTLOG_SCALAR_(name, type, wide) \
 	TTLOG_INLINE_ struct ttlog_value ttlog_value_##name(type scalar) \
@@ -493,7 +503,12 @@ TTLOG_INLINE_ struct ttlog_value ttlog_value_interned(struct ttlog_interned inte
 TTLOG_INLINE_ unsigned char *ttlog_put_(unsigned char *to, unsigned int type,
 					struct ttlog_value value)
 {
-	if (type == TTLOG_TYPE_STRING) {
+	if (type == TTLOG_TYPE_STRING && __builtin_constant_p(value.size) &&
+	    __builtin_constant_p(((const char *)value.data)[value.size - 1]) &&
+	    ((const char *)value.data)[value.size - 1] == 0) {
+		/* A literal: with its NUL it is one store, or a few. */
+		ttlog_store_(to, value.data, value.size);
+	} else if (type == TTLOG_TYPE_STRING) {
 		ttlog_store_(to, value.data, value.size - 1);
 		ttlog_store_(to + value.size - 1, "", 1);
 	} else if (type == TTLOG_TYPE_BYTES) {
@@ -515,15 +530,11 @@ TTLOG_INLINE_ unsigned char *ttlog_put_(unsigned char *to, unsigned int type,
  * The event's time: a reading of the clock, or that of an earlier event (TTLOG_CLOCK=sparse), or what the
  * recorder last saw if that is newer (coarse).
  */
-TTLOG_INLINE_ uint64_t ttlog_now_(const struct ttlog_writer *writer)
+TTLOG_INLINE_ uint64_t ttlog_carried_(const struct ttlog_writer *writer)
 {
-	if (__builtin_expect((*(const volatile uint64_t *)&writer->position & writer->clock_mask) != 0,
-			     0)) {
-		uint64_t coarse = __atomic_load_n(&ttlog_control_.coarse_ticks, __ATOMIC_RELAXED);
+	uint64_t coarse = __atomic_load_n(&ttlog_control_.coarse_ticks, __ATOMIC_RELAXED);
 
-		return coarse > writer->last_ticks ? coarse : writer->last_ticks;
-	}
-	return ttlog_ticks_();
+	return coarse > writer->last_ticks ? coarse : writer->last_ticks;
 }
 
 /*
@@ -539,11 +550,19 @@ TTLOG_INLINE_ unsigned char *ttlog_begin_(struct ttlog_writer *writer, uint32_t 
 		unsigned char *event;
 		uint64_t position;
 
-		*ret_ticks = ttlog_now_(writer);
-		if (__builtin_expect(writer->busy != 0, 0))
-			return NULL;
+		/* One branch for two questions, the usual answer to both being no. */
+		if (__builtin_expect((writer->busy | writer->clock_mask) != 0, 0)) {
+			if (*(volatile uintptr_t *)&writer->busy != 0)
+				return NULL;
+			if (*(const volatile uint64_t *)&writer->position & writer->clock_mask)
+				*ret_ticks = ttlog_carried_(writer);
+			else
+				*ret_ticks = ttlog_ticks_();
+		} else {
+			*ret_ticks = ttlog_ticks_();
+		}
 		/* model: record_1 */
-		*(volatile uintptr_t *)&writer->busy = ttlog_stack_pointer_();
+		ttlog_set_busy_(writer);
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 		position = *(volatile uint64_t *)&writer->position;
 		event = writer->chunk + (uint32_t)position;
@@ -793,36 +812,38 @@ template <class T> TTLOG_INLINE_ struct ttlog_value value_of(const T &argument)
 		return {static_cast<uint64_t>(argument), nullptr, sizeof(D), 0};
 }
 
-/* Arguments live until this returns, temporaries included. */
-template <uint32_t level, class... T>
-TTLOG_INLINE_ void record(struct ttlog_site *site, const T &...arguments)
+/* By value, and no array but for the slow way: so each is in registers, and its type a constant. */
+template <uint32_t level, uint8_t... types, class... V>
+TTLOG_INLINE_ void record_values(struct ttlog_site *site, const V... values)
 {
-	const struct ttlog_value values[] = {value_of(arguments)..., {0, nullptr, 0, 0}};
-	constexpr uint8_t types[] = {type_of<std::decay_t<T>>()..., 0};
-
 	if (level < TTLOG_WARN) {
 		struct ttlog_writer *writer = ttlog_writer_;
 		const uint64_t word = __atomic_load_n(&site->word, __ATOMIC_RELAXED);
+		const uint32_t size = TTLOG_EVENT_SIZE_((0u + ... + values.size));
 		unsigned char *event = nullptr;
-		uint32_t payload = 0;
 		uint64_t ticks = 0, position = 0;
-
-		for (size_t i = 0; i < sizeof...(T); i++)
-			payload += values[i].size;
-		const uint32_t size = TTLOG_EVENT_SIZE_(payload);
 
 		if (__builtin_expect(word != 0, 1))
 			event = ttlog_begin_(writer, size, &ticks, &position);
 		if (__builtin_expect(event != nullptr, 1)) {
 			unsigned char *to = ttlog_open_(event, size, ticks);
 
-			for (size_t i = 0; i < sizeof...(T); i++)
-				to = ttlog_put_(to, types[i], values[i]);
+			((to = ttlog_put_(to, types, values)), ...);
+			(void)to;
 			ttlog_commit_(writer, event, word, size, ticks, position);
 			return;
 		}
 	}
-	ttlog_record_(site, values);
+	const struct ttlog_value array[] = {values..., {0, nullptr, 0, 0}};
+
+	ttlog_record_(site, array);
+}
+
+/* Arguments live until this returns, temporaries included. */
+template <uint32_t level, class... T>
+TTLOG_INLINE_ void record(struct ttlog_site *site, const T &...arguments)
+{
+	record_values<level, type_of<std::decay_t<T>>()...>(site, value_of(arguments)...);
 }
 
 template <class... T>

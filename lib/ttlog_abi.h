@@ -30,8 +30,8 @@
  *   channels   +-----------------------+
  *              | table                 | an entry for every two chunks of lane CHANNEL
  *   lane 0     +-----------------------+
- *              | state words           | one 64-bit word a chunk, the only thing that threads race for
- *              | accounts              | two a chunk: what was overwritten here so far
+ *              | records               | a cache line a chunk: its state word, the only thing that threads
+ *              |                       | race for, and two accounts of what was overwritten here so far
  *              | chunks                | chunk header, events, one zero word
  *   lane 1     +-----------------------+
  *              | ...                   |
@@ -76,7 +76,7 @@
  *
  * Losses
  *
- *   overwritten   sum over a lane's chunks of account[generation & 1].count: exact in every state
+ *   overwritten   sum over a lane's records of account[generation & 1].count: exact in every state
  *   dropped       the lane's ledger: no chunk could be had
  *   A channel's own are the sum over its chunks less what its entry says they had before it. diverted is
  *   no loss: events of the channel that went where those without a channel go.
@@ -134,8 +134,7 @@ enum ttlog_lane_id {
 #define TTLOG_LANE_SLOTS 2u
 
 struct ttlog_lane_geometry {
-	uint64_t states_offset;	  /* _Atomic uint64_t[chunk_count] */
-	uint64_t accounts_offset; /* struct ttlog_account[chunk_count][2] */
+	uint64_t records_offset; /* struct ttlog_chunk_record[chunk_count] */
 	uint64_t chunks_offset;	  /* chunk_count x chunk_bytes */
 	uint32_t chunk_bytes;	  /* a multiple of 64; at least 128, at most 32 KiB */
 	uint32_t chunk_count;
@@ -284,7 +283,7 @@ struct ttlog_dict_record {
 	uint32_t zero;
 };
 
-/* ---- state words, accounts, chunks ----------------------------------------------------------- */
+/* ---- records, chunks ------------------------------------------------------------------------- */
 
 enum ttlog_chunk_state {
 	TTLOG_CHUNK_FREE = 0,
@@ -310,6 +309,13 @@ struct ttlog_account {
 	_Atomic uint64_t count;
 	_Atomic uint64_t first; /* ticks of the oldest event overwritten here; 0 = none */
 	_Atomic uint64_t last;	/* ticks of the newest */
+};
+
+/* Whoever takes a chunk needs all of it, and nobody who takes another chunk any of it. */
+struct ttlog_chunk_record {
+	_Alignas(64) _Atomic uint64_t state;
+	struct ttlog_account account[2];
+	uint64_t zero;
 };
 
 /*
@@ -424,7 +430,8 @@ static_assert(sizeof(struct ttlog_chunk) == 64, "a chunk header is one cache lin
 static_assert(sizeof(struct ttlog_account) == 24, "no padding");
 static_assert(sizeof(struct ttlog_lane_ledger) == 128, "two cache lines");
 static_assert(sizeof(struct ttlog_ledger) <= TTLOG_PAGE_BYTES, "the ledger fits its page");
-static_assert(sizeof(struct ttlog_lane_geometry) == 40, "no padding");
+static_assert(sizeof(struct ttlog_chunk_record) == 64, "a record is one cache line");
+static_assert(sizeof(struct ttlog_lane_geometry) == 32, "no padding");
 static_assert(offsetof(struct ttlog_region_header, lane) == 192, "no padding");
 static_assert(sizeof(struct ttlog_region_header) <= TTLOG_PAGE_BYTES, "the header fits its page");
 static_assert(sizeof(struct ttlog_channel_entry) == 128, "two cache lines");

@@ -103,13 +103,14 @@ static bool is_anyone_evicting(void)
 {
 	for (uint32_t id = 0; id < ttlog_place_.geometry.lane_count; id++) {
 		const struct ttlog_lane_geometry *lane = &ttlog_place_.geometry.lane[id];
-		_Atomic uint64_t *states = (void *)(ttlog_place_.base + lane->states_offset);
+		struct ttlog_chunk_record *record =
+			(void *)(ttlog_place_.base + lane->records_offset);
 
 		/* There it goes on when frozen: the afterlife of an earlier freeze. */
 		if (id == TTLOG_LANE_AFTERLIFE)
 			continue;
 		for (uint32_t i = 0; i < lane->chunk_count; i++)
-			if (is_evicting(atomic_load(&states[i])))
+			if (is_evicting(atomic_load(&record[i].state)))
 				return true;
 	}
 	return false;

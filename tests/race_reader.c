@@ -196,8 +196,7 @@ static void region_make(struct by_hand *hand, uint32_t chunk_bytes, uint32_t chu
 	lane = &plan.lane[TTLOG_LANE_MAIN];
 	lane->chunk_bytes = chunk_bytes;
 	lane->chunk_count = chunk_count;
-	lane->accounts_offset = lane->states_offset + (1 << 20);
-	lane->chunks_offset = lane->accounts_offset + (4 << 20);
+	lane->chunks_offset = lane->records_offset + (5 << 20);
 	memory = aligned_alloc(TTLOG_PAGE_BYTES, plan.region_bytes);
 	CHECK(memory);
 	memset(memory, 0, plan.region_bytes);

@@ -165,20 +165,24 @@ static inline uint32_t by_hand_string(struct by_hand *hand, const char *string)
 
 /* ---- chunks ---------------------------------------------------------------------------------- */
 
+static inline struct ttlog_chunk_record *by_hand_record_of(const struct by_hand *hand,
+							   uint32_t lane, uint32_t index)
+{
+	return (struct ttlog_chunk_record *)(void *)(hand->base +
+						     hand->geometry.lane[lane].records_offset) +
+	       index;
+}
+
 static inline _Atomic uint64_t *by_hand_state(const struct by_hand *hand, uint32_t lane,
 					      uint32_t index)
 {
-	return (_Atomic uint64_t *)(void *)(hand->base + hand->geometry.lane[lane].states_offset) +
-	       index;
+	return &by_hand_record_of(hand, lane, index)->state;
 }
 
 static inline struct ttlog_account *by_hand_account(const struct by_hand *hand, uint32_t lane,
 						    uint32_t index, uint64_t generation)
 {
-	struct ttlog_account(*accounts)[2] =
-		(void *)(hand->base + hand->geometry.lane[lane].accounts_offset);
-
-	return &accounts[index][generation & 1];
+	return &by_hand_record_of(hand, lane, index)->account[generation & 1];
 }
 
 static inline unsigned char *by_hand_chunk(const struct by_hand *hand, uint32_t lane,

@@ -115,11 +115,17 @@ static void owner_has_vanished(void)
 	piece_is_over();
 }
 
+static struct ttlog_chunk_record *record_of(uint32_t lane, uint32_t index)
+{
+	return (struct ttlog_chunk_record *)(void *)(ttlog_place_.base +
+						     ttlog_place_.geometry.lane[lane]
+							     .records_offset) +
+	       index;
+}
+
 static _Atomic uint64_t *state_of(uint32_t lane, uint32_t index)
 {
-	return (_Atomic uint64_t *)(void *)(ttlog_place_.base +
-					    ttlog_place_.geometry.lane[lane].states_offset) +
-	       index;
+	return &record_of(lane, index)->state;
 }
 
 /* Tells what the owner of a chunk died of: it was between two steps of taking the next one. */
@@ -133,10 +139,7 @@ static void leave_condemned(uint32_t index)
 
 static void leave_empty(uint32_t index)
 {
-	const struct ttlog_lane_geometry *lane = &ttlog_place_.geometry.lane[TTLOG_LANE_MAIN];
-	struct ttlog_account *account =
-		(void *)(ttlog_place_.base + lane->accounts_offset +
-			 (uint64_t)index * 2 * sizeof(struct ttlog_account));
+	struct ttlog_account *account = record_of(TTLOG_LANE_MAIN, index)->account;
 	_Atomic uint64_t *state = state_of(TTLOG_LANE_MAIN, index);
 	uint64_t old = TTLOG_STATE_GENERATION(*state);
 

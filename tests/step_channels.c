@@ -153,9 +153,9 @@ static void *vanish_from_channel(void *argument)
 static _Atomic uint64_t *channel_state(uint32_t chunk)
 {
 	const struct ttlog_lane_geometry *lane = &ttlog_place_.geometry.lane[TTLOG_LANE_CHANNEL];
+	struct ttlog_chunk_record *record = (void *)(ttlog_place_.base + lane->records_offset);
 
-	return (_Atomic uint64_t *)(void *)(ttlog_place_.base + lane->states_offset) +
-	       channel.index * TTLOG_CHANNEL_CHUNKS_MIN + chunk;
+	return &record[channel.index * TTLOG_CHANNEL_CHUNKS_MIN + chunk].state;
 }
 
 /* As if its owner had not come to the end of its event. */

@@ -97,10 +97,11 @@ bool judge_has_state(const struct stepper_region *region, uint32_t state_wanted)
 {
 	for (uint32_t i = 0; region->base && i < region->geometry.lane_count; i++) {
 		const struct ttlog_lane_geometry *lane = &region->geometry.lane[i];
-		const uint64_t *state = (const void *)(region->base + lane->states_offset);
+		const struct ttlog_chunk_record *record =
+			(const void *)(region->base + lane->records_offset);
 
 		for (uint32_t k = 0; k < lane->chunk_count; k++)
-			if (TTLOG_STATE_OF(state[k]) == state_wanted)
+			if (TTLOG_STATE_OF(record[k].state) == state_wanted)
 				return true;
 	}
 	return false;
@@ -113,17 +114,18 @@ static bool owners_judge(const struct stepper_region *region,
 
 	for (uint32_t i = 0; i < region->geometry.lane_count; i++) {
 		const struct ttlog_lane_geometry *lane = &region->geometry.lane[i];
-		const uint64_t *state = (const void *)(region->base + lane->states_offset);
+		const struct ttlog_chunk_record *record =
+			(const void *)(region->base + lane->records_offset);
 
 		for (uint32_t k = 0; k < lane->chunk_count; k++) {
-			uint32_t of = TTLOG_STATE_OF(state[k]);
+			uint32_t of = TTLOG_STATE_OF(record[k].state);
 
 			if (of == TTLOG_CHUNK_FREE || of == TTLOG_CHUNK_RETIRED)
 				continue;
 			if (of == TTLOG_CHUNK_INIT && atomic_load(&witness->may_leave_empty))
 				continue;
 			if (of == TTLOG_CHUNK_OWNED &&
-			    owner_add(&owners, TTLOG_STATE_TID(state[k])) <= HELD_MAX)
+			    owner_add(&owners, TTLOG_STATE_TID(record[k].state)) <= HELD_MAX)
 				continue;
 			snprintf(complaint, WITNESS_COMPLAINT_BYTES,
 				 "chunk %u of lane %u stays in state %u", k, i, of);
@@ -185,12 +187,13 @@ int judge_read_frozen(const struct stepper_region *region, struct witness_set *r
 	memcpy(copy, region->base, bytes);
 	for (uint32_t i = 0; i < region->geometry.lane_count; i++) {
 		const struct ttlog_lane_geometry *lane = &region->geometry.lane[i];
-		uint64_t *state = (void *)(copy + lane->states_offset);
+		struct ttlog_chunk_record *record = (void *)(copy + lane->records_offset);
 
 		for (uint32_t k = 0; k < lane->chunk_count; k++)
-			if (TTLOG_STATE_OF(state[k]) == TTLOG_CHUNK_COND)
-				state[k] = TTLOG_STATE(TTLOG_STATE_GENERATION(state[k]), 0,
-						       TTLOG_CHUNK_INIT);
+			if (TTLOG_STATE_OF(record[k].state) == TTLOG_CHUNK_COND)
+				record[k].state =
+					TTLOG_STATE(TTLOG_STATE_GENERATION(record[k].state), 0,
+						    TTLOG_CHUNK_INIT);
 	}
 	error = witness_set_read(copy, &region->geometry, ret_set);
 	free(copy);

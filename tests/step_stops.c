@@ -93,17 +93,18 @@ static void too_many_writers(void)
 static void hold(uint32_t chunks)
 {
 	const struct ttlog_lane_geometry *lane = &ttlog_place_.geometry.lane[TTLOG_LANE_MAIN];
-	_Atomic uint64_t *states = (void *)(ttlog_place_.base + lane->states_offset);
+	struct ttlog_chunk_record *record = (void *)(ttlog_place_.base + lane->records_offset);
 	uint32_t held = 0;
 
 	atomic_store(&witness->any_order, 1);
 	for (uint32_t i = 0; i < lane->chunk_count && held < chunks; i++) {
-		uint64_t state = atomic_load(&states[i]);
+		uint64_t state = atomic_load(&record[i].state);
 
 		if (TTLOG_STATE_OF(state) != TTLOG_CHUNK_RETIRED)
 			continue;
-		atomic_store(&states[i], TTLOG_STATE(TTLOG_STATE_GENERATION(state),
-						     ttlog_thread_mine()->tid, TTLOG_CHUNK_OWNED));
+		atomic_store(&record[i].state,
+			     TTLOG_STATE(TTLOG_STATE_GENERATION(state), ttlog_thread_mine()->tid,
+					 TTLOG_CHUNK_OWNED));
 		held++;
 	}
 }

@@ -191,10 +191,11 @@ static bool sum_judge(struct trial *trial, uint32_t first, uint32_t end,
 static bool has_condemned(const unsigned char *base, const struct ttlog_geometry *geometry)
 {
 	for (uint32_t i = 0; i < geometry->lane_count; i++) {
-		const uint64_t *state = (const void *)(base + geometry->lane[i].states_offset);
+		const struct ttlog_chunk_record *record =
+			(const void *)(base + geometry->lane[i].records_offset);
 
 		for (uint32_t k = 0; k < geometry->lane[i].chunk_count; k++)
-			if (TTLOG_STATE_OF(state[k]) == TTLOG_CHUNK_COND)
+			if (TTLOG_STATE_OF(record[k].state) == TTLOG_CHUNK_COND)
 				return true;
 	}
 	return false;

@@ -200,8 +200,8 @@ static void lane_in_front(struct ttlog_region_header *header)
 	uint64_t control = header->control_offset;
 
 	/* Two pages change places: the states of a lane lie before the control page. */
-	header->control_offset = header->lane[TTLOG_LANE_NESTED].states_offset;
-	header->lane[TTLOG_LANE_NESTED].states_offset = control;
+	header->control_offset = header->lane[TTLOG_LANE_NESTED].records_offset;
+	header->lane[TTLOG_LANE_NESTED].records_offset = control;
 }
 
 static int of_another_clock(void)
@@ -237,8 +237,8 @@ static int of_a_lane_in_front(void)
 Test(attach_hostile, a_region_that_does_not_serve_is_answered_with_the_clients_own)
 {
 	static int (*const regions[])(void) = {
-		unsealed,	 sealed_but_empty, too_small,	  no_memfd,
-		of_another_clock, of_another_mode, of_small_slots, of_small_boot,
+		unsealed,	    sealed_but_empty,	too_small,	no_memfd,
+		of_another_clock,   of_another_mode,	of_small_slots, of_small_boot,
 		of_small_afterlife, of_a_lane_in_front,
 	};
 

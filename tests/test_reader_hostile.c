@@ -308,10 +308,8 @@ static void make_many(struct by_hand *hand)
 	ttlog_region_plan(32 << 20, &plan);
 	plan.lane[TTLOG_LANE_MAIN].chunk_bytes = 128;
 	plan.lane[TTLOG_LANE_MAIN].chunk_count = 70000;
-	plan.lane[TTLOG_LANE_MAIN].accounts_offset = plan.lane[TTLOG_LANE_MAIN].states_offset +
-						     1024 * 1024;
-	plan.lane[TTLOG_LANE_MAIN].chunks_offset = plan.lane[TTLOG_LANE_MAIN].accounts_offset +
-						   4 * 1024 * 1024;
+	plan.lane[TTLOG_LANE_MAIN].chunks_offset = plan.lane[TTLOG_LANE_MAIN].records_offset +
+						   5 * 1024 * 1024;
 	memory = aligned_alloc(TTLOG_PAGE_BYTES, plan.region_bytes);
 	cr_assert_not_null(memory);
 	memset(memory, 0, plan.region_bytes);

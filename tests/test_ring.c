@@ -33,7 +33,8 @@ static void fill_boot(void)
 	noise((uint64_t)NOISE_A_CHUNK * chunks_of(TTLOG_LANE_BOOT));
 }
 
-/* ---- counts ----------------------------------------------------------------------------------- */
+/* ---- counts -----------------------------------------------------------------------------------
+ */
 
 Test(ring, chunk_changes_keep_all_events_in_order)
 {
@@ -147,7 +148,8 @@ Test(ring, the_first_events_of_a_process_are_never_overwritten)
 	ttlog_reader_close(reader);
 }
 
-/* ---- alerts ----------------------------------------------------------------------------------- */
+/* ---- alerts -----------------------------------------------------------------------------------
+ */
 
 Test(ring, alerts_survive_ten_million_debug_events)
 {
@@ -243,7 +245,8 @@ Test(ring, an_alert_of_5000_bytes_is_cut_and_says_so)
 	cr_expect_eq(lane_now(TTLOG_LANE_ALERT_LARGE).truncated, 1);
 }
 
-/* ---- who gives way ---------------------------------------------------------------------------- */
+/* ---- who gives way ----------------------------------------------------------------------------
+ */
 
 struct quiet {
 	sem_t go, done;
@@ -293,7 +296,8 @@ Test(ring, a_quiet_threads_newest_events_survive_a_chatty_one)
 	run = numbered_now("quiet");
 	cr_expect_eq(run.last, 399);
 	cr_expect_eq(run.gaps, 0);
-	cr_expect_eq(run.count, 400 % NOISE_A_CHUNK, "what is in its own chunk stays, older chunks go");
+	cr_expect_eq(run.count, 400 % NOISE_A_CHUNK,
+		     "what is in its own chunk stays, older chunks go");
 	quiet_end(&quiet, thread);
 }
 
@@ -323,7 +327,7 @@ Test(ring, what_a_quiet_thread_retires_late_is_not_the_next_to_go)
 Test(ring, a_chunk_that_was_retired_after_the_ticket_was_drawn_is_young)
 {
 	struct lane_view {
-		_Atomic uint64_t *states;
+		struct ttlog_chunk_record *records;
 		unsigned char *chunks;
 	} lane;
 	const struct ttlog_lane_geometry *geometry;
@@ -333,22 +337,24 @@ Test(ring, a_chunk_that_was_retired_after_the_ticket_was_drawn_is_young)
 
 	fill_boot();
 	geometry = &ttlog_place_.geometry.lane[TTLOG_LANE_MAIN];
-	lane.states = (void *)(ttlog_place_.base + geometry->states_offset);
+	lane.records = (void *)(ttlog_place_.base + geometry->records_offset);
 	lane.chunks = ttlog_place_.base + geometry->chunks_offset;
 	noise((uint64_t)NOISE_A_CHUNK * geometry->chunk_count * 2);
-	/* Another thread drew tickets and retired this one between our ticket and our look at it. */
+	/* Another thread drew tickets and retired this one between our ticket and our look at it.
+	 */
 	hand = atomic_load(&ttlog_process_ledger()->lane[TTLOG_LANE_MAIN].hand);
 	index = (uint32_t)(hand % geometry->chunk_count);
 	chunk = (void *)(lane.chunks + (uint64_t)index * geometry->chunk_bytes);
 	atomic_store(&chunk->retired_ticket, hand + 3);
-	cr_assert_eq(TTLOG_STATE_OF(lane.states[index]), TTLOG_CHUNK_RETIRED);
-	generation = TTLOG_STATE_GENERATION(lane.states[index]);
+	cr_assert_eq(TTLOG_STATE_OF(lane.records[index].state), TTLOG_CHUNK_RETIRED);
+	generation = TTLOG_STATE_GENERATION(lane.records[index].state);
 	noise(NOISE_A_CHUNK);
 	cr_assert_gt(atomic_load(&ttlog_process_ledger()->lane[TTLOG_LANE_MAIN].hand), hand);
-	cr_expect_eq(TTLOG_STATE_GENERATION(lane.states[index]), generation);
+	cr_expect_eq(TTLOG_STATE_GENERATION(lane.records[index].state), generation);
 }
 
-/* ---- no room ---------------------------------------------------------------------------------- */
+/* ---- no room ----------------------------------------------------------------------------------
+ */
 
 /* More than there are chunks, of which a region of large pages has more. */
 #define CROWD (TTLOG_PAGE_BYTES > 4096 ? 1600 : 400)
@@ -396,7 +402,8 @@ Test(ring, threads_that_find_no_chunk_drop_their_events_and_count_them)
 	cr_expect_eq(numbered_now("after").count, 1, "room again when they are gone");
 }
 
-/* ---- many threads ----------------------------------------------------------------------------- */
+/* ---- many threads -----------------------------------------------------------------------------
+ */
 
 static void *counted_thread(void *argument)
 {

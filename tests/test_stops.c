@@ -31,11 +31,12 @@ static void start(void)
 static uint32_t chunks_held(uint32_t id)
 {
 	const struct ttlog_lane_geometry *lane = &ttlog_place_.geometry.lane[id];
-	const _Atomic uint64_t *states = (void *)(ttlog_place_.base + lane->states_offset);
+	const struct ttlog_chunk_record *record =
+		(void *)(ttlog_place_.base + lane->records_offset);
 	uint32_t held = 0;
 
 	for (uint32_t i = 0; i < lane->chunk_count; i++) {
-		unsigned int state = TTLOG_STATE_OF(atomic_load(&states[i]));
+		unsigned int state = TTLOG_STATE_OF(atomic_load(&record[i].state));
 
 		held += state != TTLOG_CHUNK_FREE && state != TTLOG_CHUNK_RETIRED;
 	}
