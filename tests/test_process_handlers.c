@@ -139,7 +139,7 @@ static void run_chunk_change_with(void (*handler)(int))
 		if (at_stop)
 			fill_to(at_stop);
 		else
-			fill_boot_chunk();
+			fill_without_spare();
 		interrupt_here();
 		ttlog_info("outer", "n", rounds);
 		interrupt_end();

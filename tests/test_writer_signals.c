@@ -77,7 +77,7 @@ static void run_stop(void)
 		if (at_stop)
 			fill_to(at_stop);
 		else
-			fill_boot_chunk();
+			fill_without_spare();
 		interrupt_here();
 		ttlog_info("outer", "n", rounds);
 		interrupt_end();
