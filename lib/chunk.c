@@ -416,8 +416,8 @@ static void retire_empty(const struct ttlog_lane *lane, uint32_t index, uint64_t
 	ttlog_chunk_retire(&tenure, 0, 0);
 }
 
-void ttlog_chunk_reclaim(uint32_t lane_id, uint32_t tid, const struct ttlog_tenure *const *kept,
-			 uint32_t kept_count)
+void ttlog_chunk_reclaim(uint32_t lane_id, uint32_t tid, const struct ttlog_chunk *const *held,
+			 uint32_t held_count)
 {
 	struct ttlog_lane lane = ttlog_lane_of(lane_id);
 
@@ -426,8 +426,8 @@ void ttlog_chunk_reclaim(uint32_t lane_id, uint32_t tid, const struct ttlog_tenu
 		const struct ttlog_chunk *chunk = ttlog_lane_chunk(&lane, i);
 		bool is_kept = TTLOG_STATE_TID(state) != tid;
 
-		for (uint32_t k = 0; k < kept_count; k++)
-			is_kept |= kept[k]->chunk == chunk;
+		for (uint32_t k = 0; k < held_count; k++)
+			is_kept |= held[k] == chunk;
 		if (!is_kept && !retire_left(&lane, i, state, tid) &&
 		    TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT)
 			retire_empty(&lane, i, TTLOG_STATE_GENERATION(state));

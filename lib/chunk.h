@@ -103,9 +103,9 @@ void ttlog_chunk_retire_hint(const struct ttlog_tenure *tenure);
 
 /*
  * Gives back what the thread of that id, which is the caller, has of a lane and no longer knows of:
- * all but the kept ones. It must not be in the middle of a take.
+ * all but what it holds (NULL is nothing). It must not be in the middle of a take.
  */
-void ttlog_chunk_reclaim(uint32_t lane_id, uint32_t tid, const struct ttlog_tenure *const *kept,
-			 uint32_t kept_count);
+void ttlog_chunk_reclaim(uint32_t lane_id, uint32_t tid, const struct ttlog_chunk *const *held,
+			 uint32_t held_count);
 
 #endif

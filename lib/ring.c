@@ -118,33 +118,6 @@ static bool record_in_chunk(struct ttlog_thread *thread, const struct ttlog_site
 	return true;
 }
 
-/* Takes a slot, writes one event, retires it: nothing stays behind if the thread goes away. */
-static bool record_in_slot(struct ttlog_thread *thread, uint32_t lane_id,
-			   const struct ttlog_site *site, const struct ttlog_value *values,
-			   const struct ttlog_encoding *encoding)
-{
-	uint32_t freeze_word = ttlog_freeze_word();
-	uint64_t ticks = ttlog_clock_ticks(ttlog_place_.geometry.clock_source);
-	const struct ttlog_taker taker = {
-		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
-		.name = thread->name,
-		.ticks = ticks,
-	};
-	struct ttlog_tenure tenure;
-
-	if (ttlog_chunk_take(lane_id, &taker,
-			     ttlog_is_frozen(freeze_word) ? TTLOG_TAKE_ONLY_FREE
-							  : TTLOG_TAKE_NOT_YOUNG,
-			     freeze_word, &tenure) != TTLOG_TAKE_DONE)
-		return false;
-	ttlog_ring_write(tenure.chunk, TTLOG_CHUNK_FIRST, site, values, encoding, ticks);
-	ttlog_chunk_retire(&tenure, 1, ticks);
-	/* At the same tick the reader puts slots behind chunks: the thread's next event is later. */
-	ttlog_clock_pass(ttlog_place_.geometry.clock_source, ticks);
-	ttlog_ring_count_truncated(lane_id, encoding);
-	return true;
-}
-
 /* There in a program that is built with -fsanitize=thread, whether the library is or not. */
 extern void __tsan_init(void) __attribute__((weak));
 
@@ -180,8 +153,112 @@ bool ttlog_ring_is_gone(uintptr_t busy, uintptr_t sp)
 	return syscall(SYS_sigaltstack, NULL, &stack) == 0 && !(stack.ss_flags & SS_ONSTACK);
 }
 
+/* Slots that calls of this thread left behind by a jump: none of its calls writes to one now. */
+static void reclaim_slots(const struct ttlog_thread *thread)
+{
+	static const uint32_t lanes[] = {TTLOG_LANE_ALERT, TTLOG_LANE_ALERT_LARGE,
+					 TTLOG_LANE_NESTED};
+
+	for (uint32_t i = 0; i < sizeof(lanes) / sizeof(lanes[0]); i++)
+		ttlog_chunk_reclaim(lanes[i],
+				    atomic_load_explicit(&thread->tid, memory_order_relaxed), NULL,
+				    0);
+}
+
+/*
+ * Calls that write to slots are inside one another, if a handler comes in between: when the
+ * outermost is gone or over, so are all of them.
+ */
+static bool slots_enter(struct ttlog_thread *thread, uintptr_t sp)
+{
+	uintptr_t was = *(volatile uintptr_t *)&thread->slot_busy;
+	bool is_outermost = !was || ttlog_ring_is_gone(was, sp);
+
+	if (is_outermost) {
+		thread->slot_busy = sp;
+		atomic_signal_fence(memory_order_seq_cst);
+		if (was)
+			reclaim_slots(thread);
+		thread->slot_depth = 0;
+	}
+	thread->slot_depth++;
+	atomic_signal_fence(memory_order_seq_cst);
+	return is_outermost;
+}
+
+static void slots_leave(struct ttlog_thread *thread, bool is_outermost)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	/* 0: a handler has forked, and this is the child. */
+	if (!thread->slot_busy)
+		return;
+	thread->slot_depth--;
+	if (!is_outermost)
+		return;
+	if (thread->slot_depth)
+		reclaim_slots(thread);
+	atomic_signal_fence(memory_order_seq_cst);
+	thread->slot_busy = 0;
+}
+
+/* Takes a slot, writes one event, retires it: nothing stays behind if the thread goes away. */
+static bool write_slot(struct ttlog_thread *thread, uint32_t lane_id, const struct ttlog_site *site,
+		       const struct ttlog_value *values, const struct ttlog_encoding *encoding)
+{
+	uint32_t freeze_word = ttlog_freeze_word();
+	uint64_t ticks = ttlog_clock_ticks(ttlog_place_.geometry.clock_source);
+	const struct ttlog_taker taker = {
+		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
+		.name = thread->name,
+		.ticks = ticks,
+	};
+	struct ttlog_tenure tenure;
+
+	if (ttlog_chunk_take(lane_id, &taker,
+			     ttlog_is_frozen(freeze_word) ? TTLOG_TAKE_ONLY_FREE
+							  : TTLOG_TAKE_NOT_YOUNG,
+			     freeze_word, &tenure) != TTLOG_TAKE_DONE)
+		return false;
+	ttlog_ring_write(tenure.chunk, TTLOG_CHUNK_FIRST, site, values, encoding, ticks);
+	ttlog_chunk_retire(&tenure, 1, ticks);
+	/* At the same tick the reader puts slots behind chunks: the thread's next event is later.
+	 */
+	ttlog_clock_pass(ttlog_place_.geometry.clock_source, ticks);
+	ttlog_ring_count_truncated(lane_id, encoding);
+	return true;
+}
+
+/* A span that can't be read shall fault before a slot is taken for it. */
+static void touch(const struct ttlog_site *site, const struct ttlog_value *values,
+		  const struct ttlog_encoding *encoding)
+{
+	for (uint32_t i = 0; i < site->field_count; i++) {
+		const volatile char *data = values[i].data;
+		uint32_t end = encoding->value_size[i];
+
+		if (site->types[i] != TTLOG_TYPE_BYTES || end <= 2)
+			continue;
+		for (uint32_t k = 0; k < end - 2; k += 4096)
+			(void)data[k];
+		(void)data[end - 3];
+	}
+}
+
+static bool record_in_slot(struct ttlog_thread *thread, uint32_t lane_id,
+			   const struct ttlog_site *site, const struct ttlog_value *values,
+			   const struct ttlog_encoding *encoding, uintptr_t sp)
+{
+	bool is_outermost, is_done;
+
+	touch(site, values, encoding);
+	is_outermost = slots_enter(thread, sp);
+	is_done = write_slot(thread, lane_id, site, values, encoding);
+	slots_leave(thread, is_outermost);
+	return is_done;
+}
+
 static bool record_alert(struct ttlog_thread *thread, const struct ttlog_site *site,
-			 const struct ttlog_value *values)
+			 const struct ttlog_value *values, uintptr_t sp)
 {
 	const struct ttlog_lane_geometry *lanes = ttlog_place_.geometry.lane;
 	struct ttlog_encoding encoding;
@@ -193,17 +270,17 @@ static bool record_alert(struct ttlog_thread *thread, const struct ttlog_site *s
 		ttlog_encoding_plan(site, values, TTLOG_CHUNK_ROOM(lanes[lane].chunk_bytes),
 				    &encoding);
 	}
-	return record_in_slot(thread, lane, site, values, &encoding);
+	return record_in_slot(thread, lane, site, values, &encoding, sp);
 }
 
 static void record_nested(struct ttlog_thread *thread, const struct ttlog_site *site,
-			  const struct ttlog_value *values)
+			  const struct ttlog_value *values, uintptr_t sp)
 {
 	const struct ttlog_lane_geometry *lane = &ttlog_place_.geometry.lane[TTLOG_LANE_NESTED];
 	struct ttlog_encoding encoding;
 
 	ttlog_encoding_plan(site, values, TTLOG_CHUNK_ROOM(lane->chunk_bytes), &encoding);
-	if (!record_in_slot(thread, TTLOG_LANE_NESTED, site, values, &encoding))
+	if (!record_in_slot(thread, TTLOG_LANE_NESTED, site, values, &encoding, sp))
 		ttlog_ring_count_drop(TTLOG_LANE_NESTED);
 }
 
@@ -220,23 +297,63 @@ static bool forget_parents(struct ttlog_thread *thread)
 	return true;
 }
 
+/*
+ * The writer is busy and stays so: a handler that has much to say, or one that never comes back.
+ * NULL: not for long yet.
+ */
+static struct ttlog_thread *another_writer(struct ttlog_thread *thread)
+{
+	if (thread->nested_at != thread->hot.position)
+		thread->nested = 0;
+	thread->nested_at = thread->hot.position;
+	if (++thread->nested <= TTLOG_NESTED_MAX)
+		return NULL;
+	return ttlog_thread_step_aside(thread);
+}
+
+/* Gives up the writers that were set aside and whose calls have come back, or are gone. */
+static void take_back(struct ttlog_thread *thread, uintptr_t sp)
+{
+	struct ttlog_thread **link = &thread->aside, *aside;
+
+	while ((aside = *link)) {
+		uintptr_t busy = *(volatile uintptr_t *)&aside->hot.busy;
+
+		if (busy && !ttlog_ring_is_gone(busy, sp)) {
+			link = &aside->aside;
+			continue;
+		}
+		ttlog_ring_leave(aside);
+		*link = aside->aside;
+		ttlog_thread_give_up(aside);
+	}
+}
+
 void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *site,
 		       const struct ttlog_value *values, uintptr_t sp)
 {
-	volatile uintptr_t *busy = &thread->hot.busy;
-	uintptr_t was = *busy;
+	uintptr_t was = *(volatile uintptr_t *)&thread->hot.busy;
+	volatile uintptr_t *busy;
 
-	if (site->level >= TTLOG_WARN && record_alert(thread, site, values))
+	if (site->level >= TTLOG_WARN && record_alert(thread, site, values, sp))
 		return;
 	if (was && !ttlog_ring_is_gone(was, sp)) {
-		record_nested(thread, site, values);
-		return;
+		struct ttlog_thread *another = another_writer(thread);
+
+		if (!another) {
+			record_nested(thread, site, values, sp);
+			return;
+		}
+		thread = another;
+		was = 0;
 	}
+	busy = &thread->hot.busy;
 	/* 1. */
 	*busy = sp;
 	atomic_signal_fence(memory_order_seq_cst);
 	if (was)
 		ttlog_stops_recover(thread);
+	take_back(thread, sp);
 	if (!record_in_chunk(thread, site, values))
 		ttlog_ring_count_drop(ttlog_is_frozen(ttlog_freeze_word()) ? TTLOG_LANE_AFTERLIFE
 									   : TTLOG_LANE_MAIN);
@@ -256,6 +373,7 @@ __attribute__((visibility("default"))) int ttlog_room_(struct ttlog_writer *writ
 		return 0;
 	*busy = (uintptr_t)__builtin_dwarf_cfa();
 	atomic_signal_fence(memory_order_seq_cst);
+	take_back(thread, *busy);
 	has_room = ttlog_stops_advance(thread, size);
 	atomic_signal_fence(memory_order_seq_cst);
 	*busy = 0;

@@ -306,18 +306,40 @@ void ttlog_stops_settled(struct ttlog_thread *thread)
 		stop_next(thread, TTLOG_STOP_DRAW, quarters(thread, 2));
 }
 
-/* Nobody else took chunks for this thread meanwhile: handlers found it busy. */
+/* What the writers of this thread hold; writers that were set aside are older. */
+static uint32_t held_by(const struct ttlog_thread *newest, const struct ttlog_chunk *ret_held[])
+{
+	uint32_t count = 0;
+
+	for (const struct ttlog_thread *each = newest; each; each = each->aside) {
+		ret_held[count++] = (const void *)each->hot.chunk;
+		ret_held[count++] = each->full.chunk;
+		ret_held[count++] = each->spare.chunk;
+	}
+	return count;
+}
+
+/*
+ * Nobody else took chunks for this thread meanwhile: handlers found it busy. Unless one had its
+ * writer set aside, and may come back to a chunk that it holds in hand: then what was left behind
+ * stays until the thread exits.
+ */
 static void reclaim(struct ttlog_thread *thread)
 {
 	static const uint32_t lanes[] = {TTLOG_LANE_MAIN, TTLOG_LANE_BOOT, TTLOG_LANE_AFTERLIFE};
-	const struct ttlog_tenure mine = {.chunk = (void *)thread->hot.chunk};
-	const struct ttlog_tenure *const kept[] = {&mine, &thread->full, &thread->spare};
+	const struct ttlog_chunk *held[3 * (1 + TTLOG_ASIDE_MAX)];
+	struct ttlog_thread *newest = ttlog_thread_mine();
+	uint32_t count;
 
+	change_end(thread);
+	for (struct ttlog_thread *each = newest; each; each = each->aside)
+		if (each != thread && each != newest && each->hot.busy)
+			return;
+	count = held_by(newest ? newest : thread, held);
 	for (uint32_t i = 0; i < sizeof(lanes) / sizeof(lanes[0]); i++)
 		ttlog_chunk_reclaim(lanes[i],
-				    atomic_load_explicit(&thread->tid, memory_order_relaxed), kept,
-				    sizeof(kept) / sizeof(kept[0]));
-	change_end(thread);
+				    atomic_load_explicit(&thread->tid, memory_order_relaxed), held,
+				    count);
 }
 
 /*

@@ -43,8 +43,11 @@ void ttlog_thread_clear(struct ttlog_thread *thread)
 	memset(&thread->stop, 0, sizeof(*thread) - offsetof(struct ttlog_thread, stop));
 }
 
-static void give_up(struct ttlog_thread *thread)
+void ttlog_thread_give_up(struct ttlog_thread *thread)
 {
+	/* In a forked child, wiped meanwhile. */
+	if (!atomic_load_explicit(&thread->tid, memory_order_relaxed))
+		return;
 	ttlog_thread_clear(thread);
 	atomic_fetch_sub_explicit(&ttlog_life()->writers, 1, memory_order_relaxed);
 	atomic_store_explicit(&thread->tid, 0, memory_order_release);
@@ -57,14 +60,17 @@ static void give_up(struct ttlog_thread *thread)
  */
 static void on_thread_exit(void *argument)
 {
-	struct ttlog_thread *thread = argument;
+	struct ttlog_thread *thread = argument, *aside;
 
 	ttlog_writer_ = (struct ttlog_writer *)(uintptr_t)&no_writer.hot;
 	/* In a forked child this may be the parent's writer, wiped. */
 	if (!atomic_load_explicit(&thread->tid, memory_order_relaxed))
 		return;
-	ttlog_ring_leave(thread);
-	give_up(thread);
+	for (; thread; thread = aside) {
+		aside = thread->aside;
+		ttlog_ring_leave(thread);
+		ttlog_thread_give_up(thread);
+	}
 }
 
 /*
@@ -107,16 +113,12 @@ static struct ttlog_thread *claim(struct ttlog_writer_segment *segment, uint32_t
 	return NULL;
 }
 
-struct ttlog_thread *ttlog_thread_new(void)
+/* One that was nobody's; NULL without memory. */
+static struct ttlog_thread *claim_any(uint32_t tid)
 {
 	_Atomic(struct ttlog_writer_segment *) *link = &ttlog_life()->segments;
-	uint32_t tid = (uint32_t)syscall(SYS_gettid);
-	struct ttlog_writer *found = ttlog_writer_;
-	struct ttlog_thread *thread = (struct ttlog_thread *)(void *)found;
+	struct ttlog_thread *thread = NULL;
 
-	if (atomic_load_explicit(&thread->tid, memory_order_relaxed))
-		return thread;
-	thread = NULL;
 	while (!thread) {
 		struct ttlog_writer_segment *segment =
 			atomic_load_explicit(link, memory_order_acquire);
@@ -132,11 +134,15 @@ struct ttlog_thread *ttlog_thread_new(void)
 	if (ttlog_place_.geometry.clock_mode != TTLOG_CLOCK_EXACT)
 		thread->hot.clock_mask = SPARSE_MASK;
 	atomic_fetch_add_explicit(&ttlog_life()->writers, 1, memory_order_relaxed);
-	syscall(SYS_prctl, PR_GET_NAME, thread->name, 0, 0, 0);
-	/* One instruction: if a handler has recorded meanwhile, the writer that it made stays. */
+	return thread;
+}
+
+/* One instruction: if a handler has recorded meanwhile, the writer that it made stays. */
+static struct ttlog_thread *install(struct ttlog_thread *thread, struct ttlog_writer *found)
+{
 	if (!__atomic_compare_exchange_n(&ttlog_writer_, &found, &thread->hot, false,
 					 __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-		give_up(thread);
+		ttlog_thread_give_up(thread);
 		return (struct ttlog_thread *)(void *)found;
 	}
 	if (have_exit_key)
@@ -144,10 +150,46 @@ struct ttlog_thread *ttlog_thread_new(void)
 	return thread;
 }
 
+struct ttlog_thread *ttlog_thread_new(void)
+{
+	struct ttlog_writer *found = ttlog_writer_;
+	struct ttlog_thread *thread = (struct ttlog_thread *)(void *)found;
+
+	if (atomic_load_explicit(&thread->tid, memory_order_relaxed))
+		return thread;
+	thread = claim_any((uint32_t)syscall(SYS_gettid));
+	if (!thread)
+		return NULL;
+	syscall(SYS_prctl, PR_GET_NAME, thread->name, 0, 0, 0);
+	return install(thread, found);
+}
+
+struct ttlog_thread *ttlog_thread_step_aside(struct ttlog_thread *thread)
+{
+	struct ttlog_thread *fresh = thread;
+
+	for (int i = 0; fresh; i++, fresh = fresh->aside)
+		if (i == TTLOG_ASIDE_MAX)
+			return NULL;
+	fresh = claim_any(atomic_load_explicit(&thread->tid, memory_order_relaxed));
+	if (!fresh)
+		return NULL;
+	fresh->aside = thread;
+	/* What the call that was interrupted holds beside its chunk is still this thread's. */
+	fresh->channel_busy = thread->channel_busy;
+	fresh->slot_busy = thread->slot_busy;
+	fresh->slot_depth = thread->slot_depth;
+	memcpy(fresh->name, thread->name, sizeof(fresh->name));
+	fresh = install(fresh, &thread->hot);
+	return fresh->hot.busy ? NULL : fresh;
+}
+
 void ttlog_thread_forget(void)
 {
-	struct ttlog_thread *thread = ttlog_thread_mine();
+	struct ttlog_thread *thread = ttlog_thread_mine(), *aside;
 
-	if (thread)
+	for (; thread; thread = aside) {
+		aside = thread->aside;
 		memset(thread, 0, sizeof(*thread));
+	}
 }

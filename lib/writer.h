@@ -25,6 +25,14 @@ enum ttlog_stop {
 };
 
 /*
+ * A thread whose writer is busy, as far as can be said, and stays so for that many events, gets
+ * another one. The one that is set aside is given up when its call has come back or is gone for
+ * sure, else when the thread exits.
+ */
+#define TTLOG_NESTED_MAX 64
+#define TTLOG_ASIDE_MAX 4
+
+/*
  * Nobody but its thread writes to it while tid is set. Two cache lines and their neighbours are its
  * own: processors fetch lines in pairs. No two of hot, full and spare ever name the same chunk.
  */
@@ -38,9 +46,14 @@ struct ttlog_thread {
 	uint64_t full_last;	   /* ticks of its newest event */
 	uint32_t full_count;
 	uint16_t has_ticket;
-	uint16_t is_changing; /* in the middle of a job: who jumps out leaves a chunk behind */
-	uint64_t ticket;      /* drawn for the spare */
+	uint16_t is_changing;	/* in the middle of a job: who jumps out leaves a chunk behind */
+	uint64_t ticket;	/* drawn for the spare */
 	uintptr_t channel_busy; /* stack pointer of the call that sends to a channel, 0 = none */
+	uintptr_t slot_busy;	/* of the outermost call that writes to a slot, 0 = none */
+	uint32_t slot_depth;	/* calls that write to slots, one inside the other */
+	uint32_t nested;	/* events that interrupted the call that is marked busy */
+	uint64_t nested_at;	/* and its position */
+	struct ttlog_thread *aside; /* the writer before this one, and so on */
 	char name[TTLOG_THREAD_NAME_BYTES];
 };
 
@@ -57,6 +70,11 @@ void ttlog_thread_clear(struct ttlog_thread *thread);
 
 /* Makes one for the calling thread; NULL without memory. */
 struct ttlog_thread *ttlog_thread_new(void);
+
+/* Another one, and sets the thread's own aside; NULL: there is none to be had. */
+struct ttlog_thread *ttlog_thread_step_aside(struct ttlog_thread *thread);
+/* The writer is nobody's; its chunks were given back. */
+void ttlog_thread_give_up(struct ttlog_thread *thread);
 
 /*
  * In the child of a fork(): the calling thread's writer is zeros, as the kernel's wipe leaves it.

@@ -117,7 +117,8 @@ static void stay_on_processor(unsigned int number)
 static const struct scenario *scenario_at(unsigned int number)
 {
 	static const struct scenario *const tables[] = {step_stops,	step_channels, step_changes,
-							step_scenarios, step_corners,  step_forks};
+							step_scenarios, step_corners,  step_forks,
+							step_jumps};
 
 	for (unsigned int i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		for (const struct scenario *scenario = tables[i]; scenario->name; scenario++)

@@ -21,5 +21,6 @@ extern const struct scenario step_stops[];
 extern const struct scenario step_channels[];
 extern const struct scenario step_corners[];
 extern const struct scenario step_forks[];
+extern const struct scenario step_jumps[];
 
 #endif
