@@ -48,7 +48,7 @@ VIEW_LIBS := $(call pkg,--libs,liblz4 libcbor)
 LIB_SRC := $(filter-out lib/reader%.c,$(wildcard lib/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
 # What the recorder takes from lib/: the contract's own code, not the library.
-SHARED_OBJ := $(B)/lib/region.o $(B)/lib/clock.o $(patsubst %.c,$(B)/%.o,$(wildcard lib/reader*.c))
+SHARED_OBJ := $(B)/lib/region.o $(B)/lib/region_plan.o $(B)/lib/clock.o $(patsubst %.c,$(B)/%.o,$(wildcard lib/reader*.c))
 REC_SRC := $(filter-out recorder/main.c,$(wildcard recorder/*.c))
 REC_OBJ := $(REC_SRC:%.c=$(B)/%.o)
 VIEW_SRC := $(filter-out viewer/main.c,$(wildcard viewer/*.c))
@@ -224,7 +224,7 @@ demo: deps
 
 # ---- benchmarks: one program a question; nothing is asserted, whatever the machine is doing ----
 
-BENCHES := $(addprefix bench_,event busy sparse threads instructions bytes paced cold skew death dump)
+BENCHES := $(addprefix bench_,event busy sparse threads channels instructions bytes paced cold skew death dump)
 
 $(B)/bench/%.o: EXTRA_CFLAGS := -O2
 

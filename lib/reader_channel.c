@@ -2,10 +2,10 @@
 /*
  * reader_channel.c - whose channel a copied chunk is.
  *
- * The table is copied before the chunks and after them. A chunk says which generation of its place its
- * events belong to; the entry of that generation, in whichever copy, names it. A chunk that is named by
- * none keeps its events, without a channel. A liar's entries may overlap: each ends where the next one
- * starts.
+ * The table is copied before the chunks and after them. A chunk says which generation of its place
+ * its events belong to; the entry of that generation, in whichever copy, names it. A chunk that is
+ * named by none keeps its events, without a channel. A liar's entries may overlap: each ends where
+ * the next one starts.
  */
 #include <errno.h>
 #include <stdlib.h>

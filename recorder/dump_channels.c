@@ -75,8 +75,8 @@ static void list(struct pack *pack, struct pack_map *map, const struct ttlog_rea
 	}
 }
 
-void dump_channels_encode(struct pack *pack, struct pack_map *map, const struct ttlog_reader *reader,
-			  const struct ttlog_clock_line *line)
+void dump_channels_encode(struct pack *pack, struct pack_map *map,
+			  const struct ttlog_reader *reader, const struct ttlog_clock_line *line)
 {
 	const struct ttlog_reader_channel_totals *totals = ttlog_reader_channel_totals(reader);
 	struct pack_map inner;

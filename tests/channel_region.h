@@ -36,14 +36,15 @@ __attribute__((unused)) static void send_numbers(struct ttlog_channel channel, u
 __attribute__((unused)) static const char *channel_name(const struct ttlog_reader *reader,
 							const struct ttlog_reader_event *event)
 {
-	const struct ttlog_reader_channel *channel =
-		ttlog_reader_channel(reader, event->channel);
+	const struct ttlog_reader_channel *channel = ttlog_reader_channel(reader, event->channel);
 
 	return channel ? channel->name : "";
 }
 
-/* The events of the channels of that name, "" = those without a channel, numbered by their first field. */
-__attribute__((unused)) static struct numbered numbered_of(struct ttlog_reader *reader, const char *name)
+/* The events of the channels of that name, "" = those without a channel, numbered by their first
+ * field. */
+__attribute__((unused)) static struct numbered numbered_of(struct ttlog_reader *reader,
+							   const char *name)
 {
 	struct ttlog_reader_event event;
 	struct numbered run = {0};

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * race_channel.c - threads send to the same few channels while others are opened, closed and replaced,
- * for a few seconds.
+ * race_channel.c - threads send to the same few channels while others are opened, closed and
+ * replaced, for a few seconds.
  *
- * Four threads send to three channels that stay open, small enough for them to be in each other's way;
- * signals make them send within an event. Two more open channels where there is no room left, send to
- * them, close them, and go on sending to what they closed. The region is frozen and thawed; a reader
- * takes copy after copy. Each event that comes out is whole, in the channel that it was sent to, or in
- * none, and in the order of its thread; at the end what was sent is what can be read, what was
- * overwritten and what was dropped, to the last event.
+ * Four threads send to three channels that stay open, small enough for them to be in each other's
+ * way; signals make them send within an event. Two more open channels where there is no room left,
+ * send to them, close them, and go on sending to what they closed. The region is frozen and thawed;
+ * a reader takes copy after copy. Each event that comes out is whole, in the channel that it was
+ * sent to, or in none, and in the order of its thread; at the end what was sent is what can be
+ * read, what was overwritten and what was dropped, to the last event.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -126,7 +126,8 @@ static void check_event(const struct ttlog_reader *reader, const struct ttlog_re
 	}
 	if (channel && strtoul(channel->name, NULL, 10) != name)
 		complain("an event for %lu is in %s", (unsigned long)name, channel->name);
-	/* A channel of a churner is the thread's alone; those outside of one have ways of their own. */
+	/* A channel of a churner is the thread's alone; those outside of one have ways of their
+	 * own. */
 	if (!channel)
 		return;
 	last = &seen->last[stream][name < SHARED ? name : SHARED];
@@ -157,7 +158,8 @@ static uint64_t check_copy(bool is_last)
 	for (uint32_t i = 0; i < ttlog_reader_channel_count(reader); i++)
 		diverted += ttlog_reader_channel(reader, i)->diverted;
 	if (is_last)
-		printf("race_channel: %lu events can be read, %lu were overwritten, %lu dropped, %lu diverted; "
+		printf("race_channel: %lu events can be read, %lu were overwritten, %lu dropped, "
+		       "%lu diverted; "
 		       "%lu channels were opened, %lu replaced, %lu refused\n",
 		       (unsigned long)totals.events, (unsigned long)totals.overwritten,
 		       (unsigned long)totals.dropped, (unsigned long)diverted,
@@ -219,7 +221,8 @@ static void watch(pthread_t *threads, unsigned int seconds)
 
 int main(void)
 {
-	struct ttlog_options options = {.size = sizeof(options), .socket = "", .buffer_bytes = 1 << 20};
+	struct ttlog_options options = {
+		.size = sizeof(options), .socket = "", .buffer_bytes = 1 << 20};
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	const char *seconds = getenv("TTLOG_RACE_SECONDS");
 	pthread_t threads[WRITERS + CHURNERS];

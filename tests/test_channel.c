@@ -200,8 +200,11 @@ Test(channel, the_call_for_bindings_checks_its_values)
 {
 	static const uint8_t types[] = {TTLOG_TYPE_U64};
 	static const char *const names[] = {"n"};
-	static struct ttlog_site site = {
-		.level = TTLOG_INFO, .field_count = 1, .message = "sent", .types = types, .names = names};
+	static struct ttlog_site site = {.level = TTLOG_INFO,
+					 .field_count = 1,
+					 .message = "sent",
+					 .types = types,
+					 .names = names};
 	struct ttlog_value value = {5, NULL, 8, 0};
 	struct ttlog_channel channel;
 
@@ -246,7 +249,8 @@ Test(channel, a_hundred_thousand_keep_their_own_newest_events)
 		channels[i] = ttlog_channel_open(name, 1024);
 		cr_assert_eq(ttlog_channel_error(channels[i]), 0, "channel %u", i);
 	}
-	/* Three chunks each, event after event around all of them: the third takes the first one's place. */
+	/* Three chunks each, event after event around all of them: the third takes the first one's
+	 * place. */
 	for (uint64_t n = 0; n < 3 * CHUNK_EVENTS; n++)
 		for (uint32_t i = 0; i < MANY; i++)
 			send_number(channels[i], n);
@@ -264,6 +268,7 @@ Test(channel, a_hundred_thousand_keep_their_own_newest_events)
 		cr_assert_eq(count[i], 2 * CHUNK_EVENTS, "channel %u", i);
 	}
 	cr_assert_eq(ttlog_reader_channel_totals(reader)->open, MANY);
-	cr_assert_eq(ttlog_reader_lane(reader, TTLOG_LANE_CHANNEL)->overwritten, MANY * CHUNK_EVENTS);
+	cr_assert_eq(ttlog_reader_lane(reader, TTLOG_LANE_CHANNEL)->overwritten,
+		     MANY * CHUNK_EVENTS);
 	ttlog_reader_close(reader);
 }

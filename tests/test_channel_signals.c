@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_channel_signals.c - handlers that come at any instruction of an event for a channel, and record in
- * the same channel, jump away, fork, or open channels of their own.
+ * test_channel_signals.c - handlers that come at any instruction of an event for a channel, and
+ * record in the same channel, jump away, fork, or open channels of their own.
  */
 #include "tests/channel_region.h"
 
@@ -62,7 +62,8 @@ static __attribute__((noinline)) void send_outer(uint64_t number)
 	ttlog_info_to(channel, "outer", "n", number, "x", 1);
 }
 
-/* ---- in the same channel ---------------------------------------------------------------------- */
+/* ---- in the same channel ----------------------------------------------------------------------
+ */
 
 static void on_signal_record(int signal_number)
 {
@@ -103,7 +104,8 @@ Test(channel_signals, a_handler_behind_the_instructions_of_a_chunk_change)
 	cr_expect_gt(interrupt_each(run_record, 3), 40);
 }
 
-/* ---- away ------------------------------------------------------------------------------------- */
+/* ---- away -------------------------------------------------------------------------------------
+ */
 
 static void on_signal_jump(int signal_number)
 {
@@ -150,7 +152,8 @@ Test(channel_signals, a_jump_behind_the_instructions_of_a_chunk_change)
 	cr_expect_gt(interrupt_each(run_jump, 7), 40);
 }
 
-/* ---- into a child ----------------------------------------------------------------------------- */
+/* ---- into a child -----------------------------------------------------------------------------
+ */
 
 static pid_t parent;
 
@@ -206,7 +209,8 @@ Test(channel_signals, a_fork_behind_the_instructions_of_a_chunk_change)
 	cr_expect_gt(interrupt_each(run_fork, 11), 20);
 }
 
-/* ---- open and close ---------------------------------------------------------------------------- */
+/* ---- open and close ----------------------------------------------------------------------------
+ */
 
 static struct ttlog_channel all[8192];
 static uint32_t all_count;

@@ -91,7 +91,8 @@ Test(channel_table, the_new_one_counts_its_own_losses_only)
 	send_numbers(next, 1, 100);
 	cr_assert_eq(channel_now("next").events + channel_now("next").overwritten, 100);
 	cr_assert_geq(channel_now("next").overwritten_first, channel_now("next").opened_ticks);
-	cr_assert_eq(lane_now(TTLOG_LANE_CHANNEL).overwritten, 1000 + channel_now("next").overwritten);
+	cr_assert_eq(lane_now(TTLOG_LANE_CHANNEL).overwritten,
+		     1000 + channel_now("next").overwritten);
 	cr_assert_eq(count, stats_now().channels);
 }
 
@@ -139,7 +140,8 @@ Test(channel_table, a_large_closed_one_serves_several_small_ones)
 	cr_assert_eq(ttlog_channel_error(ttlog_channel_open("small", 1024)), 0);
 }
 
-/* With all memory in use, whichever is closed: the search for it does not grow with their number. */
+/* With all memory in use, whichever is closed: the search for it does not grow with their number.
+ */
 Test(channel_table, one_goes_and_one_comes_at_the_same_price)
 {
 	struct timespec start, end;

@@ -22,7 +22,8 @@ TestSuite(reader_channel, .init = setup, .fini = teardown, .timeout = 60);
 
 static struct ttlog_channel_entry *entry_at(uint32_t place)
 {
-	return (struct ttlog_channel_entry *)(void *)(hand.base + hand.geometry.channels_offset) + place;
+	return (struct ttlog_channel_entry *)(void *)(hand.base + hand.geometry.channels_offset) +
+	       place;
 }
 
 static void make_channel(uint32_t place, const char *name, uint32_t generation,
@@ -173,7 +174,8 @@ Test(reader_channel, a_table_of_noise_harms_nobody)
 
 	for (uint32_t round = 0; round < 200; round++) {
 		uint64_t *table = (void *)(hand.base + hand.geometry.channels_offset);
-		uint64_t words = hand.geometry.channel_count * sizeof(struct ttlog_channel_entry) / 8;
+		uint64_t words = hand.geometry.channel_count * sizeof(struct ttlog_channel_entry) /
+				 8;
 		struct ttlog_reader *reader;
 		uint64_t events = 0;
 

@@ -139,16 +139,18 @@ Test(view_channel, info_has_the_counts)
 
 	info_text(&out, dump, false);
 	out_char(&out, '\0');
-	cr_expect_neq(strstr(out.data, "3 open, 3 opened in all, 5 replaced, 1 refused"), NULL, "%s",
-		      out.data);
-	cr_expect_neq(strstr(out.data, "conn-17                    2             12              0"),
+	cr_expect_neq(strstr(out.data, "3 open, 3 opened in all, 5 replaced, 1 refused"), NULL,
+		      "%s", out.data);
+	cr_expect_neq(strstr(out.data,
+			     "conn-17                    2             12              0"),
 		      NULL, "%s", out.data);
 	cr_expect_null(strstr(out.data, "empty"));
 	out.bytes = none;
 	info_json(&out, dump);
 	out_char(&out, '\0');
-	cr_expect_neq(strstr(out.data, "\"channels\":{\"open\":3,\"opened\":3,\"replaced\":5,\"refused\":1,"
-				       "\"unlisted\":0,\"list\":[{\"name\":\"conn-17\",\"events\":2,"),
+	cr_expect_neq(strstr(out.data,
+			     "\"channels\":{\"open\":3,\"opened\":3,\"replaced\":5,\"refused\":1,"
+			     "\"unlisted\":0,\"list\":[{\"name\":\"conn-17\",\"events\":2,"),
 		      NULL, "%s", out.data);
 }
 
