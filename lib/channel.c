@@ -60,6 +60,14 @@ static struct ttlog_chunk *chunk_of(const struct sending *sending, uint32_t inde
 	return (void *)(sending->chunks + (uint64_t)index * sending->chunk_bytes);
 }
 
+/* Does the place in the table belong to the channel, as far as was seen here? */
+static bool is_open(const struct sending *sending)
+{
+	/* Pairs with the release of whoever opened it. */
+	return atomic_load_explicit(&sending->entry->state, memory_order_acquire) ==
+	       sending->open_state;
+}
+
 static bool look_up(struct ttlog_channel channel, struct sending *sending)
 {
 	const struct ttlog_geometry *geometry = &ttlog_place_.geometry;
@@ -71,9 +79,7 @@ static bool look_up(struct ttlog_channel channel, struct sending *sending)
 	sending->entry = &table[channel.index];
 	sending->generation = channel.generation;
 	sending->open_state = TTLOG_CHANNEL_STATE(channel.generation, TTLOG_CHANNEL_OPEN);
-	/* Pairs with the release of whoever opened it. */
-	if (atomic_load_explicit(&sending->entry->state, memory_order_acquire) !=
-	    sending->open_state)
+	if (!is_open(sending))
 		return false;
 	sending->first = channel.index * TTLOG_CHANNEL_CHUNKS_MIN;
 	sending->count = atomic_load_explicit(&sending->entry->chunk_count, memory_order_relaxed);
@@ -91,8 +97,7 @@ static bool look_up(struct ttlog_channel channel, struct sending *sending)
 static bool is_still_open(const struct sending *sending)
 {
 	ttlog_fence_behind_swap();
-	return atomic_load_explicit(&sending->entry->state, memory_order_relaxed) ==
-	       sending->open_state;
+	return is_open(sending);
 }
 
 static void release(const struct sending *sending, const struct ttlog_tenure *tenure)
@@ -292,6 +297,10 @@ static enum found find_next(const struct sending *sending, struct place *ret_pla
 							     memory_order_acquire));
 		enum found found;
 
+		/* If it is ours now, then the state is not that of a chunk of the next channel; and
+		 * who swaps it finds out if it has become one. */
+		if (!is_open(sending))
+			return FOUND_CLOSED;
 		if (!may_take(sending, state, is_frozen))
 			continue;
 		if (is_passed(sending, index, state, ticket))

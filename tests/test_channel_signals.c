@@ -39,7 +39,7 @@ static void check_numbers(const char *message, uint64_t count)
 
 static void begin_one(size_t budget_bytes)
 {
-	begin_channels(4 << 20);
+	begin_channels(budget_bytes > 1 << 20 ? 4 << 20 : 0);
 	channel = ttlog_channel_open("c", budget_bytes);
 	CHILD_CHECK(ttlog_channel_error(channel) == 0);
 }
@@ -102,6 +102,52 @@ Test(channel_signals, a_handler_behind_the_instructions_of_a_chunk_change)
 {
 	at_full_chunk = true;
 	cr_expect_gt(interrupt_each(run_record, 3), 40);
+}
+
+/* ---- past it ----------------------------------------------------------------------------------
+ */
+
+/* Around all of the channel, and a bit: what the interrupted call had seen of it is long ago. */
+static void on_signal_lap(int signal_number)
+{
+	(void)signal_number;
+	for (uint32_t i = 0; i < 2 * CHUNK_EVENTS + 5; i++)
+		ttlog_info_to(channel, "handler", "n", handled++, "x", 1);
+}
+
+static void run_lap(void)
+{
+	struct ttlog_reader_channel seen;
+	uint64_t rounds = 0;
+
+	begin_one(1024);
+	on_signal_lap(0);
+	send_outer(rounds++);
+	handle(on_signal_lap);
+	while (!interrupt_->over) {
+		fill_chunk(at_full_chunk);
+		interrupt_here();
+		send_outer(rounds);
+		interrupt_end();
+		CHILD_CHECK(interrupt_->over || numbered_now("handler").last == handled - 1);
+		rounds++;
+		seen = channel_now("c");
+		CHILD_CHECK(seen.diverted == 0);
+		CHILD_CHECK(seen.events + seen.overwritten ==
+			    rounds + handled + (rounds - 1) * (at_full_chunk ? 1 : 2));
+	}
+	CHILD_CHECK(totals_now().torn == 0);
+}
+
+Test(channel_signals, a_lap_behind_the_instructions_of_an_event)
+{
+	cr_expect_gt(interrupt_each(run_lap, 3), 40);
+}
+
+Test(channel_signals, a_lap_behind_the_instructions_of_a_chunk_change)
+{
+	at_full_chunk = true;
+	cr_expect_gt(interrupt_each(run_lap, 5), 40);
 }
 
 /* ---- away -------------------------------------------------------------------------------------
@@ -170,7 +216,7 @@ static void run_fork(void)
 {
 	uint64_t rounds = 0;
 
-	begin_one(64 << 10);
+	begin_one(16 << 10);
 	send_outer(rounds++);
 	handle(on_signal_fork);
 	while (!interrupt_->over) {
@@ -229,7 +275,7 @@ static void on_signal_churn(int signal_number)
 
 static void run_churn(void)
 {
-	begin_channels(1 << 20);
+	begin_channels(0);
 	all_count = fill_up(all, 8192);
 	on_signal_churn(0);
 	handle(on_signal_churn);
@@ -255,5 +301,70 @@ static void run_churn(void)
 
 Test(channel_signals, channels_come_and_go_behind_every_instruction_of_coming_and_going)
 {
-	cr_expect_gt(interrupt_each(run_churn, 3), 40);
+	cr_expect_gt(interrupt_each(run_churn, 5), 40);
+}
+
+/* All events of the lane have a channel: none was left in memory that is another's by now. */
+static void check_names(void)
+{
+	struct ttlog_reader *reader = view();
+	struct ttlog_reader_event event;
+
+	while (ttlog_reader_next(reader, &event))
+		CHILD_CHECK(event.lane != TTLOG_LANE_CHANNEL ||
+			    event.channel != TTLOG_READER_NO_CHANNEL);
+	ttlog_reader_close(reader);
+}
+
+static void on_signal_replace(int signal_number)
+{
+	(void)signal_number;
+	ttlog_channel_close(channel);
+	all[0] = ttlog_channel_open("instead", 0);
+	/* Not while a chunk of it is in use: by the call that this one interrupts. */
+	CHILD_CHECK(all[0].index == channel.index || ttlog_channel_error(all[0]) == -ENOSPC);
+	send_number(all[0], handled);
+}
+
+/* The channel is closed and replaced in mid-event: the event was before that, or has no channel. */
+static void run_replaced(void)
+{
+	uint64_t rounds = 0;
+
+	begin_channels(0);
+	fill_up(all, 8192);
+	send_outer(0); /* to no channel yet */
+	handle(on_signal_replace);
+	channel = all[0];
+	for (; !interrupt_->over; rounds++) {
+		/* One chunk is full and the next one FREE, or there is room. */
+		fill_chunk(at_full_chunk);
+		all[0].generation = 0;
+		interrupt_here();
+		send_outer(1 + rounds);
+		interrupt_end();
+		if (interrupt_->over)
+			break;
+		check_names();
+		if (ttlog_channel_error(all[0]) == 0) {
+			CHILD_CHECK(numbered_in_channel("instead").count == 1);
+			CHILD_CHECK(channel_now("instead").overwritten == 0);
+		}
+		/* Ours again, under another handle. */
+		ttlog_channel_close(all[0]);
+		channel = ttlog_channel_open("c", 0);
+		CHILD_CHECK(ttlog_channel_error(channel) == 0);
+	}
+	CHILD_CHECK(totals_now().torn == 0 && totals_now().dropped == 0);
+}
+
+Test(channel_signals, a_replacement_behind_the_instructions_of_an_event)
+{
+	cr_expect_gt(interrupt_each(run_replaced, 3), 40);
+}
+
+Test(channel_signals, a_replacement_behind_the_instructions_of_a_chunk_change)
+{
+	at_full_chunk = true;
+	cr_expect_gt(interrupt_each(run_replaced, 5), 40);
 }
