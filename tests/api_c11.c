@@ -45,6 +45,37 @@ static void levels(int i)
 		ttlog_debug("expensive", "length", strlen("expensive"));
 }
 
+static void channels(int i)
+{
+	struct ttlog_channel conn = ttlog_channel_open("conn-17", 4096), copy = conn;
+	const struct ttlog_channel constant = conn;
+
+	ttlog_trace_to(conn, "trace");
+	ttlog_debug_to(copy, "debug", "i", i);
+	ttlog_info_to(constant, "info", "text", i > 1 ? "many" : "one", "i", (unsigned long)i);
+	ttlog_warn_to(conn, "warn", "i", i);
+	ttlog_error_to(conn, "error", "i", i);
+	ttlog_fatal_to(conn, "fatal", "i", i);
+	ttlog_tracef_to(conn, "trace");
+	ttlog_debugf_to(conn, "debug %d", i);
+	ttlog_infof_to(conn, "info %d of %s", i, "many");
+	ttlog_warnf_to(conn, "warn %d", i);
+	ttlog_errorf_to(conn, "error %d", i);
+	ttlog_fatalf_to(conn, "fatal %d", i);
+	ttlog_info_to(conn, "twenty", "1", i, "2", i, "3", i, "4", i, "5", i, "6", i, "7", i, "8", i, "9", i,
+		      "10", i, "11", i, "12", i, "13", i, "14", i, "15", i, "16", i, "17", i, "18", i, "19",
+		      i, "20", i);
+	ttlog_infof_to(conn, "%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d", i, i, i, i, i, i, i, i, i, i, i, i,
+		       i, i, i, i, i, i, i, i);
+	if (i > 1)
+		ttlog_info_to(ttlog_channel_open("at once", 0), "a statement");
+	else
+		ttlog_info_to(conn, "like any other");
+	if (ttlog_channel_error(conn))
+		ttlog_info("no channel", "error", ttlog_channel_error(conn));
+	ttlog_channel_close(conn);
+}
+
 static void integers(void)
 {
 	bool truth = true;
@@ -327,6 +358,7 @@ int main(int argc, char **argv)
 	int table[2] = {1, 2};
 
 	levels(argc);
+	channels(argc);
 	integers();
 	fixed_width_integers();
 	qualified_values();

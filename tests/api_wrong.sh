@@ -13,7 +13,14 @@ cd "$(dirname "$0")/.." || exit 2
 tmp=$(mktemp -d) || exit 2
 trap 'rm -rf "$tmp"' EXIT
 
+# Each row is one of ttlog_info_to() and ttlog_infof_to() as well.
 table() {
+	rows
+	rows | sed -n -e '/_to(/d' -e 's/ttlog_info(/ttlog_info_to(channel, /g' -e 's/ttlog_infof(/ttlog_infof_to(channel, /g' \
+		-e 's/|\([^|]*\)|\([^|]*_to(.*\)/|\1, to a channel|\2/p'
+}
+
+rows() {
 	sed -e '/^#/d' -e '/^$/d' <<'ROWS'
 both|-|a key without a value|ttlog_info("m", "a", i, "b")|ttlog_info("m", "a", i, "b", i)
 both|-|a lone key|ttlog_info("m", "a")|ttlog_info("m", "a", i)
@@ -50,6 +57,10 @@ both|W|a conversion too many|ttlog_infof("%d %d", i)|ttlog_infof("%d %d", i, i)
 both|W|a value too many|ttlog_infof("%d", i, i)|ttlog_infof("%d %d", i, i)
 both|W|a conversion without any value|ttlog_infof("%d")|ttlog_infof("%d", i)
 c|W|a pointer to a function|ttlog_info("m", "x", get)|ttlog_info("m", "x", get())
+both|-|no channel|ttlog_info_to("m", "a", i)|ttlog_info_to(channel, "m", "a", i)
+both|-|a number for a channel|ttlog_info_to(i, "m")|ttlog_info_to(channel, "m")
+both|-|a name for a channel|ttlog_info_to("conn-17", "m")|ttlog_info_to(channel, "m")
+both|-|a pointer to a channel|ttlog_info_to(\&channel, "m")|ttlog_info_to(channel, "m")
 c|W|a wide key|ttlog_info("m", L"x", i)|ttlog_info("m", "x", i)
 ROWS
 }
@@ -69,6 +80,7 @@ struct s { int a; unsigned int three : 3; };
 __extension__ typedef __int128 int128;
 int get(void);
 void nothing(void);
+extern struct ttlog_channel channel;
 CODE
 }
 
