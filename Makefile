@@ -4,6 +4,8 @@
 #   make demo       installs what is missing (Debian, Ubuntu), builds, kills a real service five times
 #   make check      installs what is missing, builds, runs every test
 #   make check-arm64  cross-compiles for arm64, runs the unit and race tests under qemu-user
+#   make soak       a reader copies rings that are lapped, checked event by event; SOAK_SECONDS=300 in all,
+#                   half of them under TSan; not part of check, where the same takes seconds
 #   make bench      measures, as ratios to a floor in the same run
 #   make bench-peers    the same event in other recorders, side by side; installs them (make deps-peers)
 #   make install    PREFIX=/usr/local DESTDIR=
@@ -62,7 +64,7 @@ MISSING := $(strip $(foreach p,liblz4 libcbor $(if $(filter 1,$(BPF)),libbpf), \
 	$(if $(filter 1,$(BPF)),$(if $(BPFTOOL),,bpftool) $(if $(shell command -v $(CLANG)),,$(CLANG))))
 
 ifneq ($(MISSING),)
-ifneq ($(filter-out deps deps-arm64 deps-peers clean check check-arm64 demo bench bench-peers,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-arm64 deps-peers clean check check-arm64 soak demo bench bench-peers,$(or $(MAKECMDGOALS),all)),)
 $(error missing: $(MISSING). `make deps` installs what the build needs (BPF=0 needs no libbpf, clang, bpftool))
 endif
 endif
@@ -218,6 +220,17 @@ check-arm64: deps-arm64
 	$(Q)QEMU_LD_PREFIX=$(ARM64_ROOT) TTLOG_QEMU="$$(command -v qemu-aarch64)" \
 		tests/run.sh $(ARM64):"$(ARM64_TESTS)"
 
+# Each takes the seconds that it goes on for.
+SOAK_SECONDS ?= 300
+SOAK_EACH = $(shell echo $$(($(SOAK_SECONDS) / 4)))
+SOAKED := build/tests/race_ring build/tests/race_reader build-tsan/tests/race_ring build-tsan/tests/race_reader
+
+soak: deps
+	$(Q)$(MAKE) --no-print-directory $(JOBS) B=build $(filter build/%,$(SOAKED))
+	$(Q)$(MAKE) --no-print-directory $(JOBS) SAN=thread B=build-tsan $(filter build-tsan/%,$(SOAKED))
+	$(Q)set -e; export TSAN_OPTIONS=halt_on_error=1; for t in $(SOAKED); do \
+		echo "$$t, $(SOAK_EACH) s"; $$t $(SOAK_EACH); done
+
 demo: deps
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all examples
 	$(Q)lib/examples/demo.sh $(B)
@@ -324,6 +337,6 @@ clean:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: FORCE all clean check check-arm64 demo bench benches bench-peers peers deps deps-arm64 deps-peers install examples tests-unit tests-race tests-all
+.PHONY: FORCE all clean check check-arm64 soak demo bench benches bench-peers peers deps deps-arm64 deps-peers install examples tests-unit tests-race tests-all
 .SECONDARY:
 .DELETE_ON_ERROR:

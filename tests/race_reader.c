@@ -13,6 +13,8 @@
 #include <err.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 
 #include "lib/clock.h"
 #include "lib/reader.h"
@@ -160,7 +162,7 @@ struct reading {
 
 static struct reading read_once(const struct by_hand *hand, bool is_wide)
 {
-	uint64_t next[THREADS] = {0};
+	uint64_t next[THREADS] = {0}, missing = 0;
 	struct ttlog_reader_totals totals;
 	struct ttlog_reader_event event;
 	struct ttlog_reader *reader;
@@ -173,10 +175,12 @@ static struct reading read_once(const struct by_hand *hand, bool is_wide)
 		CHECK(tid >= FIRST_TID && tid < FIRST_TID + THREADS);
 		CHECK(event.value[2].bits == (number * MIX ^ tid));
 		CHECK(is_wide ? number == next[tid - FIRST_TID] : number >= next[tid - FIRST_TID]);
+		missing += number - next[tid - FIRST_TID];
 		next[tid - FIRST_TID] = number + 1;
 	}
 	ttlog_reader_totals(reader, &totals);
 	CHECK(totals.torn == 0);
+	CHECK(missing <= totals.overwritten);
 	struct reading reading = {totals.events, totals.overwritten,
 				  ttlog_reader_lane(reader, TTLOG_LANE_MAIN)->recycled_while_read};
 
@@ -261,14 +265,19 @@ static void race(const char *name, const struct load *load)
 	       recycled);
 }
 
-int main(void)
+/* With a number as argument it goes on for so many seconds (make soak). */
+int main(int argc, char **argv)
 {
+	const time_t end = time(NULL) + (argc > 1 ? strtol(argv[1], NULL, 10) : 0);
 	const struct load wide = {128, 70000, 6, 30000, WIDE_READINGS, 0};
 	const struct load narrow = {512, 16, 6, UINT64_MAX, NARROW_READINGS, RECYCLED_MIN};
 	const struct load large = {32768, 3, 32640, UINT64_MAX, NARROW_READINGS, 40 * RECYCLED_MIN};
 
-	race("wide", &wide);
-	race("narrow", &narrow);
-	race("large", &large);
+	do {
+		race("wide", &wide);
+		race("narrow", &narrow);
+		race("large", &large);
+		fflush(stdout);
+	} while (time(NULL) < end);
 	return 0;
 }

@@ -4,10 +4,12 @@
  *
  * Four threads record as fast as they can, in chunks and in slots; signals make them record within
  * events; threads come and go; the region is frozen and thawed; a reader takes copy after copy.
- * Each event that comes out is whole, in order and only once, and at the end what was recorded is
- * what can be read, what was overwritten and what was dropped, to the last event.
+ * Each event that comes out is whole, in order and only once; in no copy are more numbers missing
+ * than it says were lost; and at the end what was recorded is what can be read, what was
+ * overwritten and what was dropped, to the last event.
  *
- * Under TSan it is the proof that the two sides agree about who may touch what.
+ * Under TSan it is the proof that the two sides agree about who may touch what. With a number as
+ * argument it goes on for so many seconds (make soak).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -31,6 +33,7 @@
 #define SMALL 90u		    /* bytes that fit a slot */
 #define LARGE 300u
 #define SECONDS 4
+#define REPORT_SECONDS 30
 #define MARK UINT64_C(0x9e3779b97f4a7c15)
 
 /* What one thread or one handler records; only that one adds. */
@@ -123,11 +126,11 @@ static void *visitor(void *argument)
 static void *host(void *argument)
 {
 	(void)argument;
-	for (uint32_t stream = VISITOR_FIRST; stream < STREAMS; stream++) {
+	for (uint32_t stream = VISITOR_FIRST; !atomic_load(&is_over); stream++) {
 		pthread_t thread;
 
-		if (atomic_load(&is_over))
-			break;
+		if (stream == STREAMS)
+			stream = VISITOR_FIRST;
 		if (pthread_create(&thread, NULL, visitor, (void *)(uintptr_t)stream) != 0)
 			break;
 		pthread_join(thread, NULL);
@@ -168,9 +171,12 @@ static bool is_whole(const struct ttlog_reader *reader, const struct ttlog_reade
 	return true;
 }
 
+static _Atomic uint64_t read_events;
+
 /* Reads it once. The sum of what it holds, lost events included. */
 static uint64_t read_once(uint64_t last[STREAMS])
 {
+	uint64_t missing = 0;
 	struct ttlog_reader_totals totals;
 	struct ttlog_reader_event event;
 	struct ttlog_reader *reader;
@@ -198,8 +204,14 @@ static uint64_t read_once(uint64_t last[STREAMS])
 		if (number > atomic_load_explicit(&started[stream], memory_order_acquire))
 			complain("stream %llu: %llu was never recorded", (unsigned long long)stream,
 				 (unsigned long long)number);
+		missing += number - last[stream] - 1;
 		last[stream] = number;
 	}
+	if (missing > totals.overwritten + totals.dropped)
+		complain("%llu are missing, but %llu overwritten and %llu dropped",
+			 (unsigned long long)missing, (unsigned long long)totals.overwritten,
+			 (unsigned long long)totals.dropped);
+	atomic_fetch_add(&read_events, totals.events);
 	ttlog_reader_close(reader);
 	return totals.events + totals.overwritten + totals.dropped;
 }
@@ -207,14 +219,14 @@ static uint64_t read_once(uint64_t last[STREAMS])
 static void *copier(void *argument)
 {
 	uint64_t *last = malloc(STREAMS * sizeof(*last));
-	uint64_t *count = argument;
+	_Atomic uint64_t *count = argument;
 
 	while (last && !atomic_load(&is_over)) {
 		struct ttlog_stats stats = {.size = sizeof(stats)};
 
 		read_once(last);
 		ttlog_get_stats(&stats);
-		++*count;
+		atomic_fetch_add(count, 1);
 	}
 	free(last);
 	return NULL;
@@ -243,19 +255,46 @@ static void judge_end(uint64_t copies)
 	if (!copies)
 		complain("nothing was read");
 	printf("race_ring: %llu events recorded (%llu retained, %llu overwritten, %llu dropped), "
-	       "%llu copies\n",
+	       "%llu copies of %llu events, %u defects\n",
 	       (unsigned long long)recorded, (unsigned long long)stats.retained,
 	       (unsigned long long)stats.overwritten, (unsigned long long)stats.dropped,
-	       (unsigned long long)copies);
+	       (unsigned long long)copies, (unsigned long long)atomic_load(&read_events),
+	       atomic_load(&defects));
 }
 
-int main(void)
+/* Signals by the thousand, for so long. */
+static void storm(const pthread_t *writers, long seconds, _Atomic uint64_t *copies)
+{
+	const uint64_t start = now_ns(), second = UINT64_C(1000000000);
+	uint64_t report = start + REPORT_SECONDS * second, signals = 0;
+
+	for (; now_ns() < start + (uint64_t)seconds * second; nap(1000 * 1000)) {
+		for (uint32_t i = 0; i < WRITERS; i++) {
+			/* Only once it knows its stream. */
+			if (!atomic_load(&started[2 * i]))
+				continue;
+			pthread_kill(writers[i], SIGUSR1);
+			signals++;
+		}
+		if (now_ns() < report)
+			continue;
+		report += REPORT_SECONDS * second;
+		printf("race_ring: %llu s, %llu signals, %llu copies, %u defects\n",
+		       (unsigned long long)((now_ns() - start) / second),
+		       (unsigned long long)signals, (unsigned long long)atomic_load(copies),
+		       atomic_load(&defects));
+		fflush(stdout);
+	}
+}
+
+int main(int argc, char **argv)
 {
 	const struct ttlog_options options = {
 		.size = sizeof(options), .socket = "", .buffer_bytes = 1 << 20, .level = "trace"};
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	pthread_t writers[WRITERS], helpers[3];
-	uint64_t copies = 0, end;
+	static _Atomic uint64_t copies;
+	long seconds = argc > 1 ? strtol(argv[1], NULL, 10) : SECONDS;
 
 	if (ttlog_init_with(&options) != 0 || sigaction(SIGUSR1, &action, NULL) != 0) {
 		fputs("race_ring: no region\n", stderr);
@@ -268,16 +307,12 @@ int main(void)
 	    pthread_create(&helpers[1], NULL, freezer, NULL) != 0 ||
 	    pthread_create(&helpers[2], NULL, copier, &copies) != 0)
 		abort();
-	for (end = now_ns() + SECONDS * UINT64_C(1000000000); now_ns() < end; nap(100 * 1000))
-		for (uint32_t i = 0; i < WRITERS; i++)
-			/* Only once it knows its stream. */
-			if (atomic_load(&started[2 * i]))
-				pthread_kill(writers[i], SIGUSR1);
+	storm(writers, seconds, &copies);
 	atomic_store(&is_over, true);
 	for (uint32_t i = 0; i < 3; i++)
 		pthread_join(helpers[i], NULL);
 	for (uint32_t i = 0; i < WRITERS; i++)
 		pthread_join(writers[i], NULL);
-	judge_end(copies);
+	judge_end(atomic_load(&copies));
 	return atomic_load(&defects) != 0;
 }
