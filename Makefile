@@ -280,7 +280,7 @@ bench-peers: deps
 # ---- what it takes: packages by their Debian names ----
 
 PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev pkg-config
-PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc
+PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin
 # Ubuntu has bpftool inside its kernel tools.
 ifneq ($(shell grep -s '^ID=ubuntu' /etc/os-release),)
 PACKAGES := $(subst bpftool,linux-tools-common linux-tools-generic,$(PACKAGES))

@@ -75,7 +75,10 @@ static bool may_take(const struct ttlog_lane *lane, uint32_t index, uint64_t sta
 	return false;
 }
 
-/* Steps 5 to 8: the chunk is condemned and ours; its old content goes. */
+/*
+ * Steps 5 to 8: the chunk is condemned and ours; its old content goes.
+ * model: take_5, take_6, take_7, take_8
+ */
 static void vacate(const struct ttlog_lane *lane, uint32_t tid, uint32_t index, uint64_t old_state)
 {
 	uint64_t old = TTLOG_STATE_GENERATION(old_state), new = old + 1;
@@ -97,7 +100,7 @@ static void vacate(const struct ttlog_lane *lane, uint32_t tid, uint32_t index, 
 	set_word_at(chunk, TTLOG_CHUNK_FIRST, 0);
 }
 
-/* Steps 5 to 9. */
+/* Steps 5 to 9. model: take_9 */
 static void occupy(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
 		   uint64_t old_state, uint32_t epoch, struct ttlog_tenure *tenure)
 {
@@ -129,7 +132,7 @@ static bool is_refused(const struct ttlog_lane *lane, bool empty, uint32_t freez
 	return !empty && ttlog_is_frozen(now);
 }
 
-/* Steps 3 and 4 for one candidate. */
+/* Steps 3 and 4 for one candidate. model: take_3, take_4 */
 static enum ttlog_take condemn(const struct ttlog_lane *lane, uint32_t tid, uint32_t index,
 			       uint64_t state, uint32_t freeze_word)
 {
@@ -178,6 +181,7 @@ static enum ttlog_take take_one(const struct ttlog_lane *lane, const struct ttlo
  * A take moves the hand by one, but may have passed over chunks that quiet threads hold. Without
  * this the hand would fall behind by as many with every lap, and each take look at all of them
  * again.
+ * model: move_hand
  */
 static void move_hand(const struct ttlog_lane *lane, uint64_t to)
 {
@@ -204,6 +208,7 @@ static bool time_to_search(void)
 /*
  * Condemns a chunk that somebody left OWNED or COND and gives it back, as when a freeze comes in
  * between: its events are counted by a walk. False: it is not so any more.
+ * model: left_1, left_2
  */
 static bool retire_left(const struct ttlog_lane *lane, uint32_t index, uint64_t state, uint32_t tid)
 {
@@ -224,6 +229,7 @@ static bool retire_left(const struct ttlog_lane *lane, uint32_t index, uint64_t 
 /*
  * Retires all chunks whose owners are no more. What it finds may be used up before it is time
  * again. False: it is not time yet.
+ * model: vanished
  */
 static bool retire_vanished(const struct ttlog_lane *lane, uint32_t tid, uint32_t start,
 			    uint32_t count)
@@ -244,7 +250,7 @@ static bool retire_vanished(const struct ttlog_lane *lane, uint32_t tid, uint32_
 	return true;
 }
 
-/* Step 2: that many places, from the ticket's on. */
+/* Step 2: that many places, from the ticket's on. model: take_2 */
 static enum ttlog_take search(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
 			      uint64_t ticket, uint32_t places, enum ttlog_take_rule rule,
 			      uint32_t freeze_word, struct ttlog_tenure *ret_tenure)
@@ -268,6 +274,7 @@ static enum ttlog_take search(const struct ttlog_lane *lane, const struct ttlog_
 	return TTLOG_TAKE_NONE;
 }
 
+/* model: take_ticket */
 enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_taker *taker,
 				 enum ttlog_take_rule rule, uint32_t freeze_word,
 				 struct ttlog_tenure *ret_tenure)
@@ -377,6 +384,7 @@ static uint64_t age_of(const struct ttlog_lane *lane, const struct ttlog_tenure 
 	       (count ? 0 : lane->geometry->chunk_count);
 }
 
+/* model: retire_1, retire_2, retire_3 */
 void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint64_t last)
 {
 	struct ttlog_chunk *chunk = tenure->chunk;
@@ -402,7 +410,7 @@ void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint6
 			      memory_order_release);
 }
 
-/* What the caller itself left in INIT: its old content is accounted for. */
+/* What the caller itself left in INIT: its old content is accounted for. model: reclaim_init */
 static void retire_empty(const struct ttlog_lane *lane, uint32_t index, uint64_t generation)
 {
 	const struct ttlog_tenure tenure = {
@@ -416,6 +424,7 @@ static void retire_empty(const struct ttlog_lane *lane, uint32_t index, uint64_t
 	ttlog_chunk_retire(&tenure, 0, 0);
 }
 
+/* model: reclaim */
 void ttlog_chunk_reclaim(uint32_t lane_id, uint32_t tid, const struct ttlog_chunk *const *held,
 			 uint32_t held_count)
 {

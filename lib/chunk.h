@@ -55,7 +55,10 @@ static inline uint64_t ttlog_chunk_word(const struct ttlog_chunk *chunk, uint32_
 		__ATOMIC_ACQUIRE);
 }
 
-/* A compare-and-swap that succeeded is a full fence itself on x86, and nowhere else. */
+/*
+ * A compare-and-swap that succeeded is a full fence itself on x86, and nowhere else.
+ * model: take_4
+ */
 static inline void ttlog_fence_behind_swap(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -81,14 +84,15 @@ enum ttlog_take ttlog_chunk_take_drawn(uint32_t lane_id, const struct ttlog_take
 				       struct ttlog_tenure *ret_tenure);
 
 /*
- * One chunk of a lane that is not AFTERLIFE, seen in that state: FREE, RETIRED, or left in INIT by who
- * is gone. NONE: somebody else was faster. epoch is what the chunk says of it.
+ * One chunk of a lane that is not AFTERLIFE, seen in that state: FREE, RETIRED, or left in INIT by
+ * who is gone. NONE: somebody else was faster. epoch is what the chunk says of it.
  */
 enum ttlog_take ttlog_chunk_take_at(uint32_t lane_id, const struct ttlog_taker *taker,
 				    uint32_t index, uint64_t state, uint32_t epoch,
 				    struct ttlog_tenure *ret_tenure);
 
-/* What a RETIRED chunk holds is counted as overwritten, and the chunk is FREE. NONE: it is in use. */
+/* What a RETIRED chunk holds is counted as overwritten, and the chunk is FREE. NONE: it is in use.
+ */
 enum ttlog_take ttlog_chunk_empty_at(uint32_t lane_id, uint32_t tid, uint32_t index);
 
 /* Retires those of some chunks whose owners are no more, if it is time to ask again. */

@@ -24,6 +24,7 @@ static struct ttlog_span walk(const struct ttlog_chunk *chunk, uint32_t chunk_by
 	return span;
 }
 
+/* model: content */
 struct ttlog_span ttlog_lane_content(const struct ttlog_chunk *chunk, uint32_t chunk_bytes,
 				     uint64_t state)
 {

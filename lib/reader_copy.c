@@ -65,6 +65,7 @@ static bool is_same_tenure(uint64_t before, uint64_t after)
 /*
  * Bytes of the events that are committed now, by their headers: an event is whole when its header
  * is there. Damage ends the walk. It reads the living chunk, so all it says is how much to copy.
+ * model: read_walk
  */
 static uint32_t walk(const unsigned char *chunk, uint32_t chunk_bytes, bool *ret_torn)
 {
@@ -113,7 +114,10 @@ static void lost_add(struct ttlog_reader_lane *lane, const struct reader_lost *l
 		lane->overwritten_last = lost->last;
 }
 
-/* The account of a chunk of which no events are taken: that of its generation by now. */
+/*
+ * The account of a chunk of which no events are taken: that of its generation by now.
+ * model: read_account
+ */
 static struct reader_lost account_take(const struct source *source, uint32_t index)
 {
 	const int tries = 3;
@@ -136,6 +140,7 @@ static struct reader_lost account_take(const struct source *source, uint32_t ind
 /*
  * Copies a chunk and its account if it is still what the scan saw. False: it changed hands. The
  * account of a generation stays as it is as long as the generation does.
+ * model: read_again, read_copy, read_state
  */
 static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct source *source,
 		       uint32_t index, unsigned char *to, struct reader_lost *ret_lost)
@@ -201,7 +206,10 @@ static void ledger_take(struct ttlog_reader *reader, const unsigned char *base)
 	};
 }
 
-/* The state words, and room for what they promise: *ret_bytes of events, and the chunks. */
+/*
+ * The state words, and room for what they promise: *ret_bytes of events, and the chunks.
+ * model: read_scan
+ */
 static int scan(struct ttlog_reader *reader, struct source *sources, uint64_t *words,
 		uint64_t *ret_bytes)
 {
@@ -240,6 +248,7 @@ static uint64_t first_ticks(const unsigned char *chunk)
 	return atomic_load_explicit(&event[1], memory_order_relaxed);
 }
 
+/* model: read_newest */
 static uint64_t newest_first(const struct ttlog_reader *reader, const struct source *sources)
 {
 	uint64_t newest = 0;

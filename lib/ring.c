@@ -38,6 +38,7 @@ static void widen_span(struct ttlog_lane_ledger *ledger, uint64_t now)
 		;
 }
 
+/* model: drop */
 void ttlog_ring_count_drop(uint32_t lane_id)
 {
 	struct ttlog_lane_ledger *ledger = &ttlog_process_ledger()->lane[lane_id];
@@ -84,6 +85,7 @@ void ttlog_ring_count_truncated(uint32_t lane_id, const struct ttlog_encoding *e
  *
  * A handler may fork in here, and the child come back: its writer is zeros then. So the chunk is
  * kept in hand, and looked up only once.
+ * model: record_slow
  */
 static bool record_in_chunk(struct ttlog_thread *thread, const struct ttlog_site *site,
 			    const struct ttlog_value *values)
@@ -98,7 +100,7 @@ static bool record_in_chunk(struct ttlog_thread *thread, const struct ttlog_site
 	uint64_t ticks;
 
 	ttlog_encoding_plan(site, values, room, &encoding);
-	/* 2. model: record_2 */
+	/* 2. */
 	if (offset + encoding.size > end) {
 		chunk = ttlog_stops_next(thread);
 		if (!chunk)
@@ -110,7 +112,7 @@ static bool record_in_chunk(struct ttlog_thread *thread, const struct ttlog_site
 	ttlog_ring_write(chunk, offset, site, values, &encoding, ticks);
 	hot->last_ticks = ticks;
 	atomic_signal_fence(memory_order_seq_cst);
-	/* 5. model: record_5 */
+	/* 5. */
 	hot->position += UINT64_C(1) << 32 | encoding.size;
 	if (is_new)
 		ttlog_stops_settled(thread);
@@ -273,6 +275,7 @@ static bool record_alert(struct ttlog_thread *thread, const struct ttlog_site *s
 	return record_in_slot(thread, lane, site, values, &encoding, sp);
 }
 
+/* model: nested */
 static void record_nested(struct ttlog_thread *thread, const struct ttlog_site *site,
 			  const struct ttlog_value *values, uintptr_t sp)
 {
@@ -362,6 +365,7 @@ void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *sit
 	forget_parents(thread);
 }
 
+/* model: room */
 __attribute__((visibility("default"))) int ttlog_room_(struct ttlog_writer *writer, uint32_t size)
 {
 	struct ttlog_thread *thread = (struct ttlog_thread *)(void *)writer;

@@ -74,7 +74,7 @@ static void retire_full(struct ttlog_thread *thread)
 	retire(&thread->full, thread->full_count, thread->full_last);
 }
 
-/* The chunk at hand becomes `full`; a handler that records finds no room. */
+/* The chunk at hand becomes `full`; a handler that records finds no room. model: detach */
 static void detach(struct ttlog_thread *thread)
 {
 	struct ttlog_writer *hot = &thread->hot;
@@ -97,7 +97,10 @@ static void detach(struct ttlog_thread *thread)
 	thread->full.chunk = chunk;
 }
 
-/* Events may be written to it by whoever looks it up; the fast path waits for the limit. */
+/*
+ * Events may be written to it by whoever looks it up; the fast path waits for the limit.
+ * model: attach
+ */
 static void attach(struct ttlog_thread *thread, const struct ttlog_tenure *tenure)
 {
 	struct ttlog_writer *hot = &thread->hot;
@@ -246,7 +249,7 @@ bool ttlog_stops_advance(struct ttlog_thread *thread, uint32_t size)
 
 /* ---- the slow way ---------------------------------------------------------------------------- */
 
-/* Afterlife when frozen, boot while there is some, else main. */
+/* Afterlife when frozen, boot while there is some, else main. model: take_boot */
 static enum ttlog_take take_once(const struct ttlog_taker *taker, struct ttlog_tenure *ret_tenure)
 {
 	struct ttlog_life *life = ttlog_life();
@@ -279,6 +282,7 @@ static bool take(const struct ttlog_thread *thread, struct ttlog_tenure *ret_ten
 	return result == TTLOG_TAKE_DONE;
 }
 
+/* model: next */
 struct ttlog_chunk *ttlog_stops_next(struct ttlog_thread *thread)
 {
 	struct ttlog_tenure next;
@@ -299,6 +303,7 @@ struct ttlog_chunk *ttlog_stops_next(struct ttlog_thread *thread)
 	return next.chunk;
 }
 
+/* model: settled */
 void ttlog_stops_settled(struct ttlog_thread *thread)
 {
 	retire_full(thread);
@@ -345,6 +350,7 @@ static void reclaim(struct ttlog_thread *thread)
 /*
  * If the call got as far as its commit, the word at the position is its header, else it is the zero
  * of the event before.
+ * model: recover
  */
 void ttlog_stops_recover(struct ttlog_thread *thread)
 {
@@ -364,6 +370,7 @@ void ttlog_stops_recover(struct ttlog_thread *thread)
 	}
 }
 
+/* model: leave */
 void ttlog_stops_leave(struct ttlog_thread *thread)
 {
 	retire_full(thread);

@@ -542,6 +542,7 @@ TTLOG_INLINE_ uint64_t ttlog_carried_(const struct ttlog_writer *writer)
  * before the position is loaded, so that a handler in between can't use the same place. The clock is
  * read before that: rdtsc waits for stores in front of it, 2.5 ns in a loop that keeps the core busy. So
  * a handler in between has a later time in an earlier place; the order of events is that of places.
+ * model: record_0
  */
 TTLOG_INLINE_ unsigned char *ttlog_begin_(struct ttlog_writer *writer, uint32_t size,
 					  uint64_t *ret_ticks, uint64_t *ret_position)

@@ -44,6 +44,7 @@ static struct source sources[] = {
 	{.path = "lib/attach.c"},
 	{.path = "lib/clock.c"},
 	{.path = "lib/region.c"},
+	{.path = "lib/region_plan.c"},
 	{.path = "lib/settings.c"},
 };
 #define SOURCES (sizeof(sources) / sizeof(sources[0]))
