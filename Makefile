@@ -184,7 +184,7 @@ TESTS_RACE := $(call TEST_NAMES,race)
 TESTS_FUZZ := $(filter-out fuzz_main,$(call TEST_NAMES,fuzz))
 TESTS_SHELL := $(patsubst tests/%.sh,%,$(filter-out tests/run.sh tests/arm64_sysroot.sh,$(wildcard tests/*.sh)))
 # Stopped behind each instruction: with a sanitizer's own among them it takes minutes.
-TESTS_STEPPED := test_process_handlers
+TESTS_STEPPED := test_process_handlers test_channel_signals test_stops test_writer_signals
 JOBS := -j$(shell nproc 2>/dev/null || echo 2)
 EXAMPLES := kvserver kvload kvproof hello hello_cpp
 

@@ -48,7 +48,7 @@ lib/chunk.c|lib/chunk.c|retire_left|swap release
 # retire: 2 the generation, 3 RETIRED
 lib/chunk.c|lib/chunk.c|ttlog_chunk_retire|release release
 # a channel: its generation, its chunks, the end of a call
-lib/channel.c|lib/channel.c|look_up|acquire
+lib/channel.c|lib/channel.c|is_open|acquire
 lib/channel.c|lib/chunk.h|ttlog_fence_behind_swap|fence
 lib/channel.c|lib/channel.c|find_own|acquire acquire
 lib/channel.c|lib/channel.c|settle|acquire
