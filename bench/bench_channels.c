@@ -20,7 +20,7 @@
 
 #define CHANNELS 100000u
 #define FEW 1000u
-#define MEMORY (UINT64_C(121) << 20)
+#define MEMORY (UINT64_C(123) << 20)
 #define BUDGET_BYTES 1024
 #define BLOCK_EVENTS 20000
 #define REPEATS 41
