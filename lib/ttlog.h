@@ -920,12 +920,13 @@ TTLOG_INLINE_ void record_to(struct ttlog_channel channel, struct ttlog_site *si
 	do { \
 		if (ttlog_enabled(level)) { \
 			TTLOG_SITE_(level, site_flags, count, message, WALK, __VA_ARGS__); \
-			struct ttlog_writer *ttlog_self_ = ttlog_writer_; \
 			const uint64_t ttlog_word_ = \
 				__atomic_load_n(&ttlog_site_.word, __ATOMIC_RELAXED); \
 			unsigned char *ttlog_event_ = NULL; \
 			uint64_t ttlog_now_at_ = 0, ttlog_position_ = 0; \
 			WALK(TTLOG_ARG_TAKE_, __VA_ARGS__) \
+			/* Behind the arguments: they may record, and leave the thread another one. */ \
+			struct ttlog_writer *ttlog_self_ = ttlog_writer_; \
 			const uint32_t ttlog_size_ = \
 				TTLOG_EVENT_SIZE_(0 WALK(TTLOG_ARG_SIZE_, __VA_ARGS__)); \
 \
