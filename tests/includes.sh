@@ -36,7 +36,7 @@ others()
 rule 'no includes at all' lib/ttlog.h
 rule 'lib/[a-z_]+\.h' lib/*.c lib/[a-su-z]*.h lib/ttlog_abi.h
 rule 'ttlog\.h|[a-z]+\.h' lib/examples/*
-rule 'bpf/(ttlog_bpf|kernel_types)\.h' bpf/ttlog.bpf.c bpf/kernel_types.h
+rule 'bpf/([a-z_]+\.bpf|ttlog_bpf|kernel_types)\.h' bpf/ttlog.bpf.c bpf/*.bpf.h bpf/kernel_types.h
 rule 'no includes at all' bpf/ttlog_bpf.h
 rule 'bpf/ttlog_bpf\.h|bpf/ttlog\.skel\.h|recorder/[a-z_]+\.h|lib/(ttlog|ttlog_abi)\.h' recorder/watch.[ch]
 rule 'bpf/ttlog_bpf\.h|recorder/[a-z_]+\.h' recorder/verdict.[ch]
@@ -48,6 +48,7 @@ rule 'viewer/[a-z_]+\.h|recorder/dump_format\.h' viewer/*.c viewer/*.h
 for folder in lib bpf recorder viewer; do
 	for header in "$folder"/*.h; do
 		[ -f "$header" ] || continue
+		[[ $header = *.bpf.h ]] && continue # only one program includes them, and it is no C of ours
 		printf '#include <linux/types.h>\n#include "%s"\n' "$header" |
 			${CC:-gcc} -std=gnu17 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -fsyntax-only -x c - ||
 			{ echo "$header does not compile alone"; bad=1; }

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * signals.bpf.h - what a signal will do to a client, when it is sent and when it is taken.
+ *
+ * signal_generate and signal_deliver run under the siglock of the target with interrupts off, so
+ * what they keep in the task storage needs no lock of its own.
+ */
+#ifndef TTLOG_SIGNALS_BPF_H
+#define TTLOG_SIGNALS_BPF_H
+
+#include "bpf/event.bpf.h"
+
+#define SIG_DFL 0
+
+static __always_inline __u64 handler_of(struct task_struct *task, int signal)
+{
+	/*
+	 * An index that is not constant is nothing CO-RE can relocate: size and offsets it can.
+	 * Kernel 6.1 allows no such arithmetic on a typed pointer, so this one is read as a number.
+	 */
+	const __u64 offset = bpf_core_field_offset(struct sighand_struct, action) +
+			     bpf_core_field_offset(struct k_sigaction, sa.sa_handler);
+	const __u64 size = bpf_core_type_size(struct k_sigaction);
+	const char *sighand = (const char *)BPF_CORE_READ(task, sighand);
+	__u64 handler = ~0ull;
+
+	bpf_probe_read_kernel(&handler, sizeof(handler), sighand + offset + (signal - 1) * size);
+	return handler;
+}
+
+/*
+ * Will it end the process, as far as can be said now? SIGKILL does. Others may be blocked by this
+ * thread and not by another one, waited for, or swallowed by a debugger: signal_deliver will tell.
+ */
+static __always_inline bool is_fatal(struct task_struct *task, int signal, int group)
+{
+	if (signal == SIGKILL)
+		return group || !(task->flags & PF_EXITING);
+	if (task->ptrace || (task->flags & PF_EXITING))
+		return false;
+	return !((task->blocked.sig[0] | task->real_blocked.sig[0]) & BIT(signal));
+}
+
+/* For signals that end nobody yet: true if there is room, and it has been quiet. */
+static __always_inline bool worth_telling(struct ttlog_bpf_client *client, int signal, __u64 now)
+{
+	__u32 index = signal;
+
+	if (index >= TTLOG_BPF_SIGNALS)
+		return false;
+	if ((client->calm_ns[index] && now - client->calm_ns[index] < TTLOG_BPF_CALM_NS) ||
+	    bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > (1 << 19)) {
+		__sync_fetch_and_add(&counters.shed, 1);
+		return false;
+	}
+	client->calm_ns[index] = now;
+	return true;
+}
+
+/* What will become of it, as flags. */
+static __always_inline __u32 outlook(struct task_struct *task, int signal, int group)
+{
+	if (signal != SIGKILL && handler_of(task, signal) != SIG_DFL)
+		return TTLOG_BPF_HANDLED;
+	return is_fatal(task, signal, group) ? TTLOG_BPF_FATAL : 0;
+}
+
+/* Keeps what may turn out to be the cause, for the DEATH. */
+static __always_inline void remember(struct ttlog_bpf_client *client,
+				     const struct ttlog_bpf_event *event)
+{
+	if (event->flags & TTLOG_BPF_FATAL) {
+		/* A SIGKILL that comes while the core is dumped does not change the cause. */
+		if (client->fatal.kind && client->fatal.signal != event->signal)
+			client->pending = client->fatal;
+		client->fatal = *event;
+	} else if (!(event->flags & TTLOG_BPF_HANDLED)) {
+		client->pending = *event;
+	}
+}
+
+static __always_inline int generated(void *ctx, struct ttlog_bpf_client *client,
+				     struct task_struct *task, int signal, int group, int result)
+{
+	struct ttlog_bpf_event event = {};
+
+	begin(&event, client, TTLOG_BPF_SIGNAL);
+	event.signal = signal;
+	event.result = result;
+	event.flags = outlook(task, signal, group) | (group ? TTLOG_BPF_GROUP : 0);
+	/* First of all, so that nothing that tells of the death is evicted while it is looked at. */
+	if (event.flags & TTLOG_BPF_FATAL)
+		freeze(&event);
+	/* A runtime may take faults by the thousand: they are not what it will die of. */
+	if ((event.flags & TTLOG_BPF_HANDLED) && !worth_telling(client, signal, event.time_ns))
+		return 0;
+	fill_siginfo(&event, raw_argument(ctx, 1));
+	fill_target(&event.target, task);
+	fill_current(&event.sender);
+	if (event.sender.tid == event.target.tid)
+		fill_registers(&event, task);
+	remember(client, &event);
+	if ((event.flags & (TTLOG_BPF_FATAL | TTLOG_BPF_HANDLED)) ||
+	    worth_telling(client, signal, event.time_ns))
+		send(&event);
+	return 0;
+}
+
+/*
+ * Each thread of a dying group takes a SIGKILL that nobody sent: for a fatal signal, for
+ * exit_group(), for an exec. The first sort says in the group's exit code which signal it was.
+ */
+static __always_inline int true_signal(struct task_struct *task, int signal)
+{
+	if (signal != SIGKILL)
+		return signal;
+	if (!(task->signal->flags & SIGNAL_GROUP_EXIT))
+		return 0;
+	return task->signal->group_exit_code & 0x7f;
+}
+
+/*
+ * Is there anything to tell of a thread that takes its client's fatal signal? Of those that dump
+ * core only: one that was sent from elsewhere came without registers, and of two threads that fault
+ * together the first to come here is the one that dies of it.
+ */
+static __always_inline bool is_news(const struct ttlog_bpf_client *client, struct task_struct *task,
+				    int taken, int signal)
+{
+	if (!client->fatal.kind || client->fatal.signal != signal)
+		return true;
+	if (taken == SIGKILL || !(BIT(signal) & DUMPS_CORE) ||
+	    client->fatal.kind != TTLOG_BPF_SIGNAL)
+		return false;
+	return !(client->fatal.flags & TTLOG_BPF_REGISTERS) ||
+	       client->fatal.target.tid != (__u32)task->pid;
+}
+
+/* Keeps what is known best of the fatal signal for the DEATH to come. */
+static __always_inline void settle(struct ttlog_bpf_client *client, struct ttlog_bpf_event *taken)
+{
+	if (client->fatal.kind && client->fatal.signal == taken->signal) {
+		if (taken->code > 0) {
+			/* A fault: who takes it is who did it. */
+			taken->sender = taken->target;
+			client->fatal = *taken;
+			return;
+		}
+	} else if (client->pending.kind && client->pending.signal == taken->signal) {
+		client->fatal = client->pending; /* knows the sender; becomes fatal only now */
+		client->fatal.time_ns = taken->time_ns;
+	} else {
+		client->fatal = *taken;
+		return;
+	}
+	client->fatal.kind = TTLOG_BPF_DELIVER;
+	client->fatal.ip = taken->ip;
+	client->fatal.sp = taken->sp;
+	client->fatal.flags |= taken->flags & (TTLOG_BPF_REGISTERS | TTLOG_BPF_FATAL);
+}
+
+static __always_inline int delivered(void *ctx, struct ttlog_bpf_client *client,
+				     struct task_struct *task, int taken, int signal)
+{
+	struct ttlog_bpf_event event = {};
+
+	begin(&event, client, TTLOG_BPF_DELIVER);
+	event.signal = signal;
+	event.flags = TTLOG_BPF_FATAL;
+	freeze(&event);
+	fill_target(&event.target, task);
+	if (taken == signal) {
+		fill_siginfo(&event, raw_argument(ctx, 1));
+		fill_registers(&event, task);
+	}
+	settle(client, &event);
+	send(&event);
+	return 0;
+}
+
+#endif
