@@ -10,6 +10,9 @@
  *   take     1 freeze word   2 find   3 condemn   4 freeze word again   5 account   6 INIT
  *            7 fence   8 empty it   9 OWNED
  *   retire   1 count, newest, age   2 their generation   3 RETIRED
+ *
+ * "model: take_3" names that step in tests/model/, and tests/model.sh holds one against the other:
+ * who changes a step here, changes it there.
  */
 #include "lib/chunk.h"
 
@@ -220,6 +223,10 @@ static bool retire_left(const struct ttlog_lane *lane, uint32_t index, uint64_t 
 						     TTLOG_STATE(generation, tid, TTLOG_CHUNK_COND),
 						     memory_order_acq_rel, memory_order_relaxed))
 		return false;
+	/* Events may have come since another freeze than that of the take. */
+	if (lane->id == TTLOG_LANE_AFTERLIFE)
+		__atomic_store_n(&ttlog_lane_chunk(lane, index)->epoch, ttlog_freeze_word(),
+				 __ATOMIC_RELAXED);
 	atomic_store_explicit(&lane->records[index].state,
 			      TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
 			      memory_order_release);

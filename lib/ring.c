@@ -69,7 +69,7 @@ void ttlog_ring_write(struct ttlog_chunk *chunk, uint32_t offset, const struct t
 	unsigned char *to = ttlog_open_(event, encoding->size, ticks);
 
 	ttlog_encode(to, site, values, encoding);
-	/* The commit; pairs with the acquire of the reader's walk. */
+	/* 4. model: record_4. The commit; pairs with the acquire of the reader's walk. */
 	__atomic_store_n((uint64_t *)(void *)event, word, __ATOMIC_RELEASE);
 }
 
@@ -112,7 +112,7 @@ static bool record_in_chunk(struct ttlog_thread *thread, const struct ttlog_site
 	ttlog_ring_write(chunk, offset, site, values, &encoding, ticks);
 	hot->last_ticks = ticks;
 	atomic_signal_fence(memory_order_seq_cst);
-	/* 5. */
+	/* 5. model: record_5 */
 	hot->position += UINT64_C(1) << 32 | encoding.size;
 	if (is_new)
 		ttlog_stops_settled(thread);
@@ -169,7 +169,7 @@ static void reclaim_slots(const struct ttlog_thread *thread)
 
 /*
  * Calls that write to slots are inside one another, if a handler comes in between: when the
- * outermost is gone or over, so are all of them.
+ * outermost is gone or over, so are all of them. model: slots_enter
  */
 static bool slots_enter(struct ttlog_thread *thread, uintptr_t sp)
 {
@@ -188,6 +188,7 @@ static bool slots_enter(struct ttlog_thread *thread, uintptr_t sp)
 	return is_outermost;
 }
 
+/* model: slots_leave */
 static void slots_leave(struct ttlog_thread *thread, bool is_outermost)
 {
 	atomic_signal_fence(memory_order_seq_cst);

@@ -306,7 +306,9 @@ struct ttlog_chunk *ttlog_stops_next(struct ttlog_thread *thread)
 /* model: settled */
 void ttlog_stops_settled(struct ttlog_thread *thread)
 {
+	change_begin(thread);
 	retire_full(thread);
+	change_end(thread);
 	if (has_fast_path())
 		stop_next(thread, TTLOG_STOP_DRAW, quarters(thread, 2));
 }

@@ -6,6 +6,7 @@
  * interrupted by one, which may jump into it or past it.
  *
  *   JUMPS=n     at most n handlers jump
+ *   ALERTS      warnings too
  *
  * Whether a call that is marked busy is gone is known from the stack (ring.c is_gone()): one that a
  * handler interrupted counts as there; one of the same or a deeper place is gone, if that can be proved.
@@ -34,6 +35,7 @@
 byte hot=NONE, hot_gen, offset, count, limit, stop, full_=NONE, full_gen, full_count, spare=NONE, spare_gen,
 	ticket, busy;
 bool has_ticket, is_changing;
+byte slot_busy, slot_depth;
 
 byte level;		/* who runs: 0 the thread, 1 a handler, 2 a handler of a handler */
 bool jumped[3];		/* the call of this level was jumped out of */
@@ -66,10 +68,53 @@ inline g_order(ticks, first) {
 
 #define FORGET \
 	ok=0; c1=NONE; c2=NONE; c3=NONE; n1=0; offset3=0; x=0; s=0; lane=0; rule=0; fw=0; tk=0; at=0; \
-	result=0; gen=0; gen3=0; won=0; again=0; is_new=0; was=0; ticks=0
+	result=0; gen=0; gen3=0; won=0; again=0; is_new=0; was=0; ticks=0; was_slot=0; outermost=0
 
-/* One call: records event `id`, of size `size`, on level `mine`. */
-inline call() {
+/*
+ * Calls that write to slots are inside one another: when the outermost is gone or over, so are all. Of two
+ * calls on one level the older is gone.
+ */
+inline record_in_slot() {
+	/*@ slots_enter ring.c slots_enter */
+	was_slot=slot_busy;
+	if
+	:: was_slot==0 || was_slot==mine+1 -> outermost=1
+	:: was_slot>mine+1 -> if :: outermost=1 :: outermost=0 fi
+	:: else -> outermost=0
+	fi;
+	if
+	:: outermost ->
+	   slot_busy=mine+1;
+#ifndef BREAK_NO_SLOT_RECLAIM
+	   if :: was_slot -> reclaim_lanes(N+B+AF, NC) :: else fi;
+#endif
+	   slot_depth=0
+	:: else
+	fi;
+	slot_depth++;
+	fw=freeze; lane=SLOT; rule=(fw&1 -> ONLY_FREE : NOT_YOUNG);
+	take_from_lane();
+	if
+	:: result==TAKE_DONE -> c3=x; gen3=gen; write_event(c3, 0, size); retire(c3, gen3, 1)
+	:: else
+	fi;
+	/*@ slots_leave ring.c slots_leave */
+	slot_depth--;
+#ifdef BREAK_SLOT_RECLAIM_INNER
+	if :: slot_depth || !outermost -> reclaim_lanes(N+B+AF, NC) :: else fi;
+	if :: outermost -> slot_busy=0 :: else fi
+#else
+	if
+	:: outermost ->
+	   if :: slot_depth -> reclaim_lanes(N+B+AF, NC) :: else fi;
+	   slot_busy=0
+	:: else
+	fi
+#endif
+}
+
+/* Records event `id`, of size `size`, on level `mine`. */
+inline record() {
 	ok=0;
 	do
 	::
@@ -124,12 +169,8 @@ inline call() {
 	   if
 	   :: was==NONE ->
 	      /*@ nested ring.c record_nested */
-	      fw=freeze; lane=SLOT; rule=(fw&1 -> ONLY_FREE : NOT_YOUNG);
-	      take_from_lane();
-	      if
-	      :: result==TAKE_DONE -> c3=x; gen3=gen; write_event(c3, 0, size); retire(c3, gen3, 1)
-	      :: else -> drop()
-	      fi
+	      record_in_slot();
+	      if :: result!=TAKE_DONE -> drop() :: else fi
 	   :: else ->
 	      busy=mine+1;
 	      if :: was -> recover() :: else fi;
@@ -140,9 +181,21 @@ inline call() {
 	d_step { FORGET }
 }
 
+/* One call. With ALERTS any may be a warning, for a slot. (Without one it would be an event like others.) */
+inline call() {
+#ifdef ALERTS
+	if
+	:: true -> record_in_slot(); if :: result!=TAKE_DONE -> drop() :: else fi; d_step { FORGET }
+	:: true -> record()
+	fi
+#else
+	record()
+#endif
+}
+
 #define LOCALS \
-	byte x, lane, rule, fw, tk, at, result, gen, gen3, c1=NONE, c2=NONE, c3=NONE, n1, offset3, was, ticks, id, size=1; \
-	bool ok, won, again, is_new; \
+	byte x, lane, rule, fw, tk, at, result, gen, gen3, was_slot, c1=NONE, c2=NONE, c3=NONE, n1, offset3, was, ticks, id, size=1; \
+	bool ok, won, again, is_new, outermost; \
 	short s
 
 active proctype Thread() provided (level==0) {
@@ -162,13 +215,13 @@ active proctype Thread() provided (level==0) {
 	recover();
 	leave();
 	/*
-	 * What a call that was jumped out of forgot was found again; but a slot that a handler was writing
-	 * to, or what a handler forgot that came in front of a call.
+	 * What a call that was jumped out of forgot was found again, but for a slot if no other was needed
+	 * since; of handlers that came between a look at busy and the store to it, less.
 	 */
 	d_step {
 		i_=0; n_=0;
 		do
-		:: i_<NC -> if :: g_holder[i_] -> n_++ :: else fi; i_++
+		:: i_<NC -> if :: g_holder[i_] && (i_<N+B+AF || !slot_busy) -> n_++ :: else fi; i_++
 		:: else -> break
 		od;
 		assert(n_<=(LEVELS-1)*3*jumps);

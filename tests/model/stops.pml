@@ -5,6 +5,7 @@
 
 inline commit(c, pos, sz) {
 	/*@ record_4 ttlog.h ttlog_commit_ */
+	/*@ record_4 ring.c ttlog_ring_write */
 	d_step {
 		ALIVE;
 		W(c,pos)=HEADER(sz,id); g_live=g_live|BIT(id);
@@ -253,6 +254,7 @@ inline record_in_chunk(sz) {
 	:: c3==NONE -> drop()
 	:: else ->
 	   write_event(c3, offset3, sz);
+	   /*@ record_5 ring.c record_in_chunk */
 	   d_step { offset=offset+sz; count++; g_settled };
 	   if
 	   /*@ settled stops.c ttlog_stops_settled */
@@ -276,11 +278,11 @@ inline record_in_chunk(sz) {
 }
 
 #ifdef HANDLERS
-/* What the thread owns and does not know of, outside of slots, was left behind. (A free chunk is nobody's.) */
-inline reclaim() {
-	at=0;
+/* What the thread owns and does not know of was left behind. (A free chunk is nobody's.) */
+inline reclaim_lanes(from, to) {
+	at=from;
 	do
-	:: at==N+B+AF -> break
+	:: at==to -> break
 	:: else ->
 	   /*@ reclaim chunk.c ttlog_chunk_reclaim */
 	   d_step { x=at; s=st[x]; at++ };
@@ -298,15 +300,15 @@ inline reclaim() {
 	      fi
 	   :: else
 	   fi
-	od;
-	CHANGE_END
+	od
 }
 
 /* The call that is marked busy is gone. */
 inline recover() {
 	/*@ recover stops.c ttlog_stops_recover */
 #ifndef BREAK_NO_RECLAIM
-	if :: is_changing -> reclaim() :: else fi;
+	/* What was left behind may hold the newest event. */
+	if :: is_changing -> g_starved[me]=1; reclaim_lanes(0, N+B+AF); CHANGE_END :: else fi;
 #endif
 #ifndef BREAK_NO_RECOVER
 	if
