@@ -221,6 +221,10 @@ inline take_next() {
 /*@ next stops.c ttlog_stops_next */
 inline next() {
 	CHANGE_BEGIN;
+#ifdef HANDLERS
+	/* Behind a jump out of a change it may hold the newest event. */
+	if :: hot==NONE && full_!=NONE -> g_starved[me]=1 :: else fi;
+#endif
 	retire_full();
 	detach();
 	c2=spare; spare=NONE;
