@@ -105,8 +105,9 @@ $(B)/%.o: %.c
 # ---- the kernel side: bpf/ttlog.bpf.c becomes a skeleton that watch.c includes ----
 
 ifeq ($(BPF),1)
-$(B)/recorder/watch.o $(B)/recorder/controls.o $(B)/tests/test_controls.o: EXTRA_CFLAGS := -DTTLOG_HAVE_BPF=1
-$(B)/recorder/watch.o: $(B)/bpf/ttlog.skel.h
+SKEL_OBJ := $(addprefix $(B)/recorder/,watch.o watch_load.o watch_check.o)
+$(SKEL_OBJ) $(B)/recorder/controls.o $(B)/tests/test_controls.o: EXTRA_CFLAGS := -DTTLOG_HAVE_BPF=1
+$(SKEL_OBJ): $(B)/bpf/ttlog.skel.h
 endif
 
 $(B)/bpf/ttlog.bpf.o: bpf/ttlog.bpf.c

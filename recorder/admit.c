@@ -204,6 +204,8 @@ static int arm(struct client *client)
 		return -1;
 	}
 	client->watched = true;
+	if (control_fd < 0)
+		return -1;
 	map = mmap(NULL, TTLOG_CONTROL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, control_fd, 0);
 	if (map == MAP_FAILED) {
 		close(control_fd);

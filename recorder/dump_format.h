@@ -76,7 +76,8 @@
  *                                  exact (or missing): each has a reading of its own. sparse: those
  *                                  without have the one before of their thread. coarse: all may be some
  *                                  ms old, or as old as with sparse where no recorder ran
- *   "recorder": map                {"version", "rung": text, "region_bytes", "dict_full": int}
+ *   "recorder": map                {"version", "rung": text, "region_bytes", "dict_full": int}. rung:
+ *                                  "ebpf", "ebpf-late-freeze", "pidfd": what deaths were seen with
  *
  * dictionary  (each of its frames has both)
  *   "sites": map                   id -> {"level", "target", "message", "file", "function": text,

@@ -16,6 +16,7 @@
 
 #include "lib/ttlog_abi.h"
 #include "recorder/log.h"
+#include "recorder/pretend.h"
 #include "recorder/recorder.h"
 #include "recorder/run.h"
 
@@ -35,6 +36,7 @@ enum key {
 	KEY_MAX_REGION,
 	KEY_MAX_MEMORY,
 	KEY_NO_BPF,
+	KEY_PRETEND,
 	KEY_VERSION,
 };
 
@@ -51,6 +53,7 @@ static const struct option_row {
 	{"max-region", KEY_MAX_REGION, "BYTES", "memory of one client, with K, M or G (256M)"},
 	{"max-memory", KEY_MAX_MEMORY, "BYTES", "memory of all clients (half of the machine's)"},
 	{"no-bpf", KEY_NO_BPF, NULL, "work without eBPF, even if it could be had"},
+	{"pretend", KEY_PRETEND, "NAMES", "do without features that the kernel has, for tests"},
 	{"verbose", KEY_VERBOSE, NULL, "say more on stderr"},
 	{"help", KEY_HELP, NULL, "show this"},
 	{"version", KEY_VERSION, NULL, "show the version"},
@@ -136,6 +139,8 @@ static int take_option(struct recorder_options *options, int key, const char *ar
 	case KEY_NO_BPF:
 		options->without_bpf = true;
 		return 0;
+	case KEY_PRETEND:
+		return pretend_parse(argument, &pretend_flags);
 	case KEY_VERBOSE:
 		log_verbose = true;
 		return 0;

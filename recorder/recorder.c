@@ -55,10 +55,22 @@ static int open_watch(struct recorder *recorder, const struct recorder_options *
 			why_not);
 		return 0;
 	}
-	snprintf(recorder->rung, sizeof(recorder->rung), "with eBPF");
+	if (watch_freezes(recorder->watch))
+		snprintf(recorder->rung, sizeof(recorder->rung), "with eBPF");
+	else
+		snprintf(recorder->rung, sizeof(recorder->rung),
+			 "with eBPF, but without maps that can be mapped: events that come after a "
+			 "fatal signal may take the place of older ones");
 	clients_set_watch(recorder->clients, recorder->watch);
 	return loop_add(recorder->loop, watch_fd(recorder->watch), EPOLLIN, watch_ready,
 			recorder->watch, &recorder->watch_source);
+}
+
+const char *recorder_rung_name(const struct watch *watch)
+{
+	if (!watch)
+		return "pidfd";
+	return watch_freezes(watch) ? "ebpf" : "ebpf-late-freeze";
 }
 
 static int open_clients(struct recorder *recorder, const struct recorder_options *options)
@@ -124,7 +136,7 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 	if (err)
 		return fail(options->dir, err);
 	dumper_init(&recorder->dumper, recorder->writers, &recorder->store, recorder->calibration,
-		    recorder->watch ? "ebpf" : "pidfd");
+		    recorder_rung_name(recorder->watch));
 	return open_socket(recorder, options->socket);
 }
 

@@ -53,4 +53,7 @@ int recorder_settle(struct recorder *recorder);
 /* Removes the socket if it still is there, forgets the living. */
 void recorder_close(struct recorder *recorder);
 
+/* The rung of the ladder, as dumps have it; NULL: without eBPF. */
+const char *recorder_rung_name(const struct watch *watch);
+
 #endif

@@ -16,15 +16,15 @@
 #ifdef TTLOG_HAVE_BPF
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <sys/mman.h>
 
 #include "bpf/ttlog.skel.h"
 #include "lib/ttlog.h"
 #include "recorder/controls.h"
+#include "recorder/pretend.h"
+#include "recorder/watch_load.h"
 
 _Static_assert(offsetof(struct ttlog_control, freeze) == TTLOG_BPF_FREEZE_OFFSET,
 	       "the kernel program sets the word that clients look at");
@@ -36,6 +36,7 @@ struct watch {
 	watch_fn fn;
 	void *context;
 	bool dispatching;
+	bool without_control_maps; /* nobody could map them: the recorder freezes by itself */
 	uint64_t told_lost;
 };
 
@@ -51,58 +52,11 @@ static int print(enum libbpf_print_level level, const char *format, va_list argu
 
 /* ---- opening ---------------------------------------------------------------------------------- */
 
-/* How many arguments the tracepoint has in this kernel; negative: it has no such tracepoint. */
-static int tracepoint_arguments(const struct btf *btf, const char *name)
-{
-	const struct btf_type *type;
-	char full[64];
-	int id;
-
-	snprintf(full, sizeof(full), "btf_trace_%s", name);
-	id = btf__find_by_name_kind(btf, full, BTF_KIND_TYPEDEF);
-	if (id < 0)
-		return -ENOENT;
-	type = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type);
-	if (!type || !btf_is_ptr(type))
-		return -ENOENT;
-	type = btf__type_by_id(btf, type->type);
-	if (!type || !btf_is_func_proto(type))
-		return -ENOENT;
-	return btf_vlen(type) - 1; /* the first is the tracepoint's own */
-}
-
-static int choose_programs(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_bytes)
-{
-	static const char *const needed[] = {"signal_generate", "signal_deliver",
-					     "sched_process_exec", "sched_process_exit"};
-	struct btf *btf = btf__load_vmlinux_btf();
-	int arguments = 0;
-
-	if (!btf) {
-		snprintf(why_not, why_not_bytes, "kernel has no BTF (/sys/kernel/btf/vmlinux): %s",
-			 strerror(errno));
-		return -ENOENT;
-	}
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]) && arguments >= 0; i++) {
-		arguments = tracepoint_arguments(btf, needed[i]);
-		if (arguments < 0)
-			snprintf(why_not, why_not_bytes, "kernel has no tracepoint %s", needed[i]);
-	}
-	btf__free(btf);
-	if (arguments < 0)
-		return -ENOENT;
-	bpf_program__set_autoload(skeleton->progs.ttlog_exit_group_dead, arguments >= 2);
-	bpf_program__set_autoload(skeleton->progs.ttlog_exit_live, arguments < 2);
-	return 0;
-}
-
 /* One client's control page: zeros, and what the caller has for its first bytes. */
 static int control_create(const void *bytes, size_t count)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
 	void *page;
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ttlog_control", sizeof(__u32),
-				sizeof(struct ttlog_control), 1, &options);
+	int fd = watch_load_control_map(BPF_F_MMAPABLE);
 
 	if (fd < 0 || count == 0)
 		return fd;
@@ -119,15 +73,24 @@ static int control_create(const void *bytes, size_t count)
 	return fd;
 }
 
-static int load(struct ttlog_bpf *skeleton)
+static int load(struct watch *watch)
 {
+	struct ttlog_bpf *skeleton = watch->skeleton;
 	/* All that the kernel keeps of it is its shape. */
-	int pattern = control_create(NULL, 0);
+	int pattern = watch_load_control_map(BPF_F_MMAPABLE);
 	int err;
 
+	if (pattern == -EINVAL) {
+		watch->without_control_maps = true;
+		pattern = watch_load_control_map(0);
+	}
 	if (pattern < 0)
 		return pattern;
+	if (pretend(PRETEND_SMALL_BUFFER))
+		bpf_map__set_max_entries(skeleton->maps.events, (__u32)sysconf(_SC_PAGESIZE));
 	err = bpf_map__set_inner_map_fd(skeleton->maps.controls, pattern);
+	if (!err && pretend(PRETEND_NO_TASK_STORAGE))
+		err = -EINVAL; /* as bpf() has it for a kind of map that it does not know */
 	if (!err)
 		err = ttlog_bpf__load(skeleton);
 	close(pattern);
@@ -149,6 +112,10 @@ static int start(struct watch *watch, char *why_not, size_t why_not_bytes)
 {
 	int err;
 
+	if (pretend(PRETEND_NO_BPF)) {
+		snprintf(why_not, why_not_bytes, "bpf() is refused");
+		return -EPERM;
+	}
 	watch->skeleton = ttlog_bpf__open();
 	if (!watch->skeleton) {
 		err = -errno;
@@ -156,19 +123,12 @@ static int start(struct watch *watch, char *why_not, size_t why_not_bytes)
 			 strerror(-err));
 		return err;
 	}
-	err = choose_programs(watch->skeleton, why_not, why_not_bytes);
+	err = watch_load_choose(watch->skeleton, why_not, why_not_bytes);
 	if (err)
 		return err;
-	err = load(watch->skeleton);
-	if (err == -EPERM || err == -EACCES) {
-		snprintf(why_not, why_not_bytes, "needs CAP_BPF and CAP_PERFMON");
-		return -EPERM;
-	}
-	if (err) {
-		snprintf(why_not, why_not_bytes, "the kernel refuses the BPF program: %s",
-			 strerror(-err));
-		return err;
-	}
+	err = load(watch);
+	if (err)
+		return watch_load_explain(err, why_not, why_not_bytes);
 	watch->ring = ring_buffer__new(bpf_map__fd(watch->skeleton->maps.events), on_event, watch,
 				       NULL);
 	if (!watch->ring) {
@@ -218,6 +178,11 @@ void watch_close(struct watch *watch)
 }
 
 /* ---- events ----------------------------------------------------------------------------------- */
+
+bool watch_freezes(const struct watch *watch)
+{
+	return !watch->without_control_maps;
+}
 
 int watch_fd(const struct watch *watch)
 {
@@ -291,12 +256,14 @@ int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *co
 {
 	struct ttlog_bpf_client client = {.client_id = client_id};
 	int clients = bpf_map__fd(watch->skeleton->maps.clients);
-	int fd = control_create(control, control_bytes);
-	int err;
+	int fd = -1, err = 0;
 
-	if (fd < 0)
-		return fd;
-	err = controls_put(watch->controls, client_id, fd);
+	if (!watch->without_control_maps) {
+		fd = control_create(control, control_bytes);
+		if (fd < 0)
+			return fd;
+		err = controls_put(watch->controls, client_id, fd);
+	}
 	if (err)
 		goto out_close;
 	err = bpf_map_update_elem(clients, &pidfd, &client, BPF_ANY);
@@ -313,7 +280,8 @@ int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *co
 out_remove:
 	watch_remove(watch, pidfd, client_id);
 out_close:
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return err;
 }
 
@@ -348,6 +316,12 @@ int watch_open(struct watch **ret_watch, watch_fn fn, void *context, int verbose
 void watch_close(struct watch *watch)
 {
 	(void)watch;
+}
+
+bool watch_freezes(const struct watch *watch)
+{
+	(void)watch;
+	return false;
 }
 
 int watch_fd(const struct watch *watch)

@@ -8,6 +8,7 @@
 #ifndef RECORDER_WATCH_H
 #define RECORDER_WATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <linux/types.h>
@@ -24,12 +25,18 @@ typedef void (*watch_fn)(void *context, const struct ttlog_bpf_event *event);
 
 /*
  * Loads and attaches. 0 or a negative errno: -EPERM (needs CAP_BPF and CAP_PERFMON), -ENOENT (no
- * BTF), -ENOSYS (built with BPF=0), ...; why_not then says in one line what is missing. libbpf
+ * BTF), -EOPNOTSUPP (no map of some kind), -ENOSYS (built with BPF=0), ...; why_not then says in one line what is missing. libbpf
  * prints nothing unless `verbose`. Makes a thread.
  */
 int watch_open(struct watch **ret_watch, watch_fn fn, void *context, int verbose, char *why_not,
 	       size_t why_not_bytes);
 void watch_close(struct watch *watch); /* NULL is fine */
+
+/*
+ * Does the kernel program freeze the clients? Not where maps can't be mapped: then there are no control
+ * maps, and no FATAL event comes with FROZE.
+ */
+bool watch_freezes(const struct watch *watch);
 
 /* Readable when watch_dispatch() has work. */
 int watch_fd(const struct watch *watch);
@@ -39,7 +46,7 @@ int watch_dispatch(struct watch *watch);
 /*
  * From now on events of that process come with client_id. ret_control_fd is the one-element array
  * for the client's control page, filled with the first bytes of `control` (freeze word and level);
- * the caller closes it. A process registered twice changes its id; the old id still has to be removed.
+ * the caller closes it. -1 where there are no control maps. A process registered twice changes its id; the old id still has to be removed.
  * 0 or a negative errno: -ESRCH (dead).
  *
  * Events come from now on; the kernel program knows the control page a few milliseconds later, see

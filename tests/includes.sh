@@ -27,7 +27,7 @@ others()
 	local file
 	for file in recorder/*.c recorder/*.h; do
 		case $file in
-		recorder/watch.c | recorder/watch.h | recorder/verdict.h | recorder/verdict.c) ;;
+		recorder/watch*.[ch] | recorder/verdict.h | recorder/verdict.c) ;;
 		*) echo "$file" ;;
 		esac
 	done
@@ -38,7 +38,7 @@ rule 'lib/[a-z_]+\.h' lib/*.c lib/[a-su-z]*.h lib/ttlog_abi.h
 rule 'ttlog\.h|[a-z]+\.h' lib/examples/*
 rule 'bpf/([a-z_]+\.bpf|ttlog_bpf|kernel_types)\.h' bpf/ttlog.bpf.c bpf/*.bpf.h bpf/kernel_types.h
 rule 'no includes at all' bpf/ttlog_bpf.h
-rule 'bpf/ttlog_bpf\.h|bpf/ttlog\.skel\.h|recorder/[a-z_]+\.h|lib/(ttlog|ttlog_abi)\.h' recorder/watch.[ch]
+rule 'bpf/ttlog_bpf\.h|bpf/ttlog\.skel\.h|recorder/[a-z_]+\.h|lib/(ttlog|ttlog_abi)\.h' recorder/watch*.[ch]
 rule 'bpf/ttlog_bpf\.h|recorder/[a-z_]+\.h' recorder/verdict.[ch]
 # The kernel's messages reach the others through verdict.h.
 # shellcheck disable=SC2046

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/*
+ * watch_load.c - what this kernel has, and what is to be loaded into it.
+ *
+ * Found in the kernel's BTF and by asking for it, never by the kernel's version.
+ */
+#include "recorder/watch_load.h"
+
+#ifdef TTLOG_HAVE_BPF
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bpf/ttlog_bpf.h"
+
+#include "bpf/ttlog.skel.h"
+#include "lib/ttlog.h"
+#include "recorder/pretend.h"
+
+/* How many arguments the tracepoint has in this kernel; negative: it has no such tracepoint. */
+static int tracepoint_arguments(const struct btf *btf, const char *name)
+{
+	const struct btf_type *type;
+	char full[64];
+	int id;
+
+	snprintf(full, sizeof(full), "btf_trace_%s", name);
+	id = btf__find_by_name_kind(btf, full, BTF_KIND_TYPEDEF);
+	if (id < 0)
+		return -ENOENT;
+	type = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type);
+	if (!type || !btf_is_ptr(type))
+		return -ENOENT;
+	type = btf__type_by_id(btf, type->type);
+	if (!type || !btf_is_func_proto(type))
+		return -ENOENT;
+	return btf_vlen(type) - 1; /* the first is the tracepoint's own */
+}
+
+int watch_load_choose(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_bytes)
+{
+	static const char *const needed[] = {"signal_generate", "signal_deliver",
+					     "sched_process_exec", "sched_process_exit"};
+	struct btf *btf = pretend(PRETEND_NO_BTF) ? NULL : btf__load_vmlinux_btf();
+	int arguments = 0;
+
+	if (!btf) {
+		snprintf(why_not, why_not_bytes, "kernel has no BTF (/sys/kernel/btf/vmlinux)");
+		return -ENOENT;
+	}
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]) && arguments >= 0; i++) {
+		arguments = tracepoint_arguments(btf, needed[i]);
+		if (arguments < 0)
+			snprintf(why_not, why_not_bytes, "kernel has no tracepoint %s", needed[i]);
+	}
+	btf__free(btf);
+	if (arguments < 0)
+		return -ENOENT;
+	if (pretend(PRETEND_NO_GROUP_DEAD))
+		arguments = 1;
+	bpf_program__set_autoload(skeleton->progs.ttlog_exit_group_dead, arguments >= 2);
+	bpf_program__set_autoload(skeleton->progs.ttlog_exit_live, arguments < 2);
+	return 0;
+}
+
+int watch_load_control_map(__u32 flags)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags);
+
+	if (flags & BPF_F_MMAPABLE && pretend(PRETEND_NO_MMAPABLE_MAPS))
+		return -EINVAL;
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "ttlog_control", sizeof(__u32),
+			      sizeof(struct ttlog_control), 1, &options);
+}
+
+/* ---- kinds of maps ----------------------------------------------------------------------------
+ */
+
+static const struct {
+	enum bpf_map_type type;
+	const char *name;
+} map_kinds[] = {
+	{BPF_MAP_TYPE_TASK_STORAGE, "task storage"},
+	{BPF_MAP_TYPE_RINGBUF, "ring buffer"},
+	{BPF_MAP_TYPE_HASH_OF_MAPS, "hash of maps"},
+	{BPF_MAP_TYPE_LRU_HASH, "LRU hash"},
+};
+
+const char *watch_load_map_kind(unsigned int index, bool *ret_there)
+{
+	if (index >= sizeof(map_kinds) / sizeof(map_kinds[0]))
+		return NULL;
+	*ret_there = libbpf_probe_bpf_map_type(map_kinds[index].type, NULL) > 0;
+	if (map_kinds[index].type == BPF_MAP_TYPE_TASK_STORAGE && pretend(PRETEND_NO_TASK_STORAGE))
+		*ret_there = false;
+	return map_kinds[index].name;
+}
+
+static const char *missing_map_kind(void)
+{
+	const char *name;
+	bool there;
+
+	for (unsigned int i = 0; (name = watch_load_map_kind(i, &there)); i++)
+		if (!there)
+			return name;
+	return NULL;
+}
+
+int watch_load_explain(int err, char *why_not, size_t why_not_bytes)
+{
+	const char *missing;
+
+	if (err == -EPERM || err == -EACCES) {
+		snprintf(why_not, why_not_bytes, "needs CAP_BPF and CAP_PERFMON");
+		return -EPERM;
+	}
+	missing = missing_map_kind();
+	if (missing)
+		snprintf(why_not, why_not_bytes, "kernel has no BPF %s", missing);
+	else
+		snprintf(why_not, why_not_bytes, "the kernel refuses the BPF program: %s",
+			 strerror(-err));
+	return missing ? -EOPNOTSUPP : err;
+}
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch_load.h - what of the kernel program this kernel can take; for watch.c, and for
+ * watch_check.c, which asks piece by piece. Nobody else includes this. There is nothing behind it
+ * with BPF=0.
+ */
+#ifndef RECORDER_WATCH_LOAD_H
+#define RECORDER_WATCH_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/types.h>
+
+struct ttlog_bpf;
+
+/*
+ * Of programs for the same tracepoint, the one for this kernel is marked to be loaded. 0 or a
+ * negative errno, and why_not in one line: -ENOENT (no BTF, no such tracepoint).
+ */
+int watch_load_choose(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_bytes);
+
+/*
+ * An array of one control page. flags 0, where there is no BPF_F_MMAPABLE: only its shape is of use
+ * then. A descriptor or a negative errno.
+ */
+int watch_load_control_map(__u32 flags);
+
+/* The name of the index-th kind of map that is needed, and whether the kernel has it. NULL: no
+ * more. */
+const char *watch_load_map_kind(unsigned int index, bool *ret_there);
+
+/* In words, why loading gave `err`. A negative errno: -EPERM (privileges), -EOPNOTSUPP, or `err`.
+ */
+int watch_load_explain(int err, char *why_not, size_t why_not_bytes);
+
+#endif
