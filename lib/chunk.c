@@ -27,6 +27,9 @@
 /* A spare is found within so many places behind its ticket, or there is none. */
 #define DRAWN_TRIES 8
 
+/* The steps of a take, once for each caller: of the main lane they are shorter. */
+#define INLINE static inline __attribute__((always_inline))
+
 static void set_word_at(struct ttlog_chunk *chunk, uint32_t offset, uint64_t word)
 {
 	__atomic_store_n((uint64_t *)(void *)((unsigned char *)chunk + offset), word,
@@ -45,7 +48,7 @@ static bool owner_vanished(uint32_t tid)
 	return syscall(SYS_tkill, tid, 0) < 0 && errno == ESRCH;
 }
 
-static bool may_take(const struct ttlog_lane *lane, uint32_t index, uint64_t state,
+INLINE bool may_take(const struct ttlog_lane *lane, uint32_t index, uint64_t state,
 		     enum ttlog_take_rule rule, uint64_t ticket, uint32_t freeze_word)
 {
 	const struct ttlog_chunk *chunk = ttlog_lane_chunk(lane, index);
@@ -82,7 +85,7 @@ static bool may_take(const struct ttlog_lane *lane, uint32_t index, uint64_t sta
  * Steps 5 to 8: the chunk is condemned and ours; its old content goes.
  * model: take_5, take_6, take_7, take_8
  */
-static void vacate(const struct ttlog_lane *lane, uint32_t tid, uint32_t index, uint64_t old_state)
+INLINE void vacate(const struct ttlog_lane *lane, uint32_t tid, uint32_t index, uint64_t old_state)
 {
 	uint64_t old = TTLOG_STATE_GENERATION(old_state), new = old + 1;
 	struct ttlog_chunk *chunk = ttlog_lane_chunk(lane, index);
@@ -104,7 +107,7 @@ static void vacate(const struct ttlog_lane *lane, uint32_t tid, uint32_t index, 
 }
 
 /* Steps 5 to 9. model: take_9 */
-static void occupy(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
+INLINE void occupy(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
 		   uint64_t old_state, uint32_t epoch, struct ttlog_tenure *tenure)
 {
 	uint64_t new = TTLOG_STATE_GENERATION(old_state) + 1;
@@ -126,7 +129,7 @@ static void occupy(const struct ttlog_lane *lane, const struct ttlog_taker *take
  * Has a freeze, or in the afterlife another freeze or a thaw, come in between? What is marked with
  * a freeze that is over would give way in the one that is on.
  */
-static bool is_refused(const struct ttlog_lane *lane, bool empty, uint32_t freeze_word)
+INLINE bool is_refused(const struct ttlog_lane *lane, bool empty, uint32_t freeze_word)
 {
 	uint32_t now = ttlog_freeze_word();
 
@@ -136,7 +139,7 @@ static bool is_refused(const struct ttlog_lane *lane, bool empty, uint32_t freez
 }
 
 /* Steps 3 and 4 for one candidate. model: take_3, take_4 */
-static enum ttlog_take condemn(const struct ttlog_lane *lane, uint32_t tid, uint32_t index,
+INLINE enum ttlog_take condemn(const struct ttlog_lane *lane, uint32_t tid, uint32_t index,
 			       uint64_t state, uint32_t freeze_word)
 {
 	uint64_t generation = TTLOG_STATE_GENERATION(state);
@@ -165,7 +168,7 @@ static enum ttlog_take condemn(const struct ttlog_lane *lane, uint32_t tid, uint
 }
 
 /* Steps 3 to 9 for one candidate. */
-static enum ttlog_take take_one(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
+INLINE enum ttlog_take take_one(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
 				uint32_t index, uint64_t state, uint32_t freeze_word,
 				uint32_t epoch, struct ttlog_tenure *ret_tenure)
 {
@@ -257,28 +260,35 @@ static bool retire_vanished(const struct ttlog_lane *lane, uint32_t tid, uint32_
 	return true;
 }
 
-/* Step 2: that many places, from the ticket's on. model: take_2 */
+/* Step 2 for one place, so many behind the ticket's. model: take_2 */
+INLINE enum ttlog_take try_place(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
+				 uint64_t ticket, uint32_t behind, enum ttlog_take_rule rule,
+				 uint32_t freeze_word, struct ttlog_tenure *ret_tenure)
+{
+	uint32_t index = ttlog_lane_index(lane, ticket + behind);
+	/* Pairs with the release of a retire: its data are there. */
+	uint64_t state = atomic_load_explicit(&lane->records[index].state, memory_order_acquire);
+	enum ttlog_take result;
+
+	if (!may_take(lane, index, state, rule, ticket, freeze_word))
+		return TTLOG_TAKE_NONE;
+	result = take_one(lane, taker, index, state, freeze_word, freeze_word, ret_tenure);
+	ret_tenure->ticket = ticket + behind;
+	if (result == TTLOG_TAKE_DONE && behind > 0)
+		move_hand(lane, ticket + behind + 1);
+	return result;
+}
+
+/* That many places, from the ticket's on. */
 static enum ttlog_take search(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
 			      uint64_t ticket, uint32_t places, enum ttlog_take_rule rule,
 			      uint32_t freeze_word, struct ttlog_tenure *ret_tenure)
 {
-	for (uint32_t i = 0; i < places; i++) {
-		uint32_t index = ttlog_lane_index(lane, ticket + i);
-		/* Pairs with the release of a retire: its data are there. */
-		uint64_t state =
-			atomic_load_explicit(&lane->records[index].state, memory_order_acquire);
-		enum ttlog_take result;
+	enum ttlog_take result = TTLOG_TAKE_NONE;
 
-		if (!may_take(lane, index, state, rule, ticket, freeze_word))
-			continue;
-		result = take_one(lane, taker, index, state, freeze_word, freeze_word, ret_tenure);
-		ret_tenure->ticket = ticket + i;
-		if (result == TTLOG_TAKE_DONE && i > 0)
-			move_hand(lane, ticket + i + 1);
-		if (result != TTLOG_TAKE_NONE)
-			return result;
-	}
-	return TTLOG_TAKE_NONE;
+	for (uint32_t i = 0; i < places && result == TTLOG_TAKE_NONE; i++)
+		result = try_place(lane, taker, ticket, i, rule, freeze_word, ret_tenure);
+	return result;
 }
 
 /* model: take_ticket */
@@ -305,9 +315,9 @@ enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_taker *tak
 	return result;
 }
 
-uint64_t ttlog_chunk_draw(uint32_t lane_id)
+uint64_t ttlog_chunk_draw(void)
 {
-	struct ttlog_lane lane = ttlog_lane_of(lane_id);
+	struct ttlog_lane lane = ttlog_lane_of(TTLOG_LANE_MAIN);
 	uint64_t ticket = atomic_fetch_add_explicit(&lane.ledger->hand, 1, memory_order_relaxed);
 	uint32_t index = ttlog_lane_index(&lane, ticket);
 	const char *chunk = (const char *)ttlog_lane_chunk(&lane, index);
@@ -318,15 +328,18 @@ uint64_t ttlog_chunk_draw(uint32_t lane_id)
 	return ticket;
 }
 
-enum ttlog_take ttlog_chunk_take_drawn(uint32_t lane_id, const struct ttlog_taker *taker,
-				       uint64_t ticket, uint32_t freeze_word,
-				       struct ttlog_tenure *ret_tenure)
+enum ttlog_take ttlog_chunk_take_drawn(const struct ttlog_taker *taker, uint64_t ticket,
+				       uint32_t freeze_word, struct ttlog_tenure *ret_tenure)
 {
-	struct ttlog_lane lane = ttlog_lane_of(lane_id);
+	struct ttlog_lane lane = ttlog_lane_of(TTLOG_LANE_MAIN);
 	uint32_t lap = lane.geometry->chunk_count;
+	uint32_t places = lap < DRAWN_TRIES ? lap : DRAWN_TRIES;
+	enum ttlog_take result = TTLOG_TAKE_NONE;
 
-	return search(&lane, taker, ticket, lap < DRAWN_TRIES ? lap : DRAWN_TRIES,
-		      TTLOG_TAKE_NOT_YOUNG, freeze_word, ret_tenure);
+	for (uint32_t i = 0; i < places && result == TTLOG_TAKE_NONE; i++)
+		result = try_place(&lane, taker, ticket, i, TTLOG_TAKE_NOT_YOUNG, freeze_word,
+				   ret_tenure);
+	return result;
 }
 
 /* ---- one chunk that the caller has chosen -----------------------------------------------------

@@ -74,14 +74,13 @@ enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_taker *tak
 				 struct ttlog_tenure *ret_tenure);
 
 /*
- * The same in two parts, for a chunk that is not needed yet: a place in the order of takes, whose
- * memory is on its way into the cache; and the chunk there or a few places behind it, or none.
- * Neither makes a system call.
+ * The same of the main lane in two parts, for a chunk that is not needed yet: a place in the order
+ * of takes, whose memory is on its way into the cache; and the chunk there or a few places behind
+ * it, or none. Neither makes a system call.
  */
-uint64_t ttlog_chunk_draw(uint32_t lane_id);
-enum ttlog_take ttlog_chunk_take_drawn(uint32_t lane_id, const struct ttlog_taker *taker,
-				       uint64_t ticket, uint32_t freeze_word,
-				       struct ttlog_tenure *ret_tenure);
+uint64_t ttlog_chunk_draw(void);
+enum ttlog_take ttlog_chunk_take_drawn(const struct ttlog_taker *taker, uint64_t ticket,
+				       uint32_t freeze_word, struct ttlog_tenure *ret_tenure);
 
 /*
  * One chunk of a lane that is not AFTERLIFE, seen in that state: FREE, RETIRED, or left in INIT by

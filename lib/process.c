@@ -32,21 +32,18 @@
 struct ttlog_control ttlog_control_ __attribute__((visibility("default")));
 struct ttlog_place ttlog_place_;
 
-static _Atomic(struct ttlog_life *) life_page;
+_Atomic(struct ttlog_life *) ttlog_life_page_;
 static struct ttlog_life life_static; /* when there is no memory for a page */
 static struct ttlog_settings settings_;
 static struct ttlog_attach_fd region_fd = {.fd = -1};
 
 /* ---- the life page --------------------------------------------------------------------------- */
 
-struct ttlog_life *ttlog_life(void)
+struct ttlog_life *ttlog_life_make_(void)
 {
-	struct ttlog_life *life = atomic_load_explicit(&life_page, memory_order_acquire);
 	struct ttlog_life *none = NULL;
 	void *page;
 
-	if (__builtin_expect(life != NULL, 1))
-		return life;
 	page = mmap(NULL, LIFE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	/* A kernel before 4.14 can't wipe, and qemu-user says that it does: then only fork() is
 	 * noticed, by after_fork(). */
@@ -54,8 +51,8 @@ struct ttlog_life *ttlog_life(void)
 		page = &life_static;
 	else
 		madvise(page, LIFE_BYTES, MADV_WIPEONFORK);
-	if (!atomic_compare_exchange_strong_explicit(&life_page, &none, page, memory_order_acq_rel,
-						     memory_order_acquire)) {
+	if (!atomic_compare_exchange_strong_explicit(&ttlog_life_page_, &none, page,
+						     memory_order_acq_rel, memory_order_acquire)) {
 		if (page != &life_static)
 			munmap(page, LIFE_BYTES);
 		return none;
@@ -94,7 +91,7 @@ static uint64_t lanes_offset(const struct ttlog_geometry *geometry)
 
 static void after_fork(void)
 {
-	struct ttlog_life *life = atomic_load_explicit(&life_page, memory_order_acquire);
+	struct ttlog_life *life = atomic_load_explicit(&ttlog_life_page_, memory_order_acquire);
 	int saved = errno;
 
 	if (life)

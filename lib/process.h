@@ -51,7 +51,15 @@ extern struct ttlog_place ttlog_place_;
 
 /* The life page; made on first use. Never NULL: without memory it is a static page, wiped by hand.
  */
-struct ttlog_life *ttlog_life(void);
+extern _Atomic(struct ttlog_life *) ttlog_life_page_;
+struct ttlog_life *ttlog_life_make_(void) __attribute__((cold));
+
+static inline struct ttlog_life *ttlog_life(void)
+{
+	struct ttlog_life *life = atomic_load_explicit(&ttlog_life_page_, memory_order_acquire);
+
+	return __builtin_expect(life != NULL, 1) ? life : ttlog_life_make_();
+}
 
 /*
  * Makes sure that there is a region. 0, or a negative errno. Several threads: one starts, the

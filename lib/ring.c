@@ -289,19 +289,6 @@ static void record_nested(struct ttlog_thread *thread, const struct ttlog_site *
 }
 
 /*
- * A handler has forked, and this is the child: what was written to the writer since must not send
- * its next events to its parent's chunks.
- */
-static bool forget_parents(struct ttlog_thread *thread)
-{
-	if (atomic_load_explicit(&thread->tid, memory_order_relaxed) &&
-	    atomic_load_explicit(&ttlog_life()->state, memory_order_relaxed) != TTLOG_PROCESS_NONE)
-		return false;
-	ttlog_thread_clear(thread);
-	return true;
-}
-
-/*
  * The writer is busy and stays so: a handler that has much to say, or one that never comes back.
  * NULL: not for long yet.
  */
@@ -316,7 +303,7 @@ static struct ttlog_thread *another_writer(struct ttlog_thread *thread)
 }
 
 /* Gives up the writers that were set aside and whose calls have come back, or are gone. */
-static void take_back(struct ttlog_thread *thread, uintptr_t sp)
+void ttlog_ring_take_back(struct ttlog_thread *thread, uintptr_t sp)
 {
 	struct ttlog_thread **link = &thread->aside, *aside;
 
@@ -357,30 +344,11 @@ void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *sit
 	atomic_signal_fence(memory_order_seq_cst);
 	if (was)
 		ttlog_stops_recover(thread);
-	take_back(thread, sp);
+	ttlog_ring_take_back(thread, sp);
 	if (!record_in_chunk(thread, site, values))
 		ttlog_ring_count_drop(ttlog_is_frozen(ttlog_freeze_word()) ? TTLOG_LANE_AFTERLIFE
 									   : TTLOG_LANE_MAIN);
 	atomic_signal_fence(memory_order_seq_cst);
 	*busy = 0;
-	forget_parents(thread);
-}
-
-/* model: room */
-__attribute__((visibility("default"))) int ttlog_room_(struct ttlog_writer *writer, uint32_t size)
-{
-	struct ttlog_thread *thread = (struct ttlog_thread *)(void *)writer;
-	volatile uintptr_t *busy = &writer->busy;
-	bool has_room;
-
-	/* A handler may have come in between, and jumped out of its event. */
-	if (*busy || thread->stop == TTLOG_STOP_NONE)
-		return 0;
-	*busy = (uintptr_t)__builtin_dwarf_cfa();
-	atomic_signal_fence(memory_order_seq_cst);
-	take_back(thread, *busy);
-	has_room = ttlog_stops_advance(thread, size);
-	atomic_signal_fence(memory_order_seq_cst);
-	*busy = 0;
-	return forget_parents(thread) ? 0 : has_room;
+	ttlog_stops_forget_parents(thread);
 }

@@ -19,6 +19,10 @@ void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *sit
 /* The thread exits: its chunks are retired. */
 void ttlog_ring_leave(struct ttlog_thread *thread);
 
+/* Gives up the writers that were set aside and whose calls have come back, or are gone. Busy is
+ * set. */
+void ttlog_ring_take_back(struct ttlog_thread *thread, uintptr_t sp);
+
 /*
  * Has the call that was marked busy with that stack pointer returned without saying so? False if it
  * can't be known. One system call, and only when the addresses say so.

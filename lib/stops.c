@@ -21,6 +21,7 @@
 
 #include "lib/clock.h"
 #include "lib/process.h"
+#include "lib/ring.h"
 
 /* Everything above is done before anything below, as a handler of this thread sees it. */
 static void order(void)
@@ -143,7 +144,7 @@ static void draw(struct ttlog_thread *thread)
 	if (thread->spare.chunk || !atomic_load_explicit(&life->boot_full, memory_order_relaxed) ||
 	    (uint64_t)writers * 4 > ttlog_place_.geometry.lane[TTLOG_LANE_MAIN].chunk_count)
 		return;
-	thread->ticket = ttlog_chunk_draw(TTLOG_LANE_MAIN);
+	thread->ticket = ttlog_chunk_draw();
 	thread->has_ticket = 1;
 }
 
@@ -158,8 +159,7 @@ static void prepare(struct ttlog_thread *thread)
 		return;
 	thread->has_ticket = 0;
 	if (ttlog_is_frozen(freeze_word) ||
-	    ttlog_chunk_take_drawn(TTLOG_LANE_MAIN, &taker, thread->ticket, freeze_word, &spare) !=
-		    TTLOG_TAKE_DONE)
+	    ttlog_chunk_take_drawn(&taker, thread->ticket, freeze_word, &spare) != TTLOG_TAKE_DONE)
 		return;
 	thread->spare.lane = spare.lane;
 	thread->spare.index = spare.index;
@@ -237,14 +237,30 @@ static bool advance(struct ttlog_thread *thread, uint32_t size)
 	}
 }
 
-bool ttlog_stops_advance(struct ttlog_thread *thread, uint32_t size)
+/* model: room */
+__attribute__((visibility("default"))) int ttlog_room_(struct ttlog_writer *writer, uint32_t size)
 {
+	struct ttlog_thread *thread = (struct ttlog_thread *)(void *)writer;
+	volatile uintptr_t *busy = &writer->busy;
 	bool has_room;
 
+	/* A handler may have come in between, and jumped out of its event. */
+	if (*busy || thread->stop == TTLOG_STOP_NONE)
+		return 0;
+	*busy = (uintptr_t)__builtin_dwarf_cfa();
+	order();
+	if (thread->aside)
+		ttlog_ring_take_back(thread, *busy);
 	change_begin(thread);
+	/* Does what is due until an event of that size ends before the limit. */
 	has_room = advance(thread, size);
 	change_end(thread);
-	return has_room;
+	order();
+	*busy = 0;
+	if (ttlog_stops_forget_parents(thread) || !has_room)
+		return 0;
+	/* The first event of a chunk does not carry the time of another. */
+	return writer->clock_mask && writer->position >> 32 == 0 ? 2 : 1;
 }
 
 /* ---- the slow way ---------------------------------------------------------------------------- */

@@ -11,11 +11,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/process.h"
 #include "lib/writer.h"
 
-/* Does what is due until an event of that size ends before the limit. False: there is no such place
- * to be had this way. */
-bool ttlog_stops_advance(struct ttlog_thread *thread, uint32_t size);
+/*
+ * A handler has forked, and this is the child: what was written to the writer since must not send
+ * its next events to its parent's chunks.
+ */
+static inline bool ttlog_stops_forget_parents(struct ttlog_thread *thread)
+{
+	if (atomic_load_explicit(&thread->tid, memory_order_relaxed) &&
+	    atomic_load_explicit(&ttlog_life()->state, memory_order_relaxed) != TTLOG_PROCESS_NONE)
+		return false;
+	ttlog_thread_clear(thread);
+	return true;
+}
 
 /*
  * The slow way to the next chunk: the one at hand becomes `full`, unless it has to be given back at

@@ -352,7 +352,8 @@ void ttlog_record_(struct ttlog_site *site, const struct ttlog_value *values)
 	__attribute__((cold, noinline));
 /*
  * An event of that size would pass the limit: does what is due there, and moves the limit on. 1: there
- * is room now, start again; 0: go the slow way. Makes no system call.
+ * is room now; 2: there is, and the event has to have a reading of the clock; 0: go the slow way. Makes
+ * no system call.
  */
 int ttlog_room_(struct ttlog_writer *writer, uint32_t size);
 
@@ -547,21 +548,22 @@ TTLOG_INLINE_ uint64_t ttlog_carried_(const struct ttlog_writer *writer)
 TTLOG_INLINE_ unsigned char *ttlog_begin_(struct ttlog_writer *writer, uint32_t size,
 					  uint64_t *ret_ticks, uint64_t *ret_position)
 {
+	/* One branch for two questions, the usual answer to both being no. */
+	if (__builtin_expect((writer->busy | writer->clock_mask) != 0, 0)) {
+		if (*(volatile uintptr_t *)&writer->busy != 0)
+			return NULL;
+		if (*(const volatile uint64_t *)&writer->position & writer->clock_mask)
+			*ret_ticks = ttlog_carried_(writer);
+		else
+			*ret_ticks = ttlog_ticks_();
+	} else {
+		*ret_ticks = ttlog_ticks_();
+	}
 	for (;;) {
 		unsigned char *event;
 		uint64_t position;
+		int room;
 
-		/* One branch for two questions, the usual answer to both being no. */
-		if (__builtin_expect((writer->busy | writer->clock_mask) != 0, 0)) {
-			if (*(volatile uintptr_t *)&writer->busy != 0)
-				return NULL;
-			if (*(const volatile uint64_t *)&writer->position & writer->clock_mask)
-				*ret_ticks = ttlog_carried_(writer);
-			else
-				*ret_ticks = ttlog_ticks_();
-		} else {
-			*ret_ticks = ttlog_ticks_();
-		}
 		/* model: record_1 */
 		ttlog_set_busy_(writer);
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -577,8 +579,11 @@ TTLOG_INLINE_ unsigned char *ttlog_begin_(struct ttlog_writer *writer, uint32_t 
 			return event;
 		}
 		*(volatile uintptr_t *)&writer->busy = 0;
-		if (!ttlog_room_(writer, size))
+		room = ttlog_room_(writer, size);
+		if (!room)
 			return NULL;
+		if (room > 1)
+			*ret_ticks = ttlog_ticks_();
 	}
 }
 
