@@ -238,7 +238,7 @@ demo: deps
 
 # ---- benchmarks: one program a question; nothing is asserted, whatever the machine is doing ----
 
-BENCHES := $(addprefix bench_,event busy sparse threads channels instructions bytes paced cold skew death dump)
+BENCHES := $(addprefix bench_,event busy sparse promises threads channels instructions bytes paced cold skew death dump)
 
 $(B)/bench/%.o: EXTRA_CFLAGS := -O2
 
