@@ -58,6 +58,14 @@ static void all_stops_free(void)
 	step_events(CHUNK_EVENTS + 1);
 }
 
+/* As with TTLOG_CLOCK=sparse: the first event of the next chunk has a reading of its own. */
+static void all_stops_sparse(void)
+{
+	in_steady_state(CHUNK_EVENTS - 1);
+	ttlog_thread_mine()->hot.clock_mask = UINT64_C(15) << 32;
+	step_events(CHUNK_EVENTS + 1);
+}
+
 /* One event passes several stops at once. */
 static void two_stops_at_once(void)
 {
@@ -306,6 +314,7 @@ static void exit_with_full(void)
 const struct scenario step_stops[] = {
 	{"stops: all", all_stops, 16, 1, 2, 3},
 	{"stops: all, free chunks", all_stops_free, 64, 15, 15, 15},
+	{"stops: all, sparse clock", all_stops_sparse, 64, 15, 15, 15},
 	{"stops: jumped out of", jumped_out_of_stops, 64, 1, 0, 0},
 	{"stops: vanished in", vanished_in_stops, 64, 2, 0, 0},
 	{"stops: forked in", forked_in_stops, 64, 3, 0, 0},
