@@ -6,6 +6,7 @@
 #define TTLOG_DEATHS_BPF_H
 
 #include "bpf/event.bpf.h"
+#include "bpf/scene.bpf.h"
 
 /* As wait(2) will have it: the group's code once there is one, else that of the leader. */
 static __always_inline int exit_code_of(struct task_struct *task)
@@ -54,6 +55,7 @@ static __always_inline int died(struct ttlog_bpf_client *client, struct task_str
 	__u32 tgid = task->tgid;
 
 	bpf_map_delete_elem(&execs, &tgid);
+	send_unsent(client);
 	begin(&event, client, TTLOG_BPF_DEATH);
 	event.exit_code = exit_code_of(task);
 	recall(&event, client);
@@ -69,6 +71,8 @@ static __always_inline int exiting(struct task_struct *task, bool group_dead)
 
 	if (!client)
 		return 0;
+	if (client->fatal.kind)
+		send_modules(client, bpf_get_current_task_btf(), BENCH_EXIT);
 	if (!group_dead) {
 		leader_left(task, client);
 		return 0;

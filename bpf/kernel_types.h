@@ -32,6 +32,7 @@ typedef struct {
 
 struct sigaction {
 	void *sa_handler;
+	unsigned long sa_flags;
 } KERNEL;
 
 struct k_sigaction {
@@ -65,6 +66,76 @@ struct cred {
 	kgid_t gid;
 } KERNEL;
 
+struct dentry;
+
+struct inode;
+
+struct qstr {
+	const unsigned char *name;
+} KERNEL;
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+} KERNEL;
+
+struct super_block {
+	unsigned int s_dev;
+} KERNEL;
+
+struct inode {
+	unsigned long i_ino;
+	struct super_block *i_sb;
+} KERNEL;
+
+struct vfsmount {
+	struct dentry *mnt_root;
+} KERNEL;
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+} KERNEL;
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+} KERNEL;
+
+struct file {
+	unsigned int f_mode;
+	struct path f_path;
+} KERNEL;
+
+/* Linux 6.5 */
+struct backing_file {
+	struct path user_path;
+} KERNEL;
+
+struct vm_area_struct {
+	unsigned long vm_start;
+	unsigned long vm_end;
+	unsigned long vm_flags;
+	unsigned long vm_pgoff;
+	struct file *vm_file;
+} KERNEL;
+
+struct fs_struct {
+	struct path root;
+} KERNEL;
+
+struct mm_struct;
+
+struct mm_context___x86 {
+	void *vdso;
+} KERNEL;
+
+struct mm_struct___x86 {
+	struct mm_context___x86 context;
+} KERNEL;
+
 struct task_struct {
 	unsigned int flags;
 	unsigned int ptrace;
@@ -79,6 +150,30 @@ struct task_struct {
 	sigset_t blocked;
 	sigset_t real_blocked;
 	struct css_set *cgroups;
+	unsigned long sas_ss_sp;
+	__kernel_size_t sas_ss_size;
+	struct mm_struct *mm;
+	struct fs_struct *fs;
+} KERNEL;
+
+struct thread_struct___x86 {
+	unsigned long fsbase;
+	unsigned long trap_nr;
+	unsigned long cr2;
+	unsigned long error_code;
+} KERNEL;
+
+struct task_struct___x86 {
+	struct thread_struct___x86 thread;
+} KERNEL;
+
+struct thread_struct___arm64 {
+	unsigned long fault_address;
+	unsigned long fault_code;
+} KERNEL;
+
+struct task_struct___arm64 {
+	struct thread_struct___arm64 thread;
 } KERNEL;
 
 struct kernel_siginfo {
@@ -97,13 +192,13 @@ struct kernel_siginfo {
 } KERNEL;
 
 struct pt_regs___x86 {
-	unsigned long ip;
-	unsigned long sp;
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, ip, sp;
 } KERNEL;
 
 struct pt_regs___arm64 {
-	__u64 pc;
+	__u64 regs[31];
 	__u64 sp;
+	__u64 pc;
 } KERNEL;
 
 struct linux_binprm;

@@ -39,6 +39,11 @@ struct {
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, TTLOG_BPF_SCENES_BYTES);
+} scenes SEC(".maps");
+
 struct ttlog_bpf_counters counters;
 
 static __always_inline struct ttlog_bpf_client *client_of(struct task_struct *task)

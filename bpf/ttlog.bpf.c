@@ -3,8 +3,8 @@
  * ttlog.bpf.c - tells the recorder of fatal signals, deaths and execs of its clients.
  *
  * Four tracepoints; what each does is in the headers beside it. A task that is no client costs one
- * failed lookup. Where kernels differ, watch.c chooses the program. No kfuncs, no helper younger than
- * 5.15.
+ * failed lookup. Where kernels differ, watch.c chooses the program. No helper younger than 5.15; kfuncs
+ * only in modules.bpf.h, where watch.c has found them.
  */
 #include <stdbool.h>
 #include <linux/bpf.h>
@@ -16,6 +16,7 @@
 #include "bpf/event.bpf.h"
 #include "bpf/kernel_types.h"
 #include "bpf/maps.bpf.h"
+#include "bpf/scene.bpf.h"
 #include "bpf/signals.bpf.h"
 #include "bpf/ttlog_bpf.h"
 
@@ -47,15 +48,20 @@ int BPF_PROG(ttlog_signal_deliver, int taken, struct kernel_siginfo *info,
 
 	if (!client)
 		return 0;
+	if (taken != SIGKILL && (__u64)BPF_CORE_READ(action, sa.sa_handler) != SIG_DFL) {
+		note_handler(client, task, action);
+		return 0;
+	}
 	signal = true_signal(task, taken);
 	if (signal < 1 || signal > 64 || (BIT(signal) & HARMLESS))
 		return 0;
-	if (taken != SIGKILL && ((__u64)BPF_CORE_READ(action, sa.sa_handler) != SIG_DFL ||
-				 (task->signal->flags & SIGNAL_UNKILLABLE)))
+	if (taken != SIGKILL && (task->signal->flags & SIGNAL_UNKILLABLE))
 		return 0;
-	if (!is_news(client, task, taken, signal))
-		return 0;
-	return delivered(ctx, client, task, taken, signal);
+	if (is_news(client, task, taken, signal))
+		delivered(ctx, client, task, taken, signal);
+	send_scene(client, task, taken);
+	send_modules(client, task, BENCH_DELIVER);
+	return 0;
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -15,6 +15,7 @@
  *              client's control page. The program sets its freeze word at the fatal signal.
  *   execs      tgid -> client id, from the exit of a leader whose group lives on, so that an exec by
  *              another thread (which takes the leader's place, without its storage) is known.
+ *   scenes     registers, stacks and mappings of those who die: ttlog_bpf_scene.h.
  *   events     the ring buffer. In .bss, mapped by the recorder: what was sent, what could not be.
  *
  *   kernel: signal_generate --SIGNAL--> signal_deliver --DELIVER--> sched_process_exit --DEATH-->
@@ -25,6 +26,8 @@
  */
 #ifndef TTLOG_BPF_H
 #define TTLOG_BPF_H
+
+#include "bpf/ttlog_bpf_scene.h"
 
 #define TTLOG_BPF_COMM_BYTES 16
 
@@ -101,12 +104,14 @@ struct ttlog_bpf_client {
 	struct ttlog_bpf_event fatal;	/* what ends it, kind 0 = nothing yet */
 	struct ttlog_bpf_event pending; /* neither FATAL nor HANDLED, or the fatal one before */
 	__u64 calm_ns[TTLOG_BPF_SIGNALS]; /* when it was last told of, see TTLOG_BPF_CALM_NS */
+	struct ttlog_bpf_scene_state scene;
 };
 
 struct ttlog_bpf_counters {
 	__u64 sent;
 	__u64 lost; /* the ring buffer had no room */
 	__u64 shed; /* handled and blocked signals that were left out to keep room */
+	__u64 scene_unsent; /* threads, pages and modules for which `scenes` had no room */
 };
 
 _Static_assert(sizeof(struct ttlog_bpf_actor) == 40, "no padding");

@@ -14,9 +14,10 @@ unsigned int pretend_flags;
 #define NO_MMAPABLE_MAPS "no-mmapable-maps"
 #define NO_GROUP_DEAD "no-group-dead"
 #define SMALL_BUFFER "small-buffer"
+#define NO_MAPPING_WALK "no-mapping-walk"
 
 const char pretend_names[] = NO_BPF "," NO_BTF "," NO_TASK_STORAGE "," NO_MMAPABLE_MAPS
-				    "," NO_GROUP_DEAD "," SMALL_BUFFER;
+				    "," NO_GROUP_DEAD "," SMALL_BUFFER "," NO_MAPPING_WALK;
 
 static const struct {
 	const char *name;
@@ -28,6 +29,7 @@ static const struct {
 	{NO_MMAPABLE_MAPS, PRETEND_NO_MMAPABLE_MAPS},
 	{NO_GROUP_DEAD, PRETEND_NO_GROUP_DEAD},
 	{SMALL_BUFFER, PRETEND_SMALL_BUFFER},
+	{NO_MAPPING_WALK, PRETEND_NO_MAPPING_WALK},
 };
 
 static unsigned int flag_of(const char *name, size_t length)

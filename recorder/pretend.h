@@ -17,6 +17,7 @@ enum pretend {
 	PRETEND_NO_MMAPABLE_MAPS = 8, /* before 5.5 */
 	PRETEND_NO_GROUP_DEAD = 16,   /* before 6.16 */
 	PRETEND_SMALL_BUFFER = 32,    /* what the kernel program sends gets a page */
+	PRETEND_NO_MAPPING_WALK = 64, /* before 6.7 */
 };
 
 extern unsigned int pretend_flags; /* set once, before the first thread */

@@ -18,6 +18,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 
 #include "bpf/ttlog.skel.h"
@@ -31,9 +32,11 @@ _Static_assert(offsetof(struct ttlog_control, freeze) == TTLOG_BPF_FREEZE_OFFSET
 
 struct watch {
 	struct ttlog_bpf *skeleton;
-	struct ring_buffer *ring;
+	struct ring_buffer *ring, *scenes;
+	int epoll_fd; /* of both */
 	struct controls *controls;
 	watch_fn fn;
+	watch_scene_fn scene_fn;
 	void *context;
 	bool dispatching;
 	bool without_control_maps; /* nobody could map them: the recorder freezes by itself */
@@ -99,13 +102,73 @@ static int load(struct watch *watch)
 	return err;
 }
 
+/* The end of a client: what the kernel program told of its threads is on the other ring buffer. */
 static int on_event(void *context, void *data, size_t bytes)
 {
 	struct watch *watch = context;
+	const struct ttlog_bpf_event *event = data;
 
-	if (bytes >= sizeof(struct ttlog_bpf_event))
-		watch->fn(watch->context, data);
+	if (bytes < sizeof(*event))
+		return 0;
+	if (event->kind == TTLOG_BPF_DEATH)
+		ring_buffer__consume(watch->scenes);
+	watch->fn(watch->context, event);
 	return 0;
+}
+
+/* What a record of that kind has at least. */
+static size_t scene_bytes(uint32_t kind)
+{
+	switch (kind) {
+	case TTLOG_BPF_THREAD:
+		return sizeof(struct ttlog_bpf_thread);
+	case TTLOG_BPF_PAGE:
+		return sizeof(struct ttlog_bpf_page);
+	case TTLOG_BPF_MODULE:
+		return TTLOG_BPF_MODULE_BYTES(0);
+	default:
+		return sizeof(struct ttlog_bpf_scene_unsent);
+	}
+}
+
+static int on_scene(void *context, void *data, size_t bytes)
+{
+	const struct ttlog_bpf_scene *record = data;
+	struct watch *watch = context;
+
+	if (watch->scene_fn && bytes >= sizeof(*record) && bytes >= scene_bytes(record->kind))
+		watch->scene_fn(watch->context, record, bytes);
+	return 0;
+}
+
+void watch_set_scenes(struct watch *watch, watch_scene_fn fn)
+{
+	watch->scene_fn = fn;
+}
+
+static int join(int epoll_fd, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int open_rings(struct watch *watch)
+{
+	const struct ttlog_bpf *skeleton = watch->skeleton;
+	int err;
+
+	watch->ring = ring_buffer__new(bpf_map__fd(skeleton->maps.events), on_event, watch, NULL);
+	if (!watch->ring)
+		return -errno;
+	watch->scenes = ring_buffer__new(bpf_map__fd(skeleton->maps.scenes), on_scene, watch, NULL);
+	if (!watch->scenes)
+		return -errno;
+	watch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (watch->epoll_fd < 0)
+		return -errno;
+	err = join(watch->epoll_fd, ring_buffer__epoll_fd(watch->ring));
+	return err ? err : join(watch->epoll_fd, ring_buffer__epoll_fd(watch->scenes));
 }
 
 static int start(struct watch *watch, char *why_not, size_t why_not_bytes)
@@ -129,10 +192,8 @@ static int start(struct watch *watch, char *why_not, size_t why_not_bytes)
 	err = load(watch);
 	if (err)
 		return watch_load_explain(err, why_not, why_not_bytes);
-	watch->ring = ring_buffer__new(bpf_map__fd(watch->skeleton->maps.events), on_event, watch,
-				       NULL);
-	if (!watch->ring) {
-		err = -errno;
+	err = open_rings(watch);
+	if (err) {
 		snprintf(why_not, why_not_bytes, "no ring buffer: %s", strerror(-err));
 		return err;
 	}
@@ -154,6 +215,7 @@ int watch_open(struct watch **ret_watch, watch_fn fn, void *context, int verbose
 		snprintf(why_not, why_not_bytes, "out of memory");
 		return -ENOMEM;
 	}
+	watch->epoll_fd = -1;
 	watch->fn = fn;
 	watch->context = context;
 	verbosity = verbose;
@@ -173,6 +235,9 @@ void watch_close(struct watch *watch)
 		return;
 	controls_close(watch->controls);
 	ring_buffer__free(watch->ring);
+	ring_buffer__free(watch->scenes);
+	if (watch->epoll_fd >= 0)
+		close(watch->epoll_fd);
 	ttlog_bpf__destroy(watch->skeleton);
 	free(watch);
 }
@@ -186,7 +251,7 @@ bool watch_freezes(const struct watch *watch)
 
 int watch_fd(const struct watch *watch)
 {
-	return ring_buffer__epoll_fd(watch->ring);
+	return watch->epoll_fd;
 }
 
 /* While something was lost the ring buffer was full, so this comes behind what it held then. */
@@ -208,6 +273,7 @@ int watch_dispatch(struct watch *watch)
 	if (watch->dispatching)
 		return 0;
 	watch->dispatching = true;
+	ring_buffer__consume(watch->scenes);
 	count = ring_buffer__consume(watch->ring);
 	tell_of_unsent(watch);
 	watch->dispatching = false;
@@ -239,6 +305,11 @@ uint64_t watch_lost(const struct watch *watch)
 uint64_t watch_shed(const struct watch *watch)
 {
 	return __atomic_load_n(&watch->skeleton->bss->counters.shed, __ATOMIC_RELAXED);
+}
+
+uint64_t watch_scenes_lost(const struct watch *watch)
+{
+	return __atomic_load_n(&watch->skeleton->bss->counters.scene_unsent, __ATOMIC_RELAXED);
 }
 
 /* ---- clients ---------------------------------------------------------------------------------- */
@@ -324,6 +395,11 @@ bool watch_freezes(const struct watch *watch)
 	return false;
 }
 
+void watch_set_scenes(struct watch *watch, watch_scene_fn fn)
+{
+	(void)watch, (void)fn;
+}
+
 int watch_fd(const struct watch *watch)
 {
 	(void)watch;
@@ -361,6 +437,12 @@ uint64_t watch_lost(const struct watch *watch)
 }
 
 uint64_t watch_shed(const struct watch *watch)
+{
+	(void)watch;
+	return 0;
+}
+
+uint64_t watch_scenes_lost(const struct watch *watch)
 {
 	(void)watch;
 	return 0;

@@ -38,6 +38,13 @@ void watch_close(struct watch *watch); /* NULL is fine */
  */
 bool watch_freezes(const struct watch *watch);
 
+/*
+ * Called by watch_dispatch() with the context of watch_open(), for each record of a scene, and for all
+ * of a client before its DEATH. It has `bytes` bytes, at least those of its kind. NULL: nobody cares.
+ */
+typedef void (*watch_scene_fn)(void *context, const struct ttlog_bpf_scene *record, size_t bytes);
+void watch_set_scenes(struct watch *watch, watch_scene_fn fn);
+
 /* Readable when watch_dispatch() has work. */
 int watch_fd(const struct watch *watch);
 /* Hands out what is there. The count of events (0 from within fn), or a negative errno. */
@@ -66,5 +73,7 @@ void watch_settle(struct watch *watch);
 uint64_t watch_lost(const struct watch *watch);
 /* Handled and blocked signals that were left out on purpose, see TTLOG_BPF_CALM_NS. */
 uint64_t watch_shed(const struct watch *watch);
+/* Threads, pages of stacks and mappings of the dead for which there was no room. */
+uint64_t watch_scenes_lost(const struct watch *watch);
 
 #endif

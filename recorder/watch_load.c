@@ -58,6 +58,9 @@ int watch_load_choose(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_
 		if (arguments < 0)
 			snprintf(why_not, why_not_bytes, "kernel has no tracepoint %s", needed[i]);
 	}
+	skeleton->rodata->can_walk_mappings =
+		btf__find_by_name_kind(btf, "bpf_iter_task_vma_new", BTF_KIND_FUNC) > 0 &&
+		!pretend(PRETEND_NO_MAPPING_WALK);
 	btf__free(btf);
 	if (arguments < 0)
 		return -ENOENT;

@@ -37,8 +37,9 @@ rule 'no includes at all' lib/ttlog.h
 rule 'lib/[a-z_]+\.h' lib/*.c lib/[a-su-z]*.h lib/ttlog_abi.h
 rule 'ttlog\.h|[a-z]+\.h' lib/examples/*
 rule 'bpf/([a-z_]+\.bpf|ttlog_bpf|kernel_types)\.h' bpf/ttlog.bpf.c bpf/*.bpf.h bpf/kernel_types.h
-rule 'no includes at all' bpf/ttlog_bpf.h
 rule 'bpf/ttlog_bpf\.h|bpf/ttlog\.skel\.h|recorder/[a-z_]+\.h|lib/(ttlog|ttlog_abi)\.h' recorder/watch*.[ch]
+rule 'bpf/ttlog_bpf_scene\.h' bpf/ttlog_bpf.h
+rule 'no includes at all' bpf/ttlog_bpf_scene.h
 rule 'bpf/ttlog_bpf\.h|recorder/[a-z_]+\.h' recorder/verdict.[ch]
 # The kernel's messages reach the others through verdict.h.
 # shellcheck disable=SC2046

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * modules.bpf.h - what a client has mapped to execute, at its death, with paths as it sees them.
+ *
+ * The list of its mappings can be walked from 6.7 on (bpf_iter_task_vma): at signal_deliver, until
+ * stable kernels of 2026 refuse it while interrupts are off (-EBUSY, seen on 6.18.44); and at
+ * sched_process_exit where that comes before exit_mm(), from 6.16 on. Both are tried. watch.c says
+ * whether the kernel has the walk; what it can't do is dead code to the verifier.
+ */
+#ifndef TTLOG_MODULES_BPF_H
+#define TTLOG_MODULES_BPF_H
+
+#include "bpf/event.bpf.h"
+
+#define VM_EXEC 4ul
+#define FMODE_BACKING (1u << 25) /* the file below one of overlayfs */
+#define PATH_STEPS 48		 /* folders and mounts on the way up */
+
+const volatile bool can_walk_mappings = false;
+
+struct bpf_iter_task_vma {
+	__u64 opaque[1];
+} __attribute__((aligned(8)));
+
+extern int bpf_iter_task_vma_new(struct bpf_iter_task_vma *walk, struct task_struct *task,
+				 __u64 from) __ksym __weak;
+extern struct vm_area_struct *bpf_iter_task_vma_next(struct bpf_iter_task_vma *walk) __ksym __weak;
+extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *walk) __ksym __weak;
+
+/* One module while it is put together, and what must survive a step of the walk. */
+struct workbench {
+	__u32 looked_at, sent;
+	struct ttlog_bpf_module module;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2); /* the exit of one thread may be interrupted by another's signal */
+	__type(key, __u32);
+	__type(value, struct workbench);
+} workbenches SEC(".maps");
+
+enum workbench_of { BENCH_DELIVER, BENCH_EXIT };
+
+static __always_inline struct workbench *workbench(__u32 whose)
+{
+	return bpf_map_lookup_elem(&workbenches, &whose);
+}
+
+/* As the process knows the file: overlayfs maps the one below. */
+static __always_inline const struct path *path_of(const struct file *file)
+{
+	const struct backing_file *backing = (const struct backing_file *)file;
+
+	if (bpf_core_field_exists(backing->user_path) &&
+	    (BPF_CORE_READ(file, f_mode) & FMODE_BACKING))
+		return (const struct path *)((const char *)file +
+					     bpf_core_field_offset(struct backing_file, user_path));
+	return (const struct path *)((const char *)file +
+				     bpf_core_field_offset(struct file, f_path));
+}
+
+/*
+ * Writes the names from the file up to the process's root into the workbench, and says how many bytes
+ * they have; 0: it has no path. A function of its own, so that the verifier looks at it once.
+ */
+__noinline int write_path(__u64 file, __u32 whose)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	const struct path *path = path_of((const struct file *)file);
+	struct dentry *dentry = BPF_CORE_READ(path, dentry), *parent, *top;
+	struct dentry *root = BPF_CORE_READ(task, fs, root.dentry);
+	const char *mount = (const char *)BPF_CORE_READ(path, mnt), *above;
+	const char *root_mount = (const char *)BPF_CORE_READ(task, fs, root.mnt);
+	struct workbench *bench = workbench(whose);
+	__u32 used = 0;
+
+	for (int i = 0; i < PATH_STEPS && bench; i++) {
+		const struct mount *outer =
+			(const struct mount *)(mount - bpf_core_field_offset(struct mount, mnt));
+		long bytes;
+
+		if (dentry == root && mount == root_mount)
+			return used;
+		top = BPF_CORE_READ((const struct vfsmount *)mount, mnt_root);
+		parent = BPF_CORE_READ(dentry, d_parent);
+		if (dentry == top || dentry == parent) {
+			above = (const char *)BPF_CORE_READ(outer, mnt_parent);
+			if (above == (const char *)outer)
+				return used;
+			dentry = BPF_CORE_READ(outer, mnt_mountpoint);
+			mount = above + bpf_core_field_offset(struct mount, mnt);
+			continue;
+		}
+		if (used > TTLOG_BPF_PATH_BYTES)
+			return 0;
+		bytes = bpf_probe_read_kernel_str(bench->module.path + used, TTLOG_BPF_NAME_BYTES,
+						  BPF_CORE_READ(dentry, d_name.name));
+		if (bytes <= 1 || bytes > (long)TTLOG_BPF_NAME_BYTES)
+			return 0;
+		used += (__u32)bytes;
+		dentry = parent;
+	}
+	return 0;
+}
+
+static __always_inline bool is_vdso(struct task_struct *task, __u64 start)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct mm_struct___x86 *arch = (void *)mm;
+
+	/* arm64 keeps it under the same name. */
+	return bpf_core_field_exists(arch->context.vdso) &&
+	       (__u64)BPF_CORE_READ(arch, context.vdso) == start;
+}
+
+static __always_inline void send_module(struct ttlog_bpf_client *client, struct task_struct *task,
+					__u32 whose, struct workbench *bench,
+					struct vm_area_struct *mapping)
+{
+	struct ttlog_bpf_module *module = &bench->module;
+	struct file *file = BPF_CORE_READ(mapping, vm_file);
+	__u32 bytes = 0;
+	int got;
+
+	module->head.client_id = client->client_id;
+	module->head.kind = TTLOG_BPF_MODULE;
+	module->start = BPF_CORE_READ(mapping, vm_start);
+	module->end = BPF_CORE_READ(mapping, vm_end);
+	module->page_offset = BPF_CORE_READ(mapping, vm_pgoff);
+	module->inode = 0;
+	module->device = 0;
+	module->flags = 0;
+	if (file) {
+		const struct path *path = path_of(file);
+		struct inode *inode = BPF_CORE_READ(path, dentry, d_inode);
+
+		module->inode = BPF_CORE_READ(inode, i_ino);
+		module->device = BPF_CORE_READ(inode, i_sb, s_dev);
+		got = write_path((__u64)file, whose);
+		if (got > 0 && got <= (int)(TTLOG_BPF_PATH_BYTES + TTLOG_BPF_NAME_BYTES))
+			bytes = (__u32)got;
+	} else if (is_vdso(task, module->start)) {
+		module->flags = TTLOG_BPF_MODULE_VDSO;
+	}
+	module->path_bytes = bytes;
+	if (bench->sent >= TTLOG_BPF_MODULES ||
+	    bpf_ringbuf_output(&scenes, module, TTLOG_BPF_MODULE_BYTES(bytes), BPF_RB_NO_WAKEUP))
+		client->scene.modules_unsent++;
+	else
+		bench->sent++;
+}
+
+/* Once; if it can't be done here and now, a later call may do it. */
+static __always_inline void send_modules(struct ttlog_bpf_client *client, struct task_struct *task,
+					 __u32 whose)
+{
+	struct workbench *bench = workbench(whose);
+	struct bpf_iter_task_vma walk;
+	struct vm_area_struct *mapping;
+
+	if (!can_walk_mappings || !bench || client->scene.modules_told ||
+	    __sync_lock_test_and_set(&client->scene.modules_told, 1))
+		return;
+	bench->looked_at = bench->sent = 0;
+	bpf_iter_task_vma_new(&walk, task, 0);
+	while ((mapping = bpf_iter_task_vma_next(&walk))) {
+		if (++bench->looked_at > TTLOG_BPF_MAPPINGS) {
+			client->scene.modules_unsent++;
+			break;
+		}
+		if (BPF_CORE_READ(mapping, vm_flags) & VM_EXEC)
+			send_module(client, task, whose, bench, mapping);
+	}
+	bpf_iter_task_vma_destroy(&walk);
+	if (!bench->looked_at)
+		client->scene.modules_told = 0;
+}
+
+#endif

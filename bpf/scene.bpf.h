@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * scene.bpf.h - a dying thread as it is: registers, the pages of its stack, its name.
+ *
+ * All of it runs in the thread itself, in signal_deliver: interrupts are off and the siglock is held,
+ * so only what is in memory can be read, and state in the task storage needs no lock.
+ */
+#ifndef TTLOG_SCENE_BPF_H
+#define TTLOG_SCENE_BPF_H
+
+#include "bpf/event.bpf.h"
+#include "bpf/modules.bpf.h"
+
+#define SA_ONSTACK 0x08000000ul
+
+static __always_inline void fill_x86(struct ttlog_bpf_thread *thread, struct task_struct *task,
+				     struct pt_regs___x86 *regs)
+{
+	struct task_struct___x86 *arch = (void *)task;
+
+	thread->registers[0] = BPF_CORE_READ(regs, ax);
+	thread->registers[1] = BPF_CORE_READ(regs, dx);
+	thread->registers[2] = BPF_CORE_READ(regs, cx);
+	thread->registers[3] = BPF_CORE_READ(regs, bx);
+	thread->registers[4] = BPF_CORE_READ(regs, si);
+	thread->registers[5] = BPF_CORE_READ(regs, di);
+	thread->registers[6] = BPF_CORE_READ(regs, bp);
+	thread->registers[7] = BPF_CORE_READ(regs, sp);
+	thread->registers[8] = BPF_CORE_READ(regs, r8);
+	thread->registers[9] = BPF_CORE_READ(regs, r9);
+	thread->registers[10] = BPF_CORE_READ(regs, r10);
+	thread->registers[11] = BPF_CORE_READ(regs, r11);
+	thread->registers[12] = BPF_CORE_READ(regs, r12);
+	thread->registers[13] = BPF_CORE_READ(regs, r13);
+	thread->registers[14] = BPF_CORE_READ(regs, r14);
+	thread->registers[15] = BPF_CORE_READ(regs, r15);
+	thread->registers[16] = BPF_CORE_READ(regs, ip);
+	thread->register_count = 17;
+	/* Of the last time that the thread was set aside: right unless it writes fs by itself. */
+	thread->fs_base = BPF_CORE_READ(arch, thread.fsbase);
+	thread->fault_address = BPF_CORE_READ(arch, thread.cr2);
+	thread->error_code = BPF_CORE_READ(arch, thread.error_code);
+	thread->trap = BPF_CORE_READ(arch, thread.trap_nr);
+}
+
+static __always_inline void fill_arm64(struct ttlog_bpf_thread *thread, struct task_struct *task,
+				       struct pt_regs___arm64 *regs)
+{
+	struct task_struct___arm64 *arch = (void *)task;
+
+	bpf_core_read(thread->registers, sizeof(regs->regs), &regs->regs);
+	thread->registers[31] = BPF_CORE_READ(regs, sp);
+	thread->registers[32] = BPF_CORE_READ(regs, pc);
+	thread->register_count = 33;
+	thread->fault_address = BPF_CORE_READ(arch, thread.fault_address);
+	thread->error_code = BPF_CORE_READ(arch, thread.fault_code);
+}
+
+/* Its sp and pc of user space; false: a machine that is not known. */
+static __always_inline bool where(struct task_struct *task, __u64 *ret_sp, __u64 *ret_pc)
+{
+	void *regs = (void *)bpf_task_pt_regs(task);
+	struct pt_regs___x86 *x86 = regs;
+	struct pt_regs___arm64 *arm64 = regs;
+
+	if (bpf_core_field_exists(x86->ip)) {
+		*ret_sp = BPF_CORE_READ(x86, sp);
+		*ret_pc = BPF_CORE_READ(x86, ip);
+	} else if (bpf_core_field_exists(arm64->pc)) {
+		*ret_sp = BPF_CORE_READ(arm64, sp);
+		*ret_pc = BPF_CORE_READ(arm64, pc);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static __always_inline bool on_alternate_stack(struct task_struct *task, __u64 sp)
+{
+	return sp - BPF_CORE_READ(task, sas_ss_sp) < BPF_CORE_READ(task, sas_ss_size);
+}
+
+/* A handler begins: when it dies on its own stack, the stack that it interrupted matters more. */
+static __always_inline void note_handler(struct ttlog_bpf_client *client, struct task_struct *task,
+					 struct k_sigaction *action)
+{
+	__u32 index = (__u32)task->pid & (TTLOG_BPF_INTERRUPTED - 1);
+	__u64 sp = 0, pc = 0;
+
+	if (!((unsigned long)BPF_CORE_READ(action, sa.sa_flags) & SA_ONSTACK) ||
+	    !where(task, &sp, &pc) || on_alternate_stack(task, sp))
+		return;
+	client->scene.interrupted[index].sp = sp;
+	client->scene.interrupted[index].tid = task->pid;
+}
+
+static __always_inline void fill_code(struct ttlog_bpf_thread *thread, __u64 pc)
+{
+	thread->code_bytes = TTLOG_BPF_CODE_BYTES;
+	thread->code_address = pc - TTLOG_BPF_CODE_BYTES / 2;
+	if (!bpf_probe_read_user(thread->code, sizeof(thread->code), (void *)thread->code_address))
+		return;
+	/* The other page is not there. These bytes are on one page with pc. */
+	thread->code_address = pc & ~(__u64)(TTLOG_BPF_CODE_BYTES - 1);
+	if (!bpf_probe_read_user(thread->code, sizeof(thread->code), (void *)thread->code_address))
+		return;
+	thread->code_address = 0;
+	thread->code_bytes = 0;
+}
+
+static __always_inline void fill_thread(struct ttlog_bpf_thread *thread, struct task_struct *task,
+					const struct ttlog_bpf_client *client, bool fatal)
+{
+	void *regs = (void *)bpf_task_pt_regs(task);
+	struct pt_regs___x86 *x86 = regs;
+	struct pt_regs___arm64 *arm64 = regs;
+	__u32 index = (__u32)task->pid & (TTLOG_BPF_INTERRUPTED - 1);
+	__u64 sp = 0, pc = 0;
+
+	__builtin_memset(thread, 0, sizeof(*thread));
+	thread->head.client_id = client->client_id;
+	thread->head.kind = TTLOG_BPF_THREAD;
+	thread->head.tid = task->pid;
+	thread->flags = fatal ? TTLOG_BPF_THREAD_FATAL : 0;
+	bpf_probe_read_kernel(thread->comm, sizeof(thread->comm), &task->comm);
+	if (!where(task, &sp, &pc))
+		return;
+	if (bpf_core_field_exists(x86->ip))
+		fill_x86(thread, task, x86);
+	else
+		fill_arm64(thread, task, arm64);
+	thread->alternate_stack = BPF_CORE_READ(task, sas_ss_sp);
+	thread->alternate_stack_bytes = BPF_CORE_READ(task, sas_ss_size);
+	if (on_alternate_stack(task, sp) && client->scene.interrupted[index].tid == (__u32)task->pid)
+		thread->interrupted_sp = client->scene.interrupted[index].sp;
+	fill_code(thread, pc);
+}
+
+/*
+ * Those pages of that many that are in memory; on a stack overflow the first is not. What is there
+ * and could not be sent is counted.
+ */
+static __always_inline void send_stack(struct ttlog_bpf_client *client, __u32 tid, __u64 sp,
+				       unsigned int count)
+{
+	__u64 address = (sp - TTLOG_BPF_RED_ZONE) & ~(__u64)(TTLOG_BPF_PAGE_BYTES - 1);
+
+	for (unsigned int i = 0; i < count; i++, address += TTLOG_BPF_PAGE_BYTES) {
+		struct ttlog_bpf_page *page;
+		__u64 word;
+
+		if (bpf_probe_read_user(&word, sizeof(word), (void *)address))
+			continue;
+		page = bpf_ringbuf_reserve(&scenes, sizeof(*page), 0);
+		if (!page) {
+			client->scene.pages_unsent++;
+			continue;
+		}
+		page->head.client_id = client->client_id;
+		page->head.kind = TTLOG_BPF_PAGE;
+		page->head.tid = tid;
+		page->address = address;
+		if (bpf_probe_read_user(page->data, sizeof(page->data), (void *)address))
+			bpf_ringbuf_discard(page, BPF_RB_NO_WAKEUP);
+		else
+			bpf_ringbuf_submit(page, BPF_RB_NO_WAKEUP);
+	}
+}
+
+/* The signal was sent to it, or it came to be the one that dumps core. */
+static __always_inline bool takes_it(const struct ttlog_bpf_client *client, struct task_struct *task,
+				     int taken)
+{
+	return taken != SIGKILL || client->fatal.target.tid == (__u32)task->pid;
+}
+
+/*
+ * The record of the thread is reserved before its pages and released behind them: they come in one
+ * piece, and wake the recorder once.
+ */
+static __always_inline void send_scene(struct ttlog_bpf_client *client, struct task_struct *task,
+				       int taken)
+{
+	const bool crowded = bpf_ringbuf_query(&scenes, BPF_RB_AVAIL_DATA) >
+			     TTLOG_BPF_SCENES_BYTES / 2;
+	const bool fatal = takes_it(client, task, taken);
+	struct ttlog_bpf_thread *thread;
+	__u64 interrupted_sp, sp = 0, pc = 0;
+
+	thread = fatal || client->scene.threads < TTLOG_BPF_THREADS
+			 ? bpf_ringbuf_reserve(&scenes, sizeof(*thread), 0)
+			 : 0;
+	if (!thread) {
+		client->scene.threads_unsent++;
+		return;
+	}
+	client->scene.threads++;
+	fill_thread(thread, task, client, fatal);
+	interrupted_sp = thread->interrupted_sp;
+	if (!where(task, &sp, &pc)) {
+		bpf_ringbuf_submit(thread, BPF_RB_FORCE_WAKEUP);
+		return;
+	}
+	if (fatal) {
+		send_stack(client, task->pid, sp, TTLOG_BPF_PAGES_FATAL);
+		if (interrupted_sp)
+			send_stack(client, task->pid, interrupted_sp, TTLOG_BPF_PAGES_FATAL);
+	} else if (!crowded) {
+		send_stack(client, task->pid, sp, TTLOG_BPF_PAGES_OTHERS);
+	} else {
+		client->scene.pages_unsent += TTLOG_BPF_PAGES_OTHERS;
+	}
+	bpf_ringbuf_submit(thread, BPF_RB_FORCE_WAKEUP);
+}
+
+/* Before its DEATH: what is missing. */
+static __always_inline void send_unsent(const struct ttlog_bpf_client *client)
+{
+	struct ttlog_bpf_scene_unsent unsent = {
+		.head = {.client_id = client->client_id, .kind = TTLOG_BPF_SCENE_UNSENT},
+		.threads = client->scene.threads_unsent,
+		.pages = client->scene.pages_unsent,
+		.modules = client->scene.modules_unsent,
+	};
+
+	if (!unsent.threads && !unsent.pages && !unsent.modules)
+		return;
+	__sync_fetch_and_add(&counters.scene_unsent,
+			     unsent.threads + unsent.pages + unsent.modules);
+	bpf_ringbuf_output(&scenes, &unsent, sizeof(unsent), 0);
+}
+
+#endif
