@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_region.c - regions of every size, made, sealed, mapped; and those that lie. */
+/* test_region.c - regions of every size: planned, made, sealed, mapped; and those of others. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
@@ -14,64 +14,10 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "tests/geometry_sound.h"
 #include "tests/region_by_hand.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-
-/* ---- what must hold of any geometry that we believe ------------------------------------------ */
-
-struct range {
-	uint64_t start, end;
-};
-
-static uint32_t ranges_of(const struct ttlog_geometry *geometry, struct range *ranges)
-{
-	uint32_t count = 0;
-
-#define ADD(offset, bytes)                                                                         \
-	(ranges[count++] = (struct range){(offset), (offset) + (uint64_t)(bytes)})
-	ADD(0, TTLOG_PAGE_BYTES);
-	ADD(geometry->control_offset, TTLOG_PAGE_BYTES);
-	ADD(geometry->ledger_offset, TTLOG_PAGE_BYTES);
-	ADD(geometry->dict_index_offset, geometry->dict_index_count * 8ull);
-	ADD(geometry->dict_heap_offset, geometry->dict_heap_bytes);
-	ADD(geometry->channels_offset, geometry->channel_count * 128ull);
-	for (uint32_t i = 0; i < geometry->lane_count; i++) {
-		const struct ttlog_lane_geometry *lane = &geometry->lane[i];
-
-		ADD(lane->records_offset, lane->chunk_count * 64ull);
-		ADD(lane->chunks_offset, (uint64_t)lane->chunk_count * lane->chunk_bytes);
-	}
-#undef ADD
-	return count;
-}
-
-static bool is_sound(const struct ttlog_geometry *geometry)
-{
-	struct range range[6 + 2 * TTLOG_LANE_MAX];
-	uint32_t count;
-
-	if (geometry->lane_count < TTLOG_LANE_COUNT || geometry->lane_count > TTLOG_LANE_MAX)
-		return false;
-	for (uint32_t i = 0; i < geometry->lane_count; i++)
-		if (geometry->lane[i].chunk_bytes % 64 != 0 ||
-		    geometry->lane[i].chunk_bytes < 128 || geometry->lane[i].chunk_bytes > 32768 ||
-		    geometry->lane[i].chunk_count == 0)
-			return false;
-	count = ranges_of(geometry, range);
-	for (uint32_t i = 0; i < count; i++) {
-		if (range[i].start % TTLOG_PAGE_BYTES != 0 || range[i].end < range[i].start ||
-		    range[i].end > geometry->region_bytes)
-			return false;
-		for (uint32_t j = 0; j < i; j++)
-			if (range[i].start < range[j].end && range[j].start < range[i].end)
-				return false;
-	}
-	return memchr(geometry->service, '\0', TTLOG_SERVICE_BYTES) &&
-	       geometry->clock_mode <= TTLOG_CLOCK_COARSE &&
-	       geometry->channel_count == geometry->lane[TTLOG_LANE_CHANNEL].chunk_count / 2 &&
-	       geometry->dict_heap_bytes % 8 == 0;
-}
 
 /* ---- the plan -------------------------------------------------------------------------------- */
 
@@ -93,7 +39,7 @@ static void check_plan(uint64_t bytes, uint64_t expected_bytes)
 
 	ttlog_region_plan(bytes, &plan);
 	cr_assert_eq(plan.region_bytes, expected_bytes);
-	cr_assert(is_sound(&plan), "%lu bytes", bytes);
+	cr_assert(geometry_is_sound(&plan), "%lu bytes", bytes);
 	main_bytes = (uint64_t)plan.lane[TTLOG_LANE_MAIN].chunk_count * 4096;
 	cr_assert(main_bytes >= plan.region_bytes / 2, "%lu bytes", bytes);
 	/* No more than a page of each array is wasted. */
@@ -148,7 +94,7 @@ Test(region, memory_for_channels_comes_on_top_of_the_buffer)
 
 	ttlog_region_plan(16 << 20, &without);
 	ttlog_region_plan_channels(16 << 20, 128 << 20, &plan);
-	cr_assert(is_sound(&plan));
+	cr_assert(geometry_is_sound(&plan));
 	cr_assert_eq(plan.region_bytes, (16 + 128) << 20);
 	cr_assert_geq(plan.channel_count, 100000);
 	cr_assert_eq(plan.dict_index_count, without.dict_index_count);
@@ -164,13 +110,13 @@ Test(region, memory_for_channels_of_any_size_fits)
 
 	for (uint64_t bytes = 1; bytes < UINT64_C(8) << 30; bytes = bytes * 5 / 3 + 4096) {
 		ttlog_region_plan_channels(TTLOG_REGION_BYTES_MIN, bytes, &plan);
-		cr_assert(is_sound(&plan), "%lu bytes", bytes);
+		cr_assert(geometry_is_sound(&plan), "%lu bytes", bytes);
 		ttlog_region_plan_channels(TTLOG_REGION_BYTES_MAX - TTLOG_PAGE_BYTES, bytes, &plan);
-		cr_assert(is_sound(&plan), "%lu bytes", bytes);
+		cr_assert(geometry_is_sound(&plan), "%lu bytes", bytes);
 		cr_assert_leq(plan.region_bytes, TTLOG_REGION_BYTES_MAX);
 	}
 	ttlog_region_plan_channels(UINT64_MAX, UINT64_MAX, &plan);
-	cr_assert(is_sound(&plan));
+	cr_assert(geometry_is_sound(&plan));
 }
 
 /* ---- making and mapping ---------------------------------------------------------------------- */
@@ -217,7 +163,7 @@ Test(region, what_was_made_can_be_mapped_and_is_the_plan)
 
 	make(0, "orders", &plan, &fd, &base);
 	cr_assert_eq(ttlog_region_map(fd, &seen, &again), 0);
-	cr_assert(is_sound(&seen));
+	cr_assert(geometry_is_sound(&seen));
 	cr_assert_eq(memcmp(plan.lane, seen.lane, sizeof(plan.lane)), 0);
 	cr_assert_eq(seen.region_bytes, plan.region_bytes);
 	cr_assert_eq(seen.control_offset, plan.control_offset);
@@ -425,154 +371,4 @@ Test(region, a_region_of_huge_pages_is_refused)
 	cr_assert_eq(ftruncate(fd, 64 << 20), 0);
 	cr_assert_eq(fcntl(fd, F_ADD_SEALS, SEALS), 0);
 	check_foreign(fd, -EBADMSG);
-}
-
-/* ---- headers that lie ------------------------------------------------------------------------ */
-
-static int check_result(const struct by_hand *hand)
-{
-	struct ttlog_geometry seen;
-	int result = ttlog_region_check(hand->header, hand->geometry.region_bytes, &seen);
-
-	if (result == 0)
-		cr_assert(is_sound(&seen));
-	return result;
-}
-
-Test(region, a_version_that_we_do_not_speak_is_refused)
-{
-	struct by_hand hand;
-
-	by_hand_make(&hand);
-	cr_assert_eq(check_result(&hand), 0);
-	hand.header->version = 9;
-	cr_assert_eq(check_result(&hand), 0);
-	hand.header->compatible = TTLOG_ABI_VERSION + 1;
-	cr_assert_eq(check_result(&hand), -EPROTONOSUPPORT);
-	hand.header->compatible = 0;
-	cr_assert_eq(check_result(&hand), -EBADMSG);
-	hand.header->compatible = 1;
-	hand.header->version = 0;
-	cr_assert_eq(check_result(&hand), -EBADMSG);
-	hand.header->version = 1;
-	atomic_store(&hand.header->magic, TTLOG_REGION_MAGIC + 1);
-	cr_assert_eq(check_result(&hand), -EBADMSG);
-	atomic_store(&hand.header->magic, 0);
-	cr_assert_eq(check_result(&hand), -EBADMSG);
-	by_hand_free(&hand);
-}
-
-Test(region, a_clock_that_does_not_exist_is_refused)
-{
-	struct by_hand hand;
-
-	by_hand_make(&hand);
-	hand.header->clock_mode = TTLOG_CLOCK_COARSE;
-	cr_assert_eq(check_result(&hand), 0);
-	hand.header->clock_mode++;
-	cr_assert_eq(check_result(&hand), -EBADMSG);
-	hand.header->clock_mode = TTLOG_CLOCK_EXACT;
-	hand.header->clock_source = TTLOG_CLOCK_CNTVCT + 1;
-	cr_assert_eq(check_result(&hand), -EBADMSG);
-	by_hand_free(&hand);
-}
-
-Test(region, every_word_of_a_header_may_be_anything)
-{
-	static const uint64_t extreme[] = {
-		0,
-		1,
-		7,
-		8,
-		63,
-		64,
-		127,
-		4095,
-		4096,
-		4097,
-		32768,
-		65536,
-		1 << 20,
-		(1 << 20) - 4096,
-		INT32_MAX,
-		UINT32_MAX,
-		1ull << 32,
-		1ull << 52,
-		INT64_MAX,
-		1ull << 63,
-		UINT64_MAX - 4095,
-		UINT64_MAX,
-	};
-	const size_t header_bytes = sizeof(struct ttlog_region_header);
-	struct ttlog_region_header good;
-	unsigned int refused = 0;
-	struct by_hand hand;
-
-	by_hand_make(&hand);
-	memcpy((void *)&good, hand.base, header_bytes);
-	for (size_t offset = 0; offset < header_bytes; offset += 4) {
-		for (size_t i = 0; i < sizeof(extreme) / sizeof(extreme[0]); i++) {
-			size_t width = offset % 8 == 0 && extreme[i] > UINT32_MAX ? 8 : 4;
-
-			memcpy(hand.base + offset, &extreme[i], width);
-			refused += check_result(&hand) != 0;
-			memcpy(hand.base, (const void *)&good, header_bytes);
-		}
-	}
-	cr_assert_eq(check_result(&hand), 0);
-	cr_assert_gt(refused, 500);
-	by_hand_free(&hand);
-}
-
-Test(region, parts_that_overlap_or_stick_out_are_refused)
-{
-	struct ttlog_lane_geometry *lane, good;
-	struct by_hand hand;
-
-	by_hand_make(&hand);
-	for (uint32_t i = 0; i < TTLOG_LANE_COUNT; i++) {
-		lane = &hand.header->lane[i];
-		good = *lane;
-		lane->records_offset = lane->chunks_offset;
-		cr_assert_eq(check_result(&hand), -EBADMSG);
-		*lane = good;
-		lane->records_offset = hand.header->control_offset;
-		cr_assert_eq(check_result(&hand), -EBADMSG);
-		*lane = good;
-		lane->chunks_offset = UINT64_MAX - 4095;
-		cr_assert_eq(check_result(&hand), -EBADMSG);
-		*lane = good;
-		lane->chunk_count += 4096;
-		cr_assert_eq(check_result(&hand), -EBADMSG);
-		*lane = good;
-		lane->chunk_count = UINT32_MAX;
-		cr_assert_eq(check_result(&hand), -EBADMSG);
-		*lane = good;
-		lane->chunk_bytes = 96;
-		cr_assert_eq(check_result(&hand), -EBADMSG);
-		*lane = good;
-	}
-	hand.header->ledger_offset = hand.header->control_offset;
-	cr_assert_eq(check_result(&hand), -EBADMSG);
-	hand.header->ledger_offset = hand.geometry.ledger_offset;
-	hand.header->channels_offset = hand.header->dict_heap_offset;
-	cr_assert_eq(check_result(&hand), -EBADMSG);
-	hand.header->channels_offset = hand.geometry.channels_offset;
-	hand.header->channel_count++;
-	cr_assert_eq(check_result(&hand), -EBADMSG);
-	hand.header->channel_count--;
-	cr_assert_eq(check_result(&hand), 0);
-	by_hand_free(&hand);
-}
-
-Test(region, memory_that_is_too_small_for_a_header_is_refused)
-{
-	struct ttlog_geometry seen;
-	struct by_hand hand;
-
-	by_hand_make(&hand);
-	cr_assert_eq(ttlog_region_check(hand.header, sizeof(*hand.header) - 1, &seen), -EBADMSG);
-	cr_assert_eq(ttlog_region_check(hand.header, TTLOG_REGION_BYTES_MIN - 4096, &seen),
-		     -EBADMSG);
-	by_hand_free(&hand);
 }
