@@ -44,7 +44,7 @@ ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(B) $(WARN) $(SANFLAGS) $(CFLAGS)
 LIB_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec
 DEPFLAGS = -MMD -MP -MF $@.d -MT $@
 
-REC_LIBS := $(call pkg,--libs,liblz4 libcbor) $(if $(filter 1,$(BPF)),$(call pkg,--libs,libbpf)) -lpthread
+REC_LIBS := $(call pkg,--libs,liblz4 libcbor libdw) -liberty $(if $(filter 1,$(BPF)),$(call pkg,--libs,libbpf)) -lpthread
 VIEW_LIBS := $(call pkg,--libs,liblz4 libcbor)
 
 LIB_SRC := $(filter-out lib/reader%.c,$(wildcard lib/*.c))
@@ -59,8 +59,9 @@ VIEW_OBJ := $(VIEW_SRC:%.c=$(B)/%.o)
 PROGRAMS := $(B)/ttlog-recorder $(B)/ttlog-view
 
 # Said once, before anything is built: what is missing, and who can install it.
-MISSING := $(strip $(foreach p,liblz4 libcbor $(if $(filter 1,$(BPF)),libbpf), \
+MISSING := $(strip $(foreach p,liblz4 libcbor libdw $(if $(filter 1,$(BPF)),libbpf), \
 	$(if $(shell pkg-config --exists $(p) 2>/dev/null && echo yes),,$(p))) \
+	$(if $(shell printf '\043include <libiberty/demangle.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes),,libiberty) \
 	$(if $(filter 1,$(BPF)),$(if $(BPFTOOL),,bpftool) $(if $(shell command -v $(CLANG)),,$(CLANG))))
 
 ifneq ($(MISSING),)
@@ -147,6 +148,38 @@ $(B)/tests/race_%: $(B)/tests/race_%.o $(B)/parts.a $(B)/libttlog.a
 
 $(B)/tests/crash_%: $(B)/tests/crash_%.o $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
+
+# ---- programs that die for test_unwind, built in the ways that debug information comes ----
+
+VICTIMS := pie nopie static staticpie clang split linked by_id symbols bare plugin.so
+VICTIM_CXX_clang := $(CLANG)++
+VICTIM_nopie := -no-pie
+VICTIM_static := -static -DWITHOUT_DLOPEN
+VICTIM_staticpie := -static-pie -DWITHOUT_DLOPEN
+VICTIM_split := -gsplit-dwarf
+VICTIM_linked := -Wl,--build-id=none
+VICTIM_symbols := -g0 -rdynamic -fvisibility=default
+VICTIM_bare := -g0
+VICTIM_AFTER_linked = objcopy --only-keep-debug $@ $@.debug && objcopy --strip-all --add-gnu-debuglink=$@.debug $@
+VICTIM_AFTER_by_id = objcopy --only-keep-debug $@ $@.debug && objcopy --strip-all $@
+VICTIM_AFTER_symbols = objcopy --strip-all $@
+VICTIM_AFTER_bare = objcopy --strip-all $@
+
+# No frame pointers, whatever the distribution's compiler thinks of them.
+$(B)/tests/victims/%: tests/victim_scene.cc
+	@mkdir -p $(@D)
+	$(call say,CXX,$@) $(or $(VICTIM_CXX_$*),$(CXX)) -std=c++17 -O2 -g -fomit-frame-pointer -Wall -Wextra \
+		$(VICTIM_$*) -o $@ $<
+	$(Q)$(VICTIM_AFTER_$*)
+
+$(B)/tests/victims/plugin.so: tests/victim_plugin.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@) $(CC) -O2 -g -fomit-frame-pointer -fPIC -shared -o $@ $<
+
+ifeq ($(findstring arm64,$(B)),)
+$(B)/tests/test_unwind: | $(VICTIMS:%=$(B)/tests/victims/%)
+endif
+$(B)/tests/test_unwind: | $(B)/ttlog-recorder
 
 # It becomes part of libraries too.
 $(B)/tests/arm64_exec.o: EXTRA_CFLAGS := -fPIC
@@ -280,7 +313,7 @@ bench-peers: deps
 
 # ---- what it takes: packages by their Debian names ----
 
-PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev pkg-config
+PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev pkg-config
 PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin
 # Ubuntu has bpftool inside its kernel tools.
 ifneq ($(shell grep -s '^ID=ubuntu' /etc/os-release),)
@@ -288,7 +321,7 @@ PACKAGES := $(subst bpftool,linux-tools-common linux-tools-generic,$(PACKAGES))
 endif
 PACKAGES_ARM64 := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 # For the programs; not installed, but unpacked into the build's folder.
-PACKAGES_ARM64_ROOT := libc6-dev liblz4-dev libcbor-dev libbpf-dev libcriterion-dev
+PACKAGES_ARM64_ROOT := libc6-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev libbpf-dev libcriterion-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # What bench-peers measures and nothing else needs.

@@ -19,6 +19,7 @@
 #include "recorder/pretend.h"
 #include "recorder/recorder.h"
 #include "recorder/run.h"
+#include "recorder/unwind.h"
 
 #define EXIT_USAGE 2
 #define EXIT_RECORDER 125 /* of `run`, when the command could not be started for our own sake */
@@ -345,9 +346,12 @@ int main(int argc, char **argv)
 				.region_bytes_max = REGION_BYTES_DEFAULT,
 			},
 	};
-	const int status = parse(argc, argv, &line);
 	struct recorder_options *options = &line.options;
+	int status;
 
+	if (argc > 1 && !strcmp(argv[1], UNWIND_COMMAND))
+		return unwind_main(argc, argv);
+	status = parse(argc, argv, &line);
 	if (status >= 0)
 		return status;
 #ifdef __GLIBC__

@@ -46,7 +46,8 @@ struct scene_module {
 enum scene_frame_flags {
 	SCENE_FRAME_ACTIVATION = 1, /* pc is where it was, not where it returns to: the first, and what
 				     * a signal interrupted */
-	SCENE_FRAME_INLINE = 2,	    /* the function below it was inlined into it */
+	SCENE_FRAME_INLINE = 2,	    /* the function of the frame before it was inlined into its own;
+				     * pc is that frame's */
 	SCENE_FRAME_GUESSED = 4,    /* without the CFI of its module: may be wrong */
 };
 

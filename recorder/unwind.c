@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * unwind.c - the recorder's side of unwinding: starts a child, gives it the scene, and takes what
+ * comes back for as long as there is time.
+ *
+ * Of ours the child inherits four descriptors and no environment. It may be killed by whom it works
+ * for (it has that user's id), hang in a file system of theirs, or lie; nothing of that costs more
+ * than the timeout, and its frames.
+ */
+#include "recorder/unwind.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "recorder/unwind_parts.h"
+#include "recorder/unwind_wire.h"
+
+#define READ_BYTES (64U << 10)
+#define NOTE_BYTES 160
+/* After SIGKILL: only who hangs in the kernel takes longer. */
+#define REAP_MS 1000
+
+/* Newer than the headers that we may be built with. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#endif
+
+/* ---- how many at a time ----------------------------------------------------------------- */
+
+#define SLOT_TAKEN (-1)
+
+/* 0: free. A pid: of a child that did not go away after SIGKILL. */
+static _Atomic pid_t slots[UNWIND_CHILDREN_MAX];
+
+static bool is_gone(pid_t pid)
+{
+	return waitpid(pid, NULL, WNOHANG) != 0; /* also if it is no child of ours any more */
+}
+
+static _Atomic pid_t *take_slot(void)
+{
+	for (size_t i = 0; i < UNWIND_CHILDREN_MAX; i++) {
+		pid_t pid = atomic_load(&slots[i]);
+
+		if (pid == SLOT_TAKEN ||
+		    !atomic_compare_exchange_strong(&slots[i], &pid, SLOT_TAKEN))
+			continue;
+		if (!pid || is_gone(pid))
+			return &slots[i];
+		atomic_store(&slots[i], pid);
+	}
+	return NULL;
+}
+
+/* ---- the start -------------------------------------------------------------------------- */
+
+struct child {
+	pid_t pid;
+	int pidfd; /* -1: kernel older than 5.3 */
+	int answers_fd;
+	uint64_t deadline_ms;
+	int status; /* of waitpid() */
+	bool timed_out, lingers;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Away from the numbers that the child gets. */
+static int moved_up(int fd)
+{
+	int moved;
+
+	if (fd < 0)
+		return -errno;
+	if (fd > UNWIND_ROOT_FD)
+		return fd;
+	moved = fcntl(fd, F_DUPFD_CLOEXEC, UNWIND_ROOT_FD + 1);
+	if (moved < 0)
+		moved = -errno;
+	close(fd);
+	return moved;
+}
+
+static int make_request(const struct scene *scene)
+{
+	struct pack pack;
+	size_t done = 0;
+	int fd, err;
+
+	err = pack_init(&pack, 1U << 16, UNWIND_REQUEST_MAX);
+	if (err)
+		return err;
+	unwind_request_pack(&pack, scene);
+	fd = memfd_create("ttlog-scene", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("ttlog-scene", MFD_CLOEXEC);
+	fd = moved_up(fd);
+	err = pack.error ? pack.error : fd < 0 ? fd : 0;
+	while (!err && done < pack.bytes) {
+		const ssize_t written = write(fd, pack.data + done, pack.bytes - done);
+
+		if (written > 0)
+			done += (size_t)written;
+		else if (errno != EINTR)
+			err = -errno;
+	}
+	pack_fini(&pack);
+	if (err && fd >= 0)
+		close(fd);
+	return err ? err : fd;
+}
+
+static int plan_descriptors(posix_spawn_file_actions_t *actions, int root_fd, int request_fd,
+			    int answers_fd)
+{
+	int err = 0;
+
+	/* First of all: it may have the number of one of the others. */
+	if (root_fd >= 0)
+		err = posix_spawn_file_actions_adddup2(actions, root_fd, UNWIND_ROOT_FD);
+	if (!err)
+		err = posix_spawn_file_actions_adddup2(actions, request_fd, STDIN_FILENO);
+	if (!err)
+		err = posix_spawn_file_actions_adddup2(actions, answers_fd, STDOUT_FILENO);
+	if (!err)
+		err = posix_spawn_file_actions_addopen(actions, STDERR_FILENO, "/dev/null",
+						       O_WRONLY, 0);
+	return err;
+}
+
+/* The threads of the recorder block every signal, and it ignores SIGPIPE: a child starts plainly.
+ */
+static int plan_signals(posix_spawnattr_t *attributes)
+{
+	sigset_t all, none;
+	int err;
+
+	sigfillset(&all);
+	sigemptyset(&none);
+	err = posix_spawnattr_setsigdefault(attributes, &all);
+	if (!err)
+		err = posix_spawnattr_setsigmask(attributes, &none);
+	if (!err)
+		err = posix_spawnattr_setflags(attributes,
+					       POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	return err;
+}
+
+/* What debuginfod's library reads; without debuginfod nothing. */
+static void fill_environment(char *environment[], size_t count, bool debuginfod)
+{
+	static const char *const known[] = {
+		"DEBUGINFOD_URLS=",    "DEBUGINFOD_CACHE_PATH=", "DEBUGINFOD_MAXSIZE=",
+		"DEBUGINFOD_MAXTIME=", "XDG_CACHE_HOME=",	 "HOME="};
+	size_t used = 0;
+
+	for (char **at = environ; debuginfod && *at && used + 1 < count; at++)
+		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+			if (!strncmp(*at, known[i], strlen(known[i])) && used + 1 < count)
+				environment[used++] = *at;
+	environment[used] = NULL;
+}
+
+static int spawn(const struct scene *scene, const struct unwind_options *options, int request_fd,
+		 int answers_fd, pid_t *ret_pid)
+{
+	const char *program = options->program ? options->program : "/proc/self/exe";
+	char uid[16], gid[16], seconds[16], root[8], debuginfod[8], *environment[8];
+	char *arguments[] = {"ttlog-recorder", UNWIND_COMMAND, uid,	   gid,
+			     seconds,	       root,	       debuginfod, NULL};
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int err;
+
+	snprintf(uid, sizeof(uid), "%u", (unsigned int)scene->uid);
+	snprintf(gid, sizeof(gid), "%u", (unsigned int)scene->gid);
+	/* Should we be gone, it must not live for ever. */
+	snprintf(seconds, sizeof(seconds), "%u", options->timeout_ms / 1000 + 1);
+	snprintf(root, sizeof(root), "%d", scene->root_fd >= 0);
+	snprintf(debuginfod, sizeof(debuginfod), "%d", options->debuginfod);
+	fill_environment(environment, sizeof(environment) / sizeof(environment[0]),
+			 options->debuginfod);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attributes);
+	err = plan_descriptors(&actions, scene->root_fd, request_fd, answers_fd);
+	if (!err)
+		err = plan_signals(&attributes);
+	if (!err)
+		err = posix_spawn(ret_pid, program, &actions, &attributes, arguments, environment);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	return -err;
+}
+
+static int start(struct child *child, const struct scene *scene,
+		 const struct unwind_options *options)
+{
+	int request_fd, pipe_fds[2], err;
+
+	request_fd = make_request(scene);
+	if (request_fd < 0)
+		return request_fd;
+	if (pipe2(pipe_fds, O_CLOEXEC)) {
+		err = -errno;
+		goto out_request;
+	}
+	pipe_fds[1] = moved_up(pipe_fds[1]);
+	err = pipe_fds[1] < 0 ? pipe_fds[1] : 0;
+	if (!err)
+		err = spawn(scene, options, request_fd, pipe_fds[1], &child->pid);
+	if (pipe_fds[1] >= 0)
+		close(pipe_fds[1]);
+	if (err) {
+		close(pipe_fds[0]);
+		goto out_request;
+	}
+	child->answers_fd = pipe_fds[0];
+	child->pidfd = pidfd_open(child->pid, 0);
+out_request:
+	close(request_fd);
+	return err;
+}
+
+/* ---- while it works --------------------------------------------------------------------- */
+
+/* 1: there is something, 0: the time is over, or a negative errno. */
+static int wait_for(const struct child *child, int fd, short events)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = events};
+
+	for (;;) {
+		const uint64_t now = now_ms();
+		int ready;
+
+		if (now >= child->deadline_ms)
+			return 0;
+		ready = poll(&poll_fd, 1, (int)(child->deadline_ms - now));
+		if (ready > 0)
+			return 1;
+		if (ready < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+/* Until it has said all, there is no time left, or it says what makes no sense. */
+static int listen_to(struct child *child, struct scene *scene, unsigned char stages[],
+		     struct pack *buffer)
+{
+	size_t received = 0;
+
+	for (;;) {
+		const int ready = wait_for(child, child->answers_fd, POLLIN);
+		unsigned char *room;
+		ssize_t count;
+
+		if (ready <= 0) {
+			child->timed_out = !ready;
+			return ready ? ready : -ETIMEDOUT;
+		}
+		room = pack_room(buffer, READ_BYTES);
+		if (!room)
+			return buffer->error == -E2BIG ? -EBADMSG : buffer->error;
+		count = read(child->answers_fd, room, READ_BYTES);
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0)
+			return count ? -errno : buffer->bytes ? -EBADMSG : 0;
+		received += (size_t)count;
+		buffer->bytes += (size_t)count;
+		if (received > UNWIND_ANSWERS_MAX)
+			return -EBADMSG;
+		count = unwind_answers_take(scene, stages, buffer->data, buffer->bytes);
+		if (count < 0)
+			return (int)count;
+		buffer->bytes -= (size_t)count;
+		memmove(buffer->data, buffer->data + count, buffer->bytes);
+	}
+}
+
+/* It closed the pipe, or has no more time. */
+static void end(struct child *child, int err)
+{
+	pid_t gone = 0;
+
+	if (err || (child->pidfd >= 0 && wait_for(child, child->pidfd, POLLIN) <= 0)) {
+		child->timed_out = child->timed_out || !err;
+		kill(child->pid, SIGKILL);
+	}
+	if (child->pidfd >= 0) {
+		struct pollfd poll_fd = {.fd = child->pidfd, .events = POLLIN};
+
+		poll(&poll_fd, 1, REAP_MS);
+		close(child->pidfd);
+		gone = waitpid(child->pid, &child->status, WNOHANG);
+	} else {
+		gone = waitpid(child->pid, &child->status, 0);
+	}
+	child->lingers = !gone;
+	close(child->answers_fd);
+}
+
+/* ---- what is said of what is missing ---------------------------------------------------- */
+
+static void explain(const struct child *child, int err, unsigned int timeout_ms,
+		    char note[NOTE_BYTES])
+{
+	if (child->timed_out)
+		snprintf(note, NOTE_BYTES, "there was no answer within %u ms", timeout_ms);
+	else if (err == -EBADMSG)
+		snprintf(note, NOTE_BYTES, "the unwinding child's answer makes no sense");
+	else if (err)
+		snprintf(note, NOTE_BYTES, "the unwinding child could not be heard: %s",
+			 strerror(-err));
+	else if (WIFSIGNALED(child->status))
+		snprintf(note, NOTE_BYTES, "the unwinding child was killed by signal %d",
+			 WTERMSIG(child->status));
+	else if (WEXITSTATUS(child->status) == UNWIND_EXIT_RIGHTS)
+		snprintf(note, NOTE_BYTES, "the unwinding child could not give up its rights");
+	else if (WEXITSTATUS(child->status))
+		snprintf(note, NOTE_BYTES, "the unwinding child failed (exit status %d)",
+			 WEXITSTATUS(child->status));
+	else
+		snprintf(note, NOTE_BYTES, "the unwinding child said nothing of this thread");
+}
+
+static void append_note(struct scene_thread *thread, const char *prefix, const char *note)
+{
+	const char *old = thread->unwind_note;
+	char *both;
+
+	if (asprintf(&both, "%s%s%s%s", old ? old : "", old ? "; " : "", prefix, note) < 0)
+		return;
+	free(thread->unwind_note);
+	thread->unwind_note = both;
+}
+
+static void note_what_is_missing(struct scene *scene, const unsigned char stages[],
+				 const char *note)
+{
+	for (unsigned int i = 0; i < scene->thread_count; i++) {
+		if (stages[i] == UNWIND_NONE)
+			append_note(&scene->threads[i], "", note);
+		else if (stages[i] == UNWIND_BARE)
+			append_note(&scene->threads[i], "no names: ", note);
+	}
+}
+
+void unwind_decline(struct scene *scene, const char *note)
+{
+	for (unsigned int i = 0; i < scene->thread_count; i++)
+		if (!scene->threads[i].frame_count && !scene->threads[i].unwind_note)
+			scene->threads[i].unwind_note = strdup(note);
+}
+
+static int ask_child(struct scene *scene, const struct unwind_options *options, _Atomic pid_t *slot,
+		     unsigned char stages[], char note[NOTE_BYTES])
+{
+	struct child child = {.deadline_ms = now_ms() + options->timeout_ms};
+	struct pack buffer;
+	int err = pack_init(&buffer, READ_BYTES, UNWIND_ANSWER_MAX + READ_BYTES);
+
+	if (!err)
+		err = start(&child, scene, options);
+	if (err) {
+		snprintf(note, NOTE_BYTES, "no unwinding child could be started: %s",
+			 strerror(-err));
+	} else {
+		err = listen_to(&child, scene, stages, &buffer);
+		end(&child, err);
+		explain(&child, err, options->timeout_ms, note);
+		if (!err && child.status)
+			err = -ECHILD;
+	}
+	pack_fini(&buffer);
+	atomic_store(slot, child.lingers ? child.pid : 0);
+	return err;
+}
+
+int unwind_scene(struct scene *scene, const struct unwind_options *options)
+{
+	struct unwind_options settled = *options;
+	unsigned char stages[SCENE_THREADS_MAX] = {UNWIND_NONE};
+	char note[NOTE_BYTES];
+	_Atomic pid_t *slot;
+	int err;
+
+	if (!settled.timeout_ms)
+		settled.timeout_ms = UNWIND_TIMEOUT_MS;
+	if (!scene->thread_count)
+		return 0;
+	if (scene->thread_count > SCENE_THREADS_MAX || scene->module_count > SCENE_MODULES_MAX)
+		return -EINVAL;
+	slot = take_slot();
+	if (!slot) {
+		unwind_decline(scene, "not unwound: others were being unwound");
+		return -EBUSY;
+	}
+	err = ask_child(scene, &settled, slot, stages, note);
+	note_what_is_missing(scene, stages, note);
+	return err;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * unwind.h - from a scene's registers and stacks to frames with names, in a child without rights.
+ *
+ * The files that must be read for it, and what they say, are the dead process's: whoever controlled
+ * it controls them. So a child does it, executed anew, as the user that the process ran as, and
+ * what it answers is believed no more than its sources.
+ */
+#ifndef RECORDER_UNWIND_H
+#define RECORDER_UNWIND_H
+
+#include <stdbool.h>
+
+#include "recorder/scene.h"
+
+#define UNWIND_TIMEOUT_MS 5000
+#define UNWIND_CHILDREN_MAX 2 /* at a time, of one recorder */
+/* `ttlog-recorder` with this as its first argument is such a child; nobody else is to use it. */
+#define UNWIND_COMMAND "unwind"
+
+struct unwind_options {
+	const char *program;	 /* the recorder's executable; NULL: what runs now */
+	unsigned int timeout_ms; /* of all; 0: UNWIND_TIMEOUT_MS */
+	bool debuginfod; /* may ask the servers that DEBUGINFOD_URLS names, and then it may write
+			  * files into their cache, and is less confined */
+};
+
+/*
+ * Adds frames to each thread of which there are registers. A thread whose frames go up to its
+ * outermost function has no unwind_note; each other one's says why its frames end where they do, or
+ * why there are none. Functions and lines come with the frames, or, when the time was not enough,
+ * not: that is in the note too. Returns 0 when the child did its work, else a negative errno; what
+ * came before the error is kept. -EBUSY: UNWIND_CHILDREN_MAX are at it.
+ *
+ * Any thread. Blocks, no longer than the timeout and a second.
+ */
+int unwind_scene(struct scene *scene, const struct unwind_options *options);
+
+/* Says `note` to each thread that has no note and no frames: nobody will unwind it. */
+void unwind_decline(struct scene *scene, const char *note);
+
+/* The child's life. Returns its exit status. */
+int unwind_main(int argc, char **argv);
+
+#endif

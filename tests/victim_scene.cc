@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * victim_scene.cc - dies as its argument says, several functions deep, one of them inlined, for
+ * test_unwind.c, which knows the lines by the marks behind them.
+ */
+#include <assert.h>
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define NOINLINE __attribute__((noinline))
+/* What was called before it is no tail call. */
+#define STAY __asm__ volatile("")
+
+static const char *kind, *plugin;
+
+namespace shop
+{
+
+static volatile int sink;
+static void (*volatile nowhere)(int);
+
+NOINLINE static void overflow(int depth)
+{
+	volatile char room[200];
+
+	room[depth % 200] = 1;
+	if (sink >= 0)
+		overflow(depth + 1); /* @overflow */
+	sink = room[0];
+}
+
+NOINLINE static void fault(volatile int *where)
+{
+	*where = 1; /* @fault */
+	STAY;
+}
+
+static void on_signal(int)
+{
+	fault(nullptr); /* @handler */
+	STAY;
+}
+
+NOINLINE static void interrupted()
+{
+	raise(SIGUSR1); /* @raise */
+	STAY;
+}
+
+static void handle(int flags)
+{
+	const size_t bytes = 65536;
+	struct sigaction action = {};
+	stack_t stack = {};
+
+	stack.ss_sp = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack.ss_size = bytes;
+	sigaltstack(&stack, nullptr);
+	action.sa_handler = on_signal;
+	action.sa_flags = flags;
+	sigaction(SIGUSR1, &action, nullptr);
+	interrupted();
+}
+
+static void call_plugin()
+{
+#ifndef WITHOUT_DLOPEN
+	void *library = dlopen(plugin, RTLD_NOW);
+	void (*crash)(int) = library ? (void (*)(int))dlsym(library, "plugin_crash") : nullptr;
+
+	if (!crash)
+		exit(3);
+	crash(7); /* @call_plugin */
+	STAY;
+#endif
+}
+
+class Order
+{
+      public:
+	explicit Order(int number) : number_(number)
+	{
+	}
+	NOINLINE void checkout(const char *how);
+
+      private:
+	__attribute__((always_inline)) inline void total(const char *how)
+	{
+		sink += number_;
+		if (!strcmp(how, "fault"))
+			fault(nullptr); /* @total */
+		STAY;
+	}
+	int number_;
+};
+
+void Order::checkout(const char *how)
+{
+	total(how); /* @checkout */
+	if (!strcmp(how, "abort"))
+		abort(); /* @abort */
+	if (!strcmp(how, "assert"))
+		assert(number_ == 0); /* @assert */
+	if (!strcmp(how, "null"))
+		nowhere(number_); /* @null */
+	if (!strcmp(how, "overflow"))
+		overflow(1);
+	if (!strcmp(how, "handler"))
+		handle(0);
+	if (!strcmp(how, "altstack"))
+		handle(SA_ONSTACK);
+	if (!strcmp(how, "plugin"))
+		call_plugin();
+	STAY;
+}
+
+} // namespace shop
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return 2;
+	kind = argv[1];
+	plugin = argc > 2 ? argv[2] : "";
+	shop::Order order(argc);
+	order.checkout(kind); /* @main */
+	return 1;
+}
