@@ -113,6 +113,9 @@ static int make(struct making *making)
 
 	if (err)
 		return err;
+	subject->root_fd = modules_open_root(making->pid);
+	/* Without the right to know, the kernel program may still tell at its death. */
+	(void)modules_read(making->pid, subject->root_fd, &subject->modules);
 	err = ttlog_region_make(&making->plan, making->service, making->clock_source,
 				&making->region_fd, &subject->base);
 	if (err)
@@ -299,6 +302,7 @@ static struct subject *subject_new(const struct client *client)
 	if (!subject)
 		return NULL;
 	subject->holders = 1;
+	subject->root_fd = -1;
 	subject->memory_bytes = &client->clients->memory_bytes;
 	subject->pid = client->pid;
 	memcpy(subject->service, client->hello.service, sizeof(subject->service));

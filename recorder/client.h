@@ -35,6 +35,7 @@ struct client {
 	struct subject *subject;       /* LIVE */
 	struct ttlog_control *control; /* our mapping of the map over its control page, or NULL */
 	struct evidence evidence;
+	struct capture *capture; /* of its death, until it is dumped; NULL: nothing yet */
 	uint64_t lost_before; /* watch_lost() when it registered */
 	bool watched;	      /* by the kernel program */
 	bool dead;	      /* the pidfd says so */

@@ -134,6 +134,7 @@ void client_free(struct client *client)
 		log_say("%s (pid %d): %llu snapshots refused, they came too fast",
 			client->hello.service, (int)client->pid,
 			(unsigned long long)client->snapshots_refused);
+	capture_free(client->capture);
 	subject_release(client->subject);
 	clients->slot[client->id & 0xffff] = NULL;
 	clients->count--;

@@ -43,6 +43,8 @@ void clients_close(struct clients *clients);
 void clients_set_watch(struct clients *clients, struct watch *watch);
 /* A watch_fn: context is the clients. */
 void clients_event(void *context, const struct ttlog_bpf_event *event);
+/* A watch_scene_fn, with the same context. */
+void clients_scene(void *context, const struct ttlog_bpf_scene *record, size_t bytes);
 
 /* Accepts from a listening socket, which stays the caller's. 0 or a negative errno. */
 int clients_listen(struct clients *clients, int listen_fd);

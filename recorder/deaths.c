@@ -44,6 +44,14 @@ static bool is_clean(const struct verdict *verdict)
 	return verdict->how == VERDICT_EXIT && verdict->have_exit_code && verdict->exit_code == 0;
 }
 
+static struct capture *take_capture(struct client *client)
+{
+	struct capture *capture = client->capture;
+
+	client->capture = NULL;
+	return capture;
+}
+
 static void dump_end(struct client *client, const struct verdict *verdict)
 {
 	char reason[DUMPER_REASON_BYTES];
@@ -54,8 +62,8 @@ static void dump_end(struct client *client, const struct verdict *verdict)
 		return;
 	}
 	verdict_reason(verdict, reason, sizeof(reason));
-	dumper_submit(client->clients->config.dumper, client->subject, &client->evidence, verdict,
-		      reason);
+	dumper_submit(client->clients->config.dumper, client->subject, &client->evidence,
+		      take_capture(client), verdict, reason);
 }
 
 /* All that will be known of it is known. */
@@ -240,14 +248,22 @@ void clients_event(void *context, const struct ttlog_bpf_event *event)
 		fatal(client);
 }
 
+void clients_scene(void *context, const struct ttlog_bpf_scene *record, size_t bytes)
+{
+	struct client *client = find(context, record->client_id);
+
+	if (client)
+		capture_take(&client->capture, record, bytes);
+}
+
 /* ---- ends that are no deaths ------------------------------------------------------------ */
 
 static void replaced_by_exec(struct client *client)
 {
 	const struct verdict verdict = {.how = VERDICT_EXEC, .confidence = VERDICT_MEDIUM};
 
-	dumper_submit(client->clients->config.dumper, client->subject, &client->evidence, &verdict,
-		      "exec");
+	dumper_submit(client->clients->config.dumper, client->subject, &client->evidence, NULL,
+		      &verdict, "exec");
 	client_free(client);
 }
 
@@ -257,7 +273,7 @@ static void replaced_by_another(struct client *client)
 	const struct verdict alive = {.how = VERDICT_ALIVE, .confidence = VERDICT_HIGH};
 
 	if (!client->goodbye || client->clients->config.dump_on_exit)
-		dumper_submit(client->clients->config.dumper, client->subject, NULL, &alive,
+		dumper_submit(client->clients->config.dumper, client->subject, NULL, NULL, &alive,
 			      client->goodbye ? "closed" : "replaced");
 	client_free(client);
 }
@@ -313,7 +329,8 @@ int deaths_snapshot(struct client *client, const char *reason)
 		return -ESHUTDOWN;
 	if (client->subject->dumps_pending >= SNAPSHOTS_PENDING_MAX)
 		return -EBUSY;
-	return dumper_submit(client->clients->config.dumper, client->subject, NULL, &alive, reason);
+	return dumper_submit(client->clients->config.dumper, client->subject, NULL, NULL, &alive,
+			     reason);
 }
 
 /* ---- from outside ----------------------------------------------------------------------- */

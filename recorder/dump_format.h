@@ -13,6 +13,8 @@
  *   skippable LZ4 frame (magic 0x184D2A50)    "TTLOGDMP", u16 version, u16 compatible (both little
  *                                             endian), u32 zero, then the summary: one CBOR map
  *   LZ4 frame                                 the metadata: one CBOR map
+ *   LZ4 frame ...                             the scene of a death: one CBOR map; then one CBOR map in a
+ *                                             frame of its own for each thread
  *   LZ4 frame ...                             the dictionary: one CBOR map, more when it is large
  *   LZ4 frame ...                             a batch of events: one CBOR map each, in time order
  *   skippable LZ4 frame (magic 0x184D2A5F)    "TTLOGIDX", u16 version, u16 compatible, u32 zero, then
@@ -79,6 +81,33 @@
  *   "recorder": map                {"version", "rung": text, "region_bytes", "dict_full": int}. rung:
  *                                  "ebpf", "ebpf-late-freeze", "pidfd": what deaths were seen with
  *
+ * scene  (none of a living process, or where there was no kernel program to see it; a frame is known by
+ *           the first key of its map, and a reader steps over one that it does not know)
+ *   "scene": map                   {"threads": int (frames that follow), "threads_left_out",
+ *                                  "pages_left_out" (of stacks, 4 KiB each), "modules_left_out": int}
+ *   "modules": array               what was mapped to execute, by address: maps {"start", "end",
+ *                                  "offset" (of start in the file), "inode", "major", "minor": int,
+ *                                  "build_id": bytes, "path": text}. The path is the process's own
+ *
+ * scene thread  (the one that faulted, or took the fatal signal, first)
+ *   "scene_thread": map            {"tid": int, "name": text, "fatal": bool, and where it was:
+ *       "registers": map           name -> int; "rax" ... "r15", "rip", or "x0" ... "x30", "sp", "pc"
+ *       "fs_base": int             x86-64
+ *       "fault_address", "error_code", "trap": int     of its last fault, as the processor said
+ *       "alternate_stack", "alternate_stack_bytes": int    of sigaltstack()
+ *       "interrupted_sp": int      the stack pointer before a handler on the alternate stack began
+ *       "code_address": int, "code": bytes             around the program counter
+ *       "slices": array            [[address, bytes], ...], by address: of its stack, and of the one
+ *                                  that a handler interrupted; pages that were not in memory are missing
+ *       "frames": array            innermost first, maps {"pc": int, "module": int (index), "offset":
+ *                                  int (in the module, as its ELF headers number addresses), "symbol":
+ *                                  text, "symbol_offset": int, "function", "file": text, "line",
+ *                                  "column": int, "inline" (the function below was inlined into it),
+ *                                  "activation" (pc is where it was, not where it returns to),
+ *                                  "guessed" (may be wrong): true}; missing: not unwound
+ *       "note": text               why the frames end where they do, or why there are none
+ *   }
+ *
  * dictionary  (each of its frames has both)
  *   "sites": map                   id -> {"level", "target", "message", "file", "function": text,
  *                                  "line": int, "printf": bool, "fields": [[name, type], ...]}
@@ -130,6 +159,12 @@
 #define DUMP_LANES_MAX 64
 #define DUMP_CHANNELS_MAX 131072
 #define DUMP_IDS_MAX (1u << 20) /* of sites and strings */
+#define DUMP_SCENE_THREADS_MAX 1024
+#define DUMP_SCENE_MODULES_MAX 4096
+#define DUMP_SCENE_FRAMES_MAX 1024
+#define DUMP_SCENE_SLICES_MAX 64
+#define DUMP_SCENE_REGISTERS_MAX 64
+#define DUMP_SCENE_BYTES_MAX (64u << 20) /* of all its frames' content */
 #define DUMP_EVENT_FIXED 5 /* array elements before the values */
 
 #define DUMP_EVENT_TRUNCATED 1u

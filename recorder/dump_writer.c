@@ -14,6 +14,7 @@
 #include "recorder/dump_channels.h"
 #include "recorder/dump_format.h"
 #include "recorder/dump_meta.h"
+#include "recorder/dump_scene.h"
 #include "recorder/pack.h"
 
 /* In front of the items of a map, whose head is known only when they are all there. */
@@ -133,7 +134,14 @@ static int write_headed(struct writer *writer, const struct pack *head)
 	return write_frame(writer, start, writer->body.bytes - HEAD_ROOM + head->bytes);
 }
 
-/* ---- head and metadata ------------------------------------------------------------------------ */
+static int write_body(struct writer *writer)
+{
+	if (writer->body.error)
+		return writer->body.error;
+	return write_frame(writer, writer->body.data, writer->body.bytes);
+}
+
+/* ---- head, metadata, scene -------------------------------------------------------------------- */
 
 static int write_head(struct writer *writer)
 {
@@ -149,9 +157,25 @@ static int write_meta(struct writer *writer)
 {
 	writer->body.bytes = 0;
 	dump_meta_encode(&writer->body, writer->reader, writer->facts);
-	if (writer->body.error)
-		return writer->body.error;
-	return write_frame(writer, writer->body.data, writer->body.bytes);
+	return write_body(writer);
+}
+
+static int write_scene(struct writer *writer)
+{
+	const struct scene *scene = writer->facts->scene;
+	int error;
+
+	if (!scene)
+		return 0;
+	writer->body.bytes = 0;
+	dump_scene_encode(&writer->body, scene);
+	error = write_body(writer);
+	for (unsigned int i = 0; i < scene->thread_count && !error; i++) {
+		writer->body.bytes = 0;
+		dump_scene_encode_thread(&writer->body, &scene->threads[i]);
+		error = write_body(writer);
+	}
+	return error;
 }
 
 /* ---- dictionary ------------------------------------------------------------------------------- */
@@ -414,7 +438,7 @@ static int write_index(struct writer *writer)
 int dump_write(int fd, struct ttlog_reader *reader, const struct dump_facts *facts)
 {
 	static int (*const parts[])(struct writer *) = {
-		write_head, write_meta, write_dictionary, write_events, write_index,
+		write_head, write_meta, write_scene, write_dictionary, write_events, write_index,
 	};
 	struct writer writer = {
 		.fd = fd,

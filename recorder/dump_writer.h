@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "lib/reader.h"
+#include "recorder/scene.h"
 #include "recorder/timeline.h"
 #include "recorder/verdict.h"
 
@@ -32,6 +33,7 @@ struct dump_facts {
 	uint32_t clock_mode; /* enum ttlog_clock_mode */
 	const char *recorder_version, *rung;
 	uint64_t region_bytes;
+	const struct scene *scene; /* NULL: not known */
 };
 
 /* Writes the whole dump from the file's position on. 0 or a negative errno. No fsync. */

@@ -26,6 +26,8 @@ struct order {
 	int err; /* of the worker */
 	char path[PATH_MAX];
 	struct timeline timeline;
+	struct capture *capture; /* until the worker makes the scene of it */
+	struct modules *modules;
 };
 
 void subject_release(struct subject *subject)
@@ -37,6 +39,9 @@ void subject_release(struct subject *subject)
 	if (subject->base)
 		ttlog_region_unmap(subject->base, &subject->geometry);
 	identity_free(&subject->identity);
+	modules_release(subject->modules);
+	if (subject->root_fd >= 0)
+		close(subject->root_fd);
 	free(subject);
 }
 
@@ -106,7 +111,21 @@ static struct dump_facts facts_of(const struct order *order)
 	};
 }
 
-static int write_file(struct order *order, struct ttlog_reader *reader)
+/* Where its threads were. Without memory for it the dump is written all the same. */
+static bool make_scene(struct order *order, struct scene *ret_scene)
+{
+	const struct subject *subject = order->subject;
+	struct capture *capture = order->capture;
+
+	order->capture = NULL;
+	if (!capture || capture_finish(capture, order->modules, subject->root_fd, ret_scene))
+		return false;
+	ret_scene->uid = subject->identity.uid;
+	ret_scene->gid = subject->identity.gid;
+	return true;
+}
+
+static int write_with(struct order *order, struct ttlog_reader *reader, const struct scene *scene)
 {
 	struct store *store = order->dumper->store;
 	struct dump_facts facts;
@@ -115,6 +134,7 @@ static int write_file(struct order *order, struct ttlog_reader *reader)
 
 	take_time(order);
 	facts = facts_of(order);
+	facts.scene = scene;
 	err = store_create(store, &file);
 	if (err)
 		return err;
@@ -124,6 +144,18 @@ static int write_file(struct order *order, struct ttlog_reader *reader)
 		return err;
 	}
 	return store_commit(store, &file, facts.pid, facts.created_ns, facts.reason, order->path);
+}
+
+static int write_file(struct order *order, struct ttlog_reader *reader)
+{
+	struct scene scene;
+	int err;
+
+	if (!make_scene(order, &scene))
+		return write_with(order, reader, NULL);
+	err = write_with(order, reader, &scene);
+	scene_clear(&scene);
+	return err;
 }
 
 static void write_dump(struct workers_job *job)
@@ -154,23 +186,30 @@ static void dump_done(struct workers_job *job)
 			order->path);
 	}
 	subject->dumps_pending--;
+	capture_free(order->capture);
+	modules_release(order->modules);
 	subject_release(subject);
 	free(order);
 }
 
 int dumper_submit(struct dumper *dumper, struct subject *subject, const struct evidence *evidence,
-		  const struct verdict *verdict, const char *reason)
+		  struct capture *capture, const struct verdict *verdict, const char *reason)
 {
 	struct order *order = calloc(1, sizeof(*order));
 
 	if (!order) {
 		dumper->failed++;
+		capture_free(capture);
 		log_say("%s (pid %d): no memory for its dump", subject->service, (int)subject->pid);
 		return -ENOMEM;
 	}
 	order->job = (struct workers_job){.run = write_dump, .done = dump_done};
 	order->dumper = dumper;
 	order->subject = subject;
+	order->capture = capture;
+	order->modules = subject->modules;
+	if (order->modules)
+		order->modules->holders++;
 	if (evidence) {
 		order->have_evidence = true;
 		order->evidence = *evidence;

@@ -15,7 +15,9 @@
 #include "lib/clock.h"
 #include "lib/region.h"
 #include "recorder/calibration.h"
+#include "recorder/capture.h"
 #include "recorder/identity.h"
+#include "recorder/modules.h"
 #include "recorder/store.h"
 #include "recorder/verdict.h"
 #include "recorder/workers.h"
@@ -31,6 +33,8 @@ struct subject {
 	pid_t pid;
 	char service[TTLOG_SERVICE_BYTES];
 	struct identity identity;
+	struct modules *modules; /* NULL: not known */
+	int root_fd;		 /* where the paths of the process start, as O_PATH; -1: where ours do */
 	void *base;
 	ino_t inode; /* of the region, as /proc/PID/maps shows it */
 	struct ttlog_geometry geometry;
@@ -54,9 +58,10 @@ void dumper_init(struct dumper *dumper, struct workers *workers, struct store *s
 
 /*
  * Writes a dump of the subject as it is when a worker comes to it, says on stderr where it is.
- * evidence may be NULL; it and the reason are copied. 0 or -ENOMEM.
+ * evidence may be NULL; it and the reason are copied. The capture, which may be NULL too, is taken.
+ * 0 or -ENOMEM.
  */
 int dumper_submit(struct dumper *dumper, struct subject *subject, const struct evidence *evidence,
-		  const struct verdict *verdict, const char *reason);
+		  struct capture *capture, const struct verdict *verdict, const char *reason);
 
 #endif

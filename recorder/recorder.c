@@ -62,6 +62,7 @@ static int open_watch(struct recorder *recorder, const struct recorder_options *
 			 "with eBPF, but without maps that can be mapped: events that come after a "
 			 "fatal signal may take the place of older ones");
 	clients_set_watch(recorder->clients, recorder->watch);
+	watch_set_scenes(recorder->watch, clients_scene);
 	return loop_add(recorder->loop, watch_fd(recorder->watch), EPOLLIN, watch_ready,
 			recorder->watch, &recorder->watch_source);
 }

@@ -86,6 +86,7 @@ struct scene {
 	struct scene_thread *threads;
 	unsigned int thread_count;
 	unsigned int threads_left_out;
+	unsigned int pages_left_out; /* 4 KiB of stack each */
 	struct scene_module *modules; /* in order of start, none overlap */
 	unsigned int module_count;
 	unsigned int modules_left_out;

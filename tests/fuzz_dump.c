@@ -45,7 +45,7 @@ static void show(struct dump *dump)
 	}
 	format_text_end(text);
 	dump_damage(dump, damage, sizeof(damage));
-	info_text(&out, dump, true);
+	info_text(&out, dump, true, true);
 	info_json(&out, dump);
 	format_text_close(text);
 	query_fini(&query);

@@ -137,7 +137,7 @@ Test(view_channel, info_has_the_counts)
 {
 	uint64_t none = 0;
 
-	info_text(&out, dump, false);
+	info_text(&out, dump, false, false);
 	out_char(&out, '\0');
 	cr_expect_neq(strstr(out.data, "3 open, 3 opened in all, 5 replaced, 1 refused"), NULL,
 		      "%s", out.data);

@@ -78,7 +78,7 @@ static const char *info(bool json)
 	if (json)
 		info_json(&out, dump);
 	else
-		info_text(&out, dump, false);
+		info_text(&out, dump, false, false);
 	out_char(&out, '\0');
 	return out.data;
 }

@@ -3,6 +3,7 @@
 
 #include <cbor.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "recorder/dump_format.h"
@@ -286,6 +287,35 @@ int decode_map(struct decode *cursor, const struct decode_key *keys, void *to)
 		error = key->name ? decode_value(cursor, key, to) : decode_skip(cursor);
 		if (error)
 			return error;
+	}
+	return 0;
+}
+
+int decode_array(struct decode *cursor, const struct decode_key *keys, size_t size, uint64_t limit,
+		 void **array, uint64_t *count)
+{
+	struct token token;
+	char *at;
+	int error;
+
+	error = decode_next(cursor, &token);
+	if (error || token.kind != TOKEN_ARRAY || *array)
+		return -EBADMSG;
+	if (token.number < limit)
+		limit = token.number;
+	at = calloc(limit + 1, size);
+	if (!at)
+		return -ENOMEM;
+	*array = at;
+	for (uint64_t i = 0; i < token.number; i++) {
+		if (i < limit)
+			error = decode_map(cursor, keys, at + i * size);
+		else
+			error = decode_skip(cursor);
+		if (error)
+			return error;
+		if (i < limit)
+			*count = i + 1;
 	}
 	return 0;
 }

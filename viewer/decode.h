@@ -80,4 +80,11 @@ struct decode_key {
 /* 0 or a negative errno: -EBADMSG, or what a call returned. */
 int decode_map(struct decode *cursor, const struct decode_key *keys, void *to);
 
+/*
+ * An array of maps into an array of structs of that size, which is allocated; what is beyond `limit` is
+ * skipped. *array must be NULL: a second one of the same name is damage.
+ */
+int decode_array(struct decode *cursor, const struct decode_key *keys, size_t size, uint64_t limit,
+		 void **array, uint64_t *count);
+
 #endif

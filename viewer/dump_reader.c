@@ -17,6 +17,7 @@ struct dump {
 	struct meta meta;
 	unsigned char *meta_bytes, *summary_bytes; /* what the spans of meta point into */
 	struct dictionary dictionary;
+	struct meta_scene scene;
 	struct decode batch;	  /* the events that are left of the current batch */
 	uint64_t batch_left;
 	uint64_t next_seq;
@@ -126,6 +127,8 @@ static int take_data(struct dump *dump, const struct frame *frame)
 		return take_meta(dump, frame);
 	if (span_is(key.span, "sites") || span_is(key.span, "strings"))
 		return dictionary_add(&dump->dictionary, frame->content, frame->bytes);
+	if (span_is(key.span, "scene") || span_is(key.span, "scene_thread"))
+		return scene_add(&dump->scene, frame->content, frame->bytes);
 	if (span_is(key.span, "seq"))
 		return take_batch(dump, &cursor, frame);
 	return 0;
@@ -395,6 +398,7 @@ void dump_close(struct dump *dump)
 	frames_close(dump->frames);
 	dictionary_fini(&dump->dictionary);
 	meta_fini(&dump->meta);
+	scene_fini(&dump->scene);
 	free(dump->meta_bytes);
 	free(dump->summary_bytes);
 	free(dump->path);
@@ -409,6 +413,11 @@ const char *dump_path(const struct dump *dump)
 const struct meta *dump_meta(const struct dump *dump)
 {
 	return &dump->meta;
+}
+
+const struct meta_scene *dump_scene(const struct dump *dump)
+{
+	return &dump->scene;
 }
 
 struct dictionary *dump_dictionary(struct dump *dump)

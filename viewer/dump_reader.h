@@ -11,6 +11,7 @@
 #include "recorder/dump_format.h"
 #include "viewer/dictionary.h"
 #include "viewer/meta.h"
+#include "viewer/scene.h"
 
 struct dump;
 
@@ -58,6 +59,7 @@ void dump_close(struct dump *dump); /* NULL is fine */
 
 const char *dump_path(const struct dump *dump);
 const struct meta *dump_meta(const struct dump *dump);
+const struct meta_scene *dump_scene(const struct dump *dump); /* empty if there is none */
 struct dictionary *dump_dictionary(struct dump *dump);
 
 /* True, or false at the end: of the file, or of what can be read of it. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "viewer/info_scene.h"
 #include "viewer/when.h"
 
 #define LABEL_COLUMNS 13
@@ -328,7 +329,7 @@ out:
 	free(order);
 }
 
-void info_text(struct out *out, struct dump *dump, bool colour)
+void info_text(struct out *out, struct dump *dump, bool colour, bool all_threads)
 {
 	const struct meta *meta = dump_meta(dump);
 
@@ -338,6 +339,7 @@ void info_text(struct out *out, struct dump *dump, bool colour)
 	put_dump(out, dump);
 	put_counts(out, dump);
 	put_channel_counts(out, &meta->channels);
+	info_scene_text(out, dump_scene(dump), all_threads);
 	put_lanes(out, meta);
 	put_channels(out, &meta->channels);
 	put_threads(out, meta);

@@ -6,7 +6,8 @@
 #include "viewer/dump_reader.h"
 #include "viewer/out.h"
 
-void info_text(struct out *out, struct dump *dump, bool colour);
+/* all_threads: the stacks of all, not only of the one that took the signal. */
+void info_text(struct out *out, struct dump *dump, bool colour, bool all_threads);
 void info_json(struct out *out, struct dump *dump); /* one object, one line */
 
 #endif

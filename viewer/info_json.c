@@ -3,6 +3,7 @@
 
 #include "viewer/format_json.h"
 #include "viewer/info.h"
+#include "viewer/info_scene.h"
 
 /* Empty means that the dump does not say. */
 static void put_span(struct out *out, const char *key, struct span span)
@@ -204,6 +205,7 @@ void info_json(struct out *out, struct dump *dump)
 	json_number(out, "torn", meta->torn);
 	put_cause(out, &meta->cause);
 	put_process(out, &meta->process);
+	info_scene_json(out, dump_scene(dump));
 	put_threads(out, meta);
 	put_lanes(out, meta);
 	put_channels(out, &meta->channels);

@@ -71,7 +71,7 @@ static void show_info(struct view *view, struct dump *dump)
 	if (view->options.json)
 		info_json(&view->out, dump);
 	else
-		info_text(&view->out, dump, view->options.colour);
+		info_text(&view->out, dump, view->options.colour, view->options.threads);
 }
 
 static void show_infos(struct view *view)

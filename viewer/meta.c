@@ -106,36 +106,6 @@ static const struct decode_key clock_keys[] = {
 	END,
 };
 
-/* An array of maps into an array of structs, `limit` of them at the most. */
-static int decode_array(struct decode *cursor, const struct decode_key *keys, size_t size,
-			uint64_t limit, void **array, uint64_t *count)
-{
-	struct token token;
-	char *at;
-	int error;
-
-	error = decode_next(cursor, &token);
-	if (error || token.kind != TOKEN_ARRAY || *array)
-		return -EBADMSG;
-	if (token.number < limit)
-		limit = token.number;
-	at = calloc(limit + 1, size);
-	if (!at)
-		return -ENOMEM;
-	*array = at;
-	for (uint64_t i = 0; i < token.number; i++) {
-		if (i < limit)
-			error = decode_map(cursor, keys, at + i * size);
-		else
-			error = decode_skip(cursor);
-		if (error)
-			return error;
-		if (i < limit)
-			*count = i + 1;
-	}
-	return 0;
-}
-
 static int decode_threads(struct decode *cursor, void *to)
 {
 	struct meta *meta = to;

@@ -23,6 +23,7 @@ static const struct {
 	{"limit", 'n', "N", "the newest N events, printed oldest first; +N: the oldest N"},
 	{"format", 'o', "FORMAT", "text (default) or json, one object a line"},
 	{"info", 'i', NULL, "what the dump says of the process and its death, without events"},
+	{"threads", 't', NULL, "--info, with the stacks of all threads"},
 	{"color", 'c', "WHEN", "auto (default), always or never"},
 	{"exit-code", 'e', NULL, "exit with 1 when no event matched"},
 	{"help", 'h', NULL, "print this"},
@@ -138,6 +139,9 @@ static bool take(struct options *options, int letter, const char *argument, enum
 		return parse_color(options, argument);
 	case 'i':
 		options->info = true;
+		return true;
+	case 't':
+		options->info = options->threads = true;
 		return true;
 	case 'e':
 		options->exit_code = true;

@@ -15,7 +15,7 @@ enum view_exit {
 };
 
 struct options {
-	bool json, info, exit_code, colour;
+	bool json, info, threads, exit_code, colour;
 	bool limited, oldest; /* oldest: the limit takes from the start */
 	uint64_t limit;
 	struct query query;

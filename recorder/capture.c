@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/* capture.c - records in, a scene out. */
+#include "recorder/capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Loop and workers. */
+static _Atomic size_t bytes_in_use;
+
+struct capture {
+	struct scene scene; /* slices are single pages, in the order in which they came */
+	size_t bytes;
+};
+
+/* ---- what comes in ---------------------------------------------------------------------- */
+
+/* Room for one more behind `count`, which doubles. */
+static void *grow(void *array, unsigned int count, size_t size)
+{
+	if (count & (count - 1))
+		return array;
+	return reallocarray(array, count ? 2 * (size_t)count : 1, size);
+}
+
+static struct scene_thread *find_thread(const struct scene *scene, uint32_t tid)
+{
+	for (unsigned int i = scene->thread_count; i > 0; i--)
+		if (scene->threads[i - 1].tid == tid)
+			return &scene->threads[i - 1];
+	return NULL;
+}
+
+static void fill_thread(struct scene_thread *thread, const struct ttlog_bpf_thread *record)
+{
+	*thread = (struct scene_thread){
+		.tid = record->head.tid,
+		.is_fatal = record->flags & TTLOG_BPF_THREAD_FATAL,
+		.register_count = record->register_count <= SCENE_REGISTERS_MAX
+					  ? record->register_count
+					  : SCENE_REGISTERS_MAX,
+		.fs_base = record->fs_base,
+		.fault_address = record->fault_address,
+		.error_code = record->error_code,
+		.trap = record->trap,
+		.alternate_stack = record->alternate_stack,
+		.alternate_stack_bytes = record->alternate_stack_bytes,
+		.interrupted_sp = record->interrupted_sp,
+		.code_address = record->code_address,
+		.code_bytes = record->code_bytes <= sizeof(thread->code) ? record->code_bytes : 0,
+	};
+	memcpy(thread->registers, record->registers, sizeof(thread->registers));
+	memcpy(thread->code, record->code, sizeof(thread->code));
+	memcpy(thread->name, record->comm, sizeof(thread->name));
+	thread->name[sizeof(thread->name) - 1] = '\0';
+}
+
+static void take_thread(struct capture *capture, const struct ttlog_bpf_thread *record)
+{
+	const bool is_fatal = record->flags & TTLOG_BPF_THREAD_FATAL;
+	struct scene *scene = &capture->scene;
+	struct scene_thread *threads;
+
+	if (find_thread(scene, record->head.tid))
+		return;
+	if (scene->thread_count == SCENE_THREADS_MAX && !is_fatal) {
+		scene->threads_left_out++;
+		return;
+	}
+	/* One beyond the limit for the fatal one, which may come last. */
+	threads = scene->thread_count <= SCENE_THREADS_MAX
+			  ? grow(scene->threads, scene->thread_count, sizeof(*threads))
+			  : NULL;
+	if (!threads) {
+		scene->threads_left_out++;
+		return;
+	}
+	scene->threads = threads;
+	fill_thread(&threads[scene->thread_count++], record);
+}
+
+static bool has_room(const struct capture *capture, const struct scene_thread *thread)
+{
+	if (atomic_load_explicit(&bytes_in_use, memory_order_relaxed) >= CAPTURE_ALL_BYTES_MAX)
+		return false;
+	return thread->is_fatal || capture->bytes < CAPTURE_BYTES_MAX;
+}
+
+static void take_page(struct capture *capture, const struct ttlog_bpf_page *record)
+{
+	struct scene_thread *thread = find_thread(&capture->scene, record->head.tid);
+	struct scene_slice *slices, *slice;
+
+	if (!thread)
+		return;
+	if (thread->slice_count >= 2 * TTLOG_BPF_PAGES_FATAL || !has_room(capture, thread)) {
+		capture->scene.pages_left_out++;
+		return;
+	}
+	slices = grow(thread->slices, thread->slice_count, sizeof(*slices));
+	if (!slices)
+		goto out;
+	thread->slices = slices;
+	slice = &slices[thread->slice_count];
+	slice->data = malloc(TTLOG_BPF_PAGE_BYTES);
+	if (!slice->data)
+		goto out;
+	memcpy(slice->data, record->data, TTLOG_BPF_PAGE_BYTES);
+	slice->address = record->address;
+	slice->bytes = TTLOG_BPF_PAGE_BYTES;
+	thread->slice_count++;
+	capture->bytes += TTLOG_BPF_PAGE_BYTES;
+	atomic_fetch_add_explicit(&bytes_in_use, TTLOG_BPF_PAGE_BYTES, memory_order_relaxed);
+	return;
+out:
+	capture->scene.pages_left_out++;
+}
+
+/* "libc.so.6", "lib", "usr", each with its NUL: "/usr/lib/libc.so.6". NULL: no path, or no memory. */
+static char *join_path(const char *names, size_t bytes)
+{
+	char *path, *at;
+	size_t length;
+
+	if (!bytes || names[bytes - 1])
+		return NULL;
+	path = malloc(bytes + 1);
+	if (!path)
+		return NULL;
+	at = path + bytes;
+	*at = '\0';
+	for (const char *name = names; name < names + bytes; name += length + 1) {
+		length = strlen(name);
+		at -= length;
+		memcpy(at, name, length);
+		*--at = '/';
+	}
+	return path;
+}
+
+static void take_module(struct capture *capture, const struct ttlog_bpf_module *record,
+			size_t bytes)
+{
+	const uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct scene *scene = &capture->scene;
+	struct scene_module *modules;
+
+	if (record->path_bytes > sizeof(record->path) ||
+	    bytes < TTLOG_BPF_MODULE_BYTES(record->path_bytes) || record->start >= record->end)
+		return;
+	modules = scene->module_count < SCENE_MODULES_MAX
+			  ? grow(scene->modules, scene->module_count, sizeof(*modules))
+			  : NULL;
+	if (!modules) {
+		scene->modules_left_out++;
+		return;
+	}
+	scene->modules = modules;
+	modules[scene->module_count++] = (struct scene_module){
+		.start = record->start,
+		.end = record->end,
+		.offset = record->inode ? record->page_offset * page_bytes : 0,
+		.inode = record->inode,
+		.major = record->device >> 20,
+		.minor = record->device & 0xfffff,
+		.path = record->flags & TTLOG_BPF_MODULE_VDSO
+				? strdup("[vdso]")
+				: join_path(record->path, record->path_bytes),
+	};
+}
+
+static void take_unsent(struct capture *capture, const struct ttlog_bpf_scene_unsent *record)
+{
+	capture->scene.threads_left_out += record->threads;
+	capture->scene.pages_left_out += record->pages;
+	capture->scene.modules_left_out += record->modules;
+}
+
+void capture_take(struct capture **capture, const struct ttlog_bpf_scene *record, size_t bytes)
+{
+	if (!*capture) {
+		*capture = calloc(1, sizeof(**capture));
+		if (!*capture)
+			return;
+		(*capture)->scene.root_fd = -1;
+	}
+	if (record->kind == TTLOG_BPF_THREAD)
+		take_thread(*capture, (const struct ttlog_bpf_thread *)record);
+	else if (record->kind == TTLOG_BPF_PAGE)
+		take_page(*capture, (const struct ttlog_bpf_page *)record);
+	else if (record->kind == TTLOG_BPF_MODULE)
+		take_module(*capture, (const struct ttlog_bpf_module *)record, bytes);
+	else if (record->kind == TTLOG_BPF_SCENE_UNSENT)
+		take_unsent(*capture, (const struct ttlog_bpf_scene_unsent *)record);
+}
+
+void capture_free(struct capture *capture)
+{
+	if (!capture)
+		return;
+	atomic_fetch_sub_explicit(&bytes_in_use, capture->bytes, memory_order_relaxed);
+	scene_clear(&capture->scene);
+	free(capture);
+}
+
+/* ---- what goes out ---------------------------------------------------------------------- */
+
+static int compare_slices(const void *a, const void *b)
+{
+	const struct scene_slice *left = a, *right = b;
+
+	return (left->address > right->address) - (left->address < right->address);
+}
+
+/* Takes all data of the slices in [first, end), which follow each other, into the first. */
+static int merge(struct scene_slice *slices, unsigned int first, unsigned int end)
+{
+	unsigned char *data = realloc(slices[first].data,
+				      (end - first) * (size_t)TTLOG_BPF_PAGE_BYTES);
+
+	if (!data)
+		return -ENOMEM;
+	slices[first].data = data;
+	for (unsigned int i = first + 1; i < end; i++) {
+		memcpy(data + slices[first].bytes, slices[i].data, slices[i].bytes);
+		slices[first].bytes += slices[i].bytes;
+		free(slices[i].data);
+		slices[i].data = NULL;
+	}
+	return 0;
+}
+
+/* Single pages become slices: in order, without doubles, those that touch in one. */
+static int join_slices(struct scene_thread *thread)
+{
+	struct scene_slice *slices = thread->slices;
+	unsigned int from = 0, count = thread->slice_count, kept = 0, end;
+	int err = 0;
+
+	if (!count)
+		return 0;
+	qsort(slices, count, sizeof(*slices), compare_slices);
+	for (unsigned int i = 1; i < count; i++) {
+		if (slices[i].address == slices[from].address)
+			free(slices[i].data);
+		else
+			slices[++from] = slices[i];
+	}
+	thread->slice_count = count = from + 1;
+	for (from = 0; from < count && !err; from = end) {
+		for (end = from + 1; end < count && slices[end].address == slices[end - 1].address +
+										   slices[end - 1].bytes;
+		     end++)
+			;
+		err = merge(slices, from, end);
+		if (!err && kept != from) {
+			slices[kept] = slices[from];
+			slices[from].data = NULL;
+		}
+		kept += !err;
+	}
+	if (!err)
+		thread->slice_count = kept;
+	return err;
+}
+
+/* The fatal one to the front; the others stay in the order in which they died. */
+static void order_threads(struct scene *scene)
+{
+	struct scene_thread fatal;
+	unsigned int at = 0;
+
+	while (at < scene->thread_count && !scene->threads[at].is_fatal)
+		at++;
+	if (at == scene->thread_count)
+		return;
+	fatal = scene->threads[at];
+	memmove(scene->threads + 1, scene->threads, at * sizeof(fatal));
+	scene->threads[0] = fatal;
+	/* Of two that fault together one dies of it: the kernel program tells of that one first. */
+	for (unsigned int i = 1; i < scene->thread_count; i++)
+		scene->threads[i].is_fatal = false;
+}
+
+static int copy_modules(struct scene *scene, const struct modules *registered)
+{
+	int err = 0;
+
+	scene->modules = calloc(registered->count ? registered->count : 1, sizeof(*scene->modules));
+	if (!scene->modules)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < registered->count && !err; i++) {
+		err = modules_copy(&scene->modules[i], &registered->list[i]);
+		scene->module_count += !err;
+	}
+	scene->modules_left_out += registered->left_out;
+	return err;
+}
+
+/* Read when it registered, the build-id is surely that of what was mapped. */
+static bool recall_build_id(struct scene_module *module, const struct modules *registered)
+{
+	for (unsigned int i = 0; registered && i < registered->count; i++) {
+		const struct scene_module *known = &registered->list[i];
+
+		if (!known->path || !module->path || strcmp(known->path, module->path) ||
+		    (known->inode != module->inode && known->start != module->start))
+			continue;
+		module->build_id_bytes = known->build_id_bytes;
+		memcpy(module->build_id, known->build_id, sizeof(module->build_id));
+		return true;
+	}
+	return false;
+}
+
+static int finish_modules(struct scene *scene, const struct modules *registered, int root_fd)
+{
+	if (!scene->module_count)
+		return registered ? copy_modules(scene, registered) : 0;
+	for (unsigned int i = 0; i < scene->module_count; i++)
+		if (!recall_build_id(&scene->modules[i], registered))
+			modules_find_build_id(&scene->modules[i], root_fd);
+	return 0;
+}
+
+int capture_finish(struct capture *capture, const struct modules *registered, int root_fd,
+		   struct scene *ret_scene)
+{
+	struct scene *scene = &capture->scene;
+	int err = 0;
+
+	for (unsigned int i = 0; i < scene->thread_count && !err; i++)
+		err = join_slices(&scene->threads[i]);
+	if (!err)
+		err = finish_modules(scene, registered, root_fd);
+	if (!err) {
+		order_threads(scene);
+		scene->root_fd = root_fd < 0 ? -1 : fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+		*ret_scene = *scene;
+		*scene = (struct scene){.root_fd = -1};
+	}
+	capture_free(capture);
+	return err;
+}
+
+/* ---- the end of it ---------------------------------------------------------------------- */
+
+static void clear_thread(struct scene_thread *thread)
+{
+	for (unsigned int i = 0; i < thread->slice_count; i++)
+		free(thread->slices[i].data);
+	for (unsigned int i = 0; i < thread->frame_count; i++) {
+		free(thread->frames[i].symbol);
+		free(thread->frames[i].function);
+		free(thread->frames[i].file);
+	}
+	free(thread->slices);
+	free(thread->frames);
+	free(thread->unwind_note);
+}
+
+void scene_clear(struct scene *scene)
+{
+	for (unsigned int i = 0; i < scene->thread_count; i++)
+		clear_thread(&scene->threads[i]);
+	for (unsigned int i = 0; i < scene->module_count; i++)
+		free(scene->modules[i].path);
+	free(scene->threads);
+	free(scene->modules);
+	if (scene->root_fd >= 0)
+		close(scene->root_fd);
+	*scene = (struct scene){.root_fd = -1};
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "viewer/info_scene.h"
+
+#include <inttypes.h>
+
+#include "viewer/format_json.h"
+
+static bool is_known(const struct meta_scene *scene)
+{
+	return scene->thread_total.known || scene->thread_count;
+}
+
+/* ---- for people ------------------------------------------------------------------------------- */
+
+static void put_module(struct out *out, const struct meta_module *module, uint64_t offset)
+{
+	static const char anonymous[] = "memory without a file";
+
+	out_escaped(out, module->path.bytes ? module->path
+					    : (struct span){anonymous, sizeof(anonymous) - 1}, 0);
+	out_printf(out, "+0x%" PRIx64, offset);
+	if (!module->build_id.bytes)
+		return;
+	out_text(out, " build-id ");
+	out_hex(out, module->build_id);
+}
+
+/* By the mapping alone: an offset in the file. */
+static void put_place(struct out *out, const struct meta_scene *scene, uint64_t pc)
+{
+	const struct meta_module *module = scene_module_at(scene, pc);
+
+	if (module)
+		put_module(out, module, pc - module->start.bits + module->offset.bits);
+	else
+		out_text(out, "nothing is mapped there to execute");
+}
+
+static void put_line(struct out *out, const struct meta_frame *frame)
+{
+	if (!frame->file.bytes)
+		return;
+	out_text(out, " (");
+	out_escaped(out, frame->file, 0);
+	if (frame->line.bits)
+		out_printf(out, ":%" PRIu64, frame->line.bits);
+	out_char(out, ')');
+}
+
+static void put_frame(struct out *out, const struct meta_scene *scene, const struct meta_frame *frame,
+		      uint64_t index)
+{
+	out_printf(out, "    #%-3" PRIu64 " 0x%016" PRIx64 " ", index, frame->pc.bits);
+	if (frame->function.bytes) {
+		out_escaped(out, frame->function, 0);
+	} else if (frame->symbol.bytes) {
+		out_escaped(out, frame->symbol, 0);
+		out_printf(out, "+0x%" PRIx64, frame->symbol_offset.bits);
+	} else if (frame->module.known && frame->module.bits < scene->module_count) {
+		put_module(out, &scene->modules[frame->module.bits], frame->offset.bits);
+	} else {
+		put_place(out, scene, frame->pc.bits);
+	}
+	put_line(out, frame);
+	if (frame->is_inline)
+		out_text(out, " [inlined]");
+	if (frame->is_guessed)
+		out_text(out, " [guessed]");
+	out_char(out, '\n');
+}
+
+static void put_thread(struct out *out, const struct meta_scene *scene, const struct meta_scene_thread *thread)
+{
+	const struct number pc = scene_pc(thread);
+
+	out_text(out, "\n  stack of thread ");
+	out_escaped(out, thread->name, 0);
+	out_printf(out, " (tid %" PRIu64 ")\n", thread->tid.bits);
+	for (uint64_t i = 0; i < thread->frame_count; i++)
+		put_frame(out, scene, &thread->frames[i], i);
+	if (!thread->frame_count && pc.known) {
+		out_printf(out, "    #%-3u 0x%016" PRIx64 " ", 0, pc.bits);
+		put_place(out, scene, pc.bits);
+		out_char(out, '\n');
+	}
+	if (thread->note.bytes) {
+		out_text(out, "    ");
+		out_escaped(out, thread->note, 0);
+		out_char(out, '\n');
+	}
+}
+
+static void put_left_out(struct out *out, const struct meta_scene *scene)
+{
+	const struct {
+		uint64_t count;
+		const char *what;
+	} left_out[] = {
+		{scene->threads_left_out.bits, "threads"},
+		{scene->pages_left_out.bits, "pages of stacks"},
+		{scene->modules_left_out.bits, "mappings"},
+	};
+
+	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+		if (left_out[i].count)
+			out_printf(out, "  %" PRIu64 " %s had no room in the scene\n",
+				   left_out[i].count, left_out[i].what);
+}
+
+void info_scene_text(struct out *out, const struct meta_scene *scene, bool all)
+{
+	uint64_t others = 0;
+
+	if (!is_known(scene))
+		return;
+	for (uint64_t i = 0; i < scene->thread_count; i++) {
+		if (all || scene->threads[i].is_fatal)
+			put_thread(out, scene, &scene->threads[i]);
+		else
+			others += 1;
+	}
+	if (others)
+		out_printf(out, "\n  %" PRIu64 " other thread%s known stack%s (--threads shows %s)\n", others,
+			   others == 1 ? " has a" : "s have", others == 1 ? "" : "s",
+			   others == 1 ? "it" : "them");
+	put_left_out(out, scene);
+}
+
+/* ---- for programs ----------------------------------------------------------------------------- */
+
+static void put_span(struct out *out, const char *key, struct span span)
+{
+	if (span.bytes) {
+		json_span(out, key, span);
+		return;
+	}
+	json_key(out, key);
+	out_text(out, "null");
+}
+
+static void put_address(struct out *out, const char *key, struct number address)
+{
+	json_key(out, key);
+	if (address.known)
+		out_printf(out, "\"0x%" PRIx64 "\"", address.bits);
+	else
+		out_text(out, "null");
+}
+
+static void put_truth(struct out *out, const char *key, bool value)
+{
+	json_key(out, key);
+	out_text(out, value ? "true" : "false");
+}
+
+static void put_hex(struct out *out, const char *key, struct span span)
+{
+	json_key(out, key);
+	if (!span.bytes) {
+		out_text(out, "null");
+		return;
+	}
+	out_char(out, '"');
+	out_hex(out, span);
+	out_char(out, '"');
+}
+
+static void json_frame(struct out *out, const struct meta_frame *frame)
+{
+	out_char(out, '{');
+	put_address(out, "pc", frame->pc);
+	json_number(out, "module", frame->module);
+	put_address(out, "offset", frame->offset);
+	put_span(out, "symbol", frame->symbol);
+	put_address(out, "symbol_offset", frame->symbol_offset);
+	put_span(out, "function", frame->function);
+	put_span(out, "file", frame->file);
+	json_number(out, "line", frame->line);
+	json_number(out, "column", frame->column);
+	put_truth(out, "inline", frame->is_inline);
+	put_truth(out, "activation", frame->is_activation);
+	put_truth(out, "guessed", frame->is_guessed);
+	out_char(out, '}');
+}
+
+static void json_registers(struct out *out, const struct meta_scene_thread *thread)
+{
+	json_key(out, "registers");
+	out_char(out, '{');
+	for (uint64_t i = 0; i < thread->register_count; i++) {
+		if (i)
+			out_char(out, ',');
+		out_json_string(out, thread->registers[i].name);
+		out_printf(out, ":\"0x%" PRIx64 "\"", thread->registers[i].value.bits);
+	}
+	out_char(out, '}');
+}
+
+static void json_slices(struct out *out, const struct meta_scene_thread *thread)
+{
+	json_key(out, "slices");
+	out_char(out, '[');
+	for (uint64_t i = 0; i < thread->slice_count; i++) {
+		out_text(out, i ? ",{" : "{");
+		put_address(out, "address", (struct number){thread->slices[i].address, true});
+		json_number(out, "bytes", (struct number){thread->slices[i].bytes.bytes, true});
+		out_char(out, '}');
+	}
+	out_char(out, ']');
+}
+
+static void json_thread(struct out *out, const struct meta_scene_thread *thread)
+{
+	out_char(out, '{');
+	json_number(out, "tid", thread->tid);
+	json_span(out, "name", thread->name);
+	put_truth(out, "fatal", thread->is_fatal);
+	json_registers(out, thread);
+	put_address(out, "fs_base", thread->fs_base);
+	put_address(out, "fault_address", thread->fault_address);
+	json_number(out, "error_code", thread->error_code);
+	json_number(out, "trap", thread->trap);
+	put_address(out, "alternate_stack", thread->alternate_stack);
+	json_number(out, "alternate_stack_bytes", thread->alternate_stack_bytes);
+	put_address(out, "interrupted_sp", thread->interrupted_sp);
+	put_address(out, "code_address", thread->code_address);
+	put_hex(out, "code", thread->code);
+	json_slices(out, thread);
+	json_key(out, "frames");
+	out_char(out, '[');
+	for (uint64_t i = 0; i < thread->frame_count; i++) {
+		if (i)
+			out_char(out, ',');
+		json_frame(out, &thread->frames[i]);
+	}
+	out_char(out, ']');
+	put_span(out, "note", thread->note);
+	out_char(out, '}');
+}
+
+static void json_module(struct out *out, const struct meta_module *module)
+{
+	out_char(out, '{');
+	put_address(out, "start", module->start);
+	put_address(out, "end", module->end);
+	put_address(out, "offset", module->offset);
+	json_number(out, "inode", module->inode);
+	put_hex(out, "build_id", module->build_id);
+	put_span(out, "path", module->path);
+	out_char(out, '}');
+}
+
+void info_scene_json(struct out *out, const struct meta_scene *scene)
+{
+	json_key(out, "scene");
+	if (!is_known(scene)) {
+		out_text(out, "null");
+		return;
+	}
+	out_char(out, '{');
+	json_key(out, "threads");
+	out_char(out, '[');
+	for (uint64_t i = 0; i < scene->thread_count; i++) {
+		if (i)
+			out_char(out, ',');
+		json_thread(out, &scene->threads[i]);
+	}
+	out_char(out, ']');
+	json_key(out, "modules");
+	out_char(out, '[');
+	for (uint64_t i = 0; i < scene->module_count; i++) {
+		if (i)
+			out_char(out, ',');
+		json_module(out, &scene->modules[i]);
+	}
+	out_char(out, ']');
+	json_number(out, "threads_left_out", scene->threads_left_out);
+	json_number(out, "pages_left_out", scene->pages_left_out);
+	json_number(out, "modules_left_out", scene->modules_left_out);
+	out_char(out, '}');
+}
