@@ -364,7 +364,7 @@ bool ttlog_channel_record(struct ttlog_channel channel, struct ttlog_thread *thr
 	struct sending sending = {.ticks = ttlog_clock_ticks(ttlog_place_.geometry.clock_source),
 				  .tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
 				  .thread = thread};
-	volatile uintptr_t *busy = &thread->channel_busy;
+	volatile uintptr_t *busy = &ttlog_thread_first(thread)->channel_busy;
 	uintptr_t was = *busy;
 	struct ttlog_encoding encoding;
 	struct place place;

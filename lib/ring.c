@@ -47,9 +47,9 @@ void ttlog_ring_count_drop(uint32_t lane_id)
 	widen_span(ledger, ttlog_clock_ticks(ttlog_place_.geometry.clock_source));
 }
 
-void ttlog_ring_leave(struct ttlog_thread *thread)
+void ttlog_ring_leave(struct ttlog_thread *thread, uintptr_t sp)
 {
-	thread->hot.busy = 1;
+	thread->hot.busy = sp;
 	atomic_signal_fence(memory_order_seq_cst);
 	ttlog_stops_recover(thread);
 	ttlog_stops_leave(thread);
@@ -171,37 +171,37 @@ static void reclaim_slots(const struct ttlog_thread *thread)
  * Calls that write to slots are inside one another, if a handler comes in between: when the
  * outermost is gone or over, so are all of them. model: slots_enter
  */
-static bool slots_enter(struct ttlog_thread *thread, uintptr_t sp)
+static bool slots_enter(struct ttlog_thread *first, uintptr_t sp)
 {
-	uintptr_t was = *(volatile uintptr_t *)&thread->slot_busy;
+	uintptr_t was = *(volatile uintptr_t *)&first->slot_busy;
 	bool is_outermost = !was || ttlog_ring_is_gone(was, sp);
 
 	if (is_outermost) {
-		thread->slot_busy = sp;
+		first->slot_busy = sp;
 		atomic_signal_fence(memory_order_seq_cst);
 		if (was)
-			reclaim_slots(thread);
-		thread->slot_depth = 0;
+			reclaim_slots(first);
+		first->slot_depth = 0;
 	}
-	thread->slot_depth++;
+	first->slot_depth++;
 	atomic_signal_fence(memory_order_seq_cst);
 	return is_outermost;
 }
 
 /* model: slots_leave */
-static void slots_leave(struct ttlog_thread *thread, bool is_outermost)
+static void slots_leave(struct ttlog_thread *first, bool is_outermost)
 {
 	atomic_signal_fence(memory_order_seq_cst);
 	/* 0: a handler has forked, and this is the child. */
-	if (!thread->slot_busy)
+	if (!first->slot_busy)
 		return;
-	thread->slot_depth--;
+	first->slot_depth--;
 	if (!is_outermost)
 		return;
-	if (thread->slot_depth)
-		reclaim_slots(thread);
+	if (first->slot_depth)
+		reclaim_slots(first);
 	atomic_signal_fence(memory_order_seq_cst);
-	thread->slot_busy = 0;
+	first->slot_busy = 0;
 }
 
 /* Takes a slot, writes one event, retires it: nothing stays behind if the thread goes away. */
@@ -251,12 +251,13 @@ static bool record_in_slot(struct ttlog_thread *thread, uint32_t lane_id,
 			   const struct ttlog_site *site, const struct ttlog_value *values,
 			   const struct ttlog_encoding *encoding, uintptr_t sp)
 {
+	struct ttlog_thread *first = ttlog_thread_first(thread);
 	bool is_outermost, is_done;
 
 	touch(site, values, encoding);
-	is_outermost = slots_enter(thread, sp);
+	is_outermost = slots_enter(first, sp);
 	is_done = write_slot(thread, lane_id, site, values, encoding);
-	slots_leave(thread, is_outermost);
+	slots_leave(first, is_outermost);
 	return is_done;
 }
 
@@ -292,31 +293,30 @@ static void record_nested(struct ttlog_thread *thread, const struct ttlog_site *
  * The writer is busy and stays so: a handler that has much to say, or one that never comes back.
  * NULL: not for long yet.
  */
-static struct ttlog_thread *another_writer(struct ttlog_thread *thread)
+static struct ttlog_thread *another_writer(struct ttlog_thread *thread, uintptr_t sp)
 {
 	if (thread->nested_at != thread->hot.position)
 		thread->nested = 0;
 	thread->nested_at = thread->hot.position;
 	if (++thread->nested <= TTLOG_NESTED_MAX)
 		return NULL;
-	return ttlog_thread_step_aside(thread);
+	return ttlog_thread_step_aside(thread, sp);
 }
 
-/* Gives up the writers that were set aside and whose calls have come back, or are gone. */
+/*
+ * Empties the other writers of the thread whose calls have come back, or are gone: what they hold
+ * would not be used for long, and their chunks are older than this one's.
+ */
 void ttlog_ring_take_back(struct ttlog_thread *thread, uintptr_t sp)
 {
-	struct ttlog_thread **link = &thread->aside, *aside;
+	struct ttlog_thread *each;
 
-	while ((aside = *link)) {
-		uintptr_t busy = *(volatile uintptr_t *)&aside->hot.busy;
+	for (uint32_t i = 0; (each = ttlog_thread_each(thread, i)); i++) {
+		uintptr_t busy = *(volatile uintptr_t *)&each->hot.busy;
 
-		if (busy && !ttlog_ring_is_gone(busy, sp)) {
-			link = &aside->aside;
-			continue;
-		}
-		ttlog_ring_leave(aside);
-		*link = aside->aside;
-		ttlog_thread_give_up(aside);
+		if (each != thread &&
+		    (busy ? ttlog_ring_is_gone(busy, sp) : ttlog_stops_holds(each)))
+			ttlog_ring_leave(each, sp);
 	}
 }
 
@@ -329,7 +329,7 @@ void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *sit
 	if (site->level >= TTLOG_WARN && record_alert(thread, site, values, sp))
 		return;
 	if (was && !ttlog_ring_is_gone(was, sp)) {
-		struct ttlog_thread *another = another_writer(thread);
+		struct ttlog_thread *another = another_writer(thread, sp);
 
 		if (!another) {
 			record_nested(thread, site, values, sp);
@@ -348,6 +348,10 @@ void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *sit
 	if (!record_in_chunk(thread, site, values))
 		ttlog_ring_count_drop(ttlog_is_frozen(ttlog_freeze_word()) ? TTLOG_LANE_AFTERLIFE
 									   : TTLOG_LANE_MAIN);
+	/* A handler has set this one aside, and may have a chunk that is older than ours: what
+	 * comes behind our event does not go there. */
+	if (ttlog_writer_ != &thread->hot)
+		ttlog_ring_take_back(thread, sp);
 	atomic_signal_fence(memory_order_seq_cst);
 	*busy = 0;
 	ttlog_stops_forget_parents(thread);

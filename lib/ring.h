@@ -16,8 +16,8 @@
 void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *site,
 		       const struct ttlog_value *values, uintptr_t sp);
 
-/* The thread exits: its chunks are retired. */
-void ttlog_ring_leave(struct ttlog_thread *thread);
+/* The writer's chunks are retired: its thread exits, or goes on with another one. */
+void ttlog_ring_leave(struct ttlog_thread *thread, uintptr_t sp);
 
 /* Gives up the writers that were set aside and whose calls have come back, or are gone. Busy is
  * set. */

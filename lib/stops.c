@@ -249,7 +249,7 @@ __attribute__((visibility("default"))) int ttlog_room_(struct ttlog_writer *writ
 		return 0;
 	*busy = (uintptr_t)__builtin_dwarf_cfa();
 	order();
-	if (thread->aside)
+	if (ttlog_thread_has_others(thread))
 		ttlog_ring_take_back(thread, *busy);
 	change_begin(thread);
 	/* Does what is due until an event of that size ends before the limit. */
@@ -329,12 +329,13 @@ void ttlog_stops_settled(struct ttlog_thread *thread)
 		stop_next(thread, TTLOG_STOP_DRAW, quarters(thread, 2));
 }
 
-/* What the writers of this thread hold; writers that were set aside are older. */
-static uint32_t held_by(const struct ttlog_thread *newest, const struct ttlog_chunk *ret_held[])
+/* What all writers of that thread hold; behind those that were found before. */
+static uint32_t held_by(struct ttlog_thread *thread, uint32_t count,
+			const struct ttlog_chunk *ret_held[])
 {
-	uint32_t count = 0;
+	const struct ttlog_thread *each;
 
-	for (const struct ttlog_thread *each = newest; each; each = each->aside) {
+	for (uint32_t i = 0; (each = ttlog_thread_each(thread, i)); i++) {
 		ret_held[count++] = (const void *)each->hot.chunk;
 		ret_held[count++] = each->full.chunk;
 		ret_held[count++] = each->spare.chunk;
@@ -342,27 +343,39 @@ static uint32_t held_by(const struct ttlog_thread *newest, const struct ttlog_ch
 	return count;
 }
 
+/* Is a call on another writer in the middle of a job, as far as can be said? */
+static bool others_change(struct ttlog_thread *thread)
+{
+	const struct ttlog_thread *each;
+
+	for (uint32_t i = 0; (each = ttlog_thread_each(thread, i)); i++)
+		if (each != thread && each->is_changing &&
+		    *(const volatile uintptr_t *)&each->hot.busy)
+			return true;
+	return false;
+}
+
 /*
  * Nobody else took chunks for this thread meanwhile: handlers found it busy. Unless one had its
  * writer set aside, and may come back to a chunk that it holds in hand: then what was left behind
- * stays until the thread exits.
+ * stays until the thread exits. Handlers of a thread that is exiting have a first writer of their
+ * own.
  */
 static void reclaim(struct ttlog_thread *thread)
 {
 	static const uint32_t lanes[] = {TTLOG_LANE_MAIN, TTLOG_LANE_BOOT, TTLOG_LANE_AFTERLIFE};
-	const struct ttlog_chunk *held[3 * (1 + TTLOG_ASIDE_MAX)];
-	struct ttlog_thread *newest = ttlog_thread_mine();
+	const struct ttlog_chunk *held[2 * 3 * (1 + TTLOG_ASIDE_MAX)];
 	uint32_t count;
 
-	change_end(thread);
-	for (struct ttlog_thread *each = newest; each; each = each->aside)
-		if (each != thread && each != newest && each->hot.busy)
-			return;
-	count = held_by(newest ? newest : thread, held);
+	if (others_change(thread))
+		return;
+	count = held_by(thread, 0, held);
+	count = held_by((struct ttlog_thread *)(void *)ttlog_writer_, count, held);
 	for (uint32_t i = 0; i < sizeof(lanes) / sizeof(lanes[0]); i++)
 		ttlog_chunk_reclaim(lanes[i],
 				    atomic_load_explicit(&thread->tid, memory_order_relaxed), held,
 				    count);
+	change_end(thread);
 }
 
 /*
@@ -388,11 +401,21 @@ void ttlog_stops_recover(struct ttlog_thread *thread)
 	}
 }
 
-/* model: leave */
+/* Who goes on later finds the writer as a new one. model: leave */
 void ttlog_stops_leave(struct ttlog_thread *thread)
 {
+	change_begin(thread);
 	retire_full(thread);
 	detach(thread);
 	retire_full(thread);
 	retire(&thread->spare, 0, 0);
+	thread->has_ticket = 0;
+	thread->hot.last_ticks = 0;
+	change_end(thread);
+}
+
+bool ttlog_stops_holds(const struct ttlog_thread *thread)
+{
+	return thread->hot.chunk || thread->full.chunk || thread->spare.chunk ||
+	       thread->is_changing;
 }

@@ -40,7 +40,10 @@ void ttlog_stops_settled(struct ttlog_thread *thread);
 /* The call that was writing is gone, without having said so: what it left is put in order. */
 void ttlog_stops_recover(struct ttlog_thread *thread);
 
-/* The thread exits: all its chunks are given back. */
+/* All its chunks are given back: the thread exits, or goes on with another writer. */
 void ttlog_stops_leave(struct ttlog_thread *thread);
+
+/* Does it have any? */
+bool ttlog_stops_holds(const struct ttlog_thread *thread);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "lib/process.h"
 #include "lib/ring.h"
+#include "lib/stops.h"
 
 /* Of the count of a chunk's events: every 16th reads the clock. */
 #define SPARSE_MASK (UINT64_C(15) << 32)
@@ -43,7 +44,8 @@ void ttlog_thread_clear(struct ttlog_thread *thread)
 	memset(&thread->stop, 0, sizeof(*thread) - offsetof(struct ttlog_thread, stop));
 }
 
-void ttlog_thread_give_up(struct ttlog_thread *thread)
+/* The writer is nobody's; its chunks were given back. */
+static void give_up(struct ttlog_thread *thread)
 {
 	/* In a forked child, wiped meanwhile. */
 	if (!atomic_load_explicit(&thread->tid, memory_order_relaxed))
@@ -60,17 +62,18 @@ void ttlog_thread_give_up(struct ttlog_thread *thread)
  */
 static void on_thread_exit(void *argument)
 {
-	struct ttlog_thread *thread = argument, *aside;
+	struct ttlog_thread *thread = argument, *each;
 
 	ttlog_writer_ = (struct ttlog_writer *)(uintptr_t)&no_writer.hot;
 	/* In a forked child this may be the parent's writer, wiped. */
 	if (!atomic_load_explicit(&thread->tid, memory_order_relaxed))
 		return;
-	for (; thread; thread = aside) {
-		aside = thread->aside;
-		ttlog_ring_leave(thread);
-		ttlog_thread_give_up(thread);
-	}
+	for (uint32_t i = 0; (each = ttlog_thread_each(thread, i)); i++)
+		ttlog_ring_leave(each, ttlog_stack_pointer_());
+	/* The first knows the others. */
+	for (uint32_t i = 1; (each = ttlog_thread_each(thread, i)); i++)
+		give_up(each);
+	give_up(thread);
 }
 
 /*
@@ -142,7 +145,7 @@ static struct ttlog_thread *install(struct ttlog_thread *thread, struct ttlog_wr
 {
 	if (!__atomic_compare_exchange_n(&ttlog_writer_, &found, &thread->hot, false,
 					 __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-		ttlog_thread_give_up(thread);
+		give_up(thread);
 		return (struct ttlog_thread *)(void *)found;
 	}
 	if (have_exit_key)
@@ -164,32 +167,72 @@ struct ttlog_thread *ttlog_thread_new(void)
 	return install(thread, found);
 }
 
-struct ttlog_thread *ttlog_thread_step_aside(struct ttlog_thread *thread)
+/*
+ * One more for the thread with that first writer. A handler may be doing the same in between; what
+ * is added stays. NULL: it has as many as there may be, or there is no memory.
+ */
+static struct ttlog_thread *add_other(struct ttlog_thread *first)
 {
-	struct ttlog_thread *fresh = thread;
+	uint32_t tid = atomic_load_explicit(&first->tid, memory_order_relaxed);
+	struct ttlog_thread *fresh;
 
-	for (int i = 0; fresh; i++, fresh = fresh->aside)
-		if (i == TTLOG_ASIDE_MAX)
-			return NULL;
-	fresh = claim_any(atomic_load_explicit(&thread->tid, memory_order_relaxed));
-	if (!fresh)
+	/* 0: a handler has forked, and this is the child. */
+	if (!tid || ttlog_thread_each(first, TTLOG_ASIDE_MAX))
 		return NULL;
-	fresh->aside = thread;
-	/* What the call that was interrupted holds beside its chunk is still this thread's. */
-	fresh->channel_busy = thread->channel_busy;
-	fresh->slot_busy = thread->slot_busy;
-	fresh->slot_depth = thread->slot_depth;
-	memcpy(fresh->name, thread->name, sizeof(fresh->name));
-	fresh = install(fresh, &thread->hot);
-	return fresh->hot.busy ? NULL : fresh;
+	fresh = claim_any(tid);
+	for (uint32_t i = 0; fresh && i < TTLOG_ASIDE_MAX; i++) {
+		struct ttlog_thread *none = NULL;
+
+		fresh->first = first;
+		memcpy(fresh->name, first->name, sizeof(fresh->name));
+		if (__atomic_compare_exchange_n(&first->other[i], &none, fresh, false,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return fresh;
+	}
+	if (fresh)
+		give_up(fresh);
+	return NULL;
+}
+
+static bool is_idle(const struct ttlog_thread *thread)
+{
+	return !*(const volatile uintptr_t *)&thread->hot.busy;
+}
+
+/*
+ * Nothing is linked anew, and what is not busy is in order: so a handler may come in anywhere, step
+ * aside itself, and use what was found here. If it has installed another, that one stays. What
+ * served before has an older chunk than the one that is set aside, if any: newer events are not for
+ * that.
+ */
+struct ttlog_thread *ttlog_thread_step_aside(struct ttlog_thread *thread, uintptr_t sp)
+{
+	struct ttlog_writer *found = &thread->hot;
+	struct ttlog_thread *next;
+
+	for (uint32_t i = 0; (next = ttlog_thread_each(thread, i)) && !is_idle(next); i++)
+		;
+	if (!next)
+		next = add_other(ttlog_thread_first(thread));
+	if (!next)
+		return NULL;
+	if (ttlog_stops_holds(next))
+		ttlog_ring_leave(next, sp);
+	next->nested = 0;
+	if (!__atomic_compare_exchange_n(&ttlog_writer_, &found, &next->hot, false,
+					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		next = (struct ttlog_thread *)(void *)found;
+	return is_idle(next) ? next : NULL;
 }
 
 void ttlog_thread_forget(void)
 {
-	struct ttlog_thread *thread = ttlog_thread_mine(), *aside;
+	struct ttlog_thread *thread = ttlog_thread_mine(), *each;
 
-	for (; thread; thread = aside) {
-		aside = thread->aside;
-		memset(thread, 0, sizeof(*thread));
-	}
+	if (!thread)
+		return;
+	thread = ttlog_thread_first(thread);
+	for (uint32_t i = 1; (each = ttlog_thread_each(thread, i)); i++)
+		memset(each, 0, sizeof(*each));
+	memset(thread, 0, sizeof(*thread));
 }

@@ -26,8 +26,9 @@ enum ttlog_stop {
 
 /*
  * A thread whose writer is busy, as far as can be said, and stays so for that many events, gets
- * another one. The one that is set aside is given up when its call has come back or is gone for
- * sure, else when the thread exits.
+ * another one. The one that is set aside is emptied when its call has come back or is gone for
+ * sure, and serves again. All of them stay the thread's until it exits: a call that was interrupted
+ * before it was busy may know one of them, and go on with it whenever it comes back.
  */
 #define TTLOG_NESTED_MAX 64
 #define TTLOG_ASIDE_MAX 4
@@ -48,12 +49,14 @@ struct ttlog_thread {
 	uint16_t has_ticket;
 	uint16_t is_changing;	/* in the middle of a job: who jumps out leaves a chunk behind */
 	uint64_t ticket;	/* drawn for the spare */
-	uintptr_t channel_busy; /* stack pointer of the call that sends to a channel, 0 = none */
-	uintptr_t slot_busy;	/* of the outermost call that writes to a slot, 0 = none */
-	uint32_t slot_depth;	/* calls that write to slots, one inside the other */
 	uint32_t nested;	/* events that interrupted the call that is marked busy */
 	uint64_t nested_at;	/* and its position */
-	struct ttlog_thread *aside; /* the writer before this one, and so on */
+	struct ttlog_thread *first; /* the thread's first writer; NULL: this is it */
+	/* Of the first one only. */
+	uint32_t slot_depth;	/* calls that write to slots, one inside the other */
+	uintptr_t slot_busy;	/* of the outermost of them, 0 = none */
+	uintptr_t channel_busy; /* stack pointer of the call that sends to a channel, 0 = none */
+	struct ttlog_thread *other[TTLOG_ASIDE_MAX]; /* from 0 on, NULL = no more; only added to */
 	char name[TTLOG_THREAD_NAME_BYTES];
 };
 
@@ -65,16 +68,40 @@ static inline struct ttlog_thread *ttlog_thread_mine(void)
 	return atomic_load_explicit(&thread->tid, memory_order_relaxed) ? thread : NULL;
 }
 
+/* What a forked child finds wiped has no other. */
+static inline struct ttlog_thread *ttlog_thread_first(struct ttlog_thread *thread)
+{
+	struct ttlog_thread *first = __atomic_load_n(&thread->first, __ATOMIC_RELAXED);
+
+	return first ? first : thread;
+}
+
+/* The writers of a thread, one of which is given: from 0 on; NULL: there are no more. */
+static inline struct ttlog_thread *ttlog_thread_each(struct ttlog_thread *thread, uint32_t i)
+{
+	struct ttlog_thread *first = ttlog_thread_first(thread);
+
+	if (i == 0)
+		return first;
+	return i > TTLOG_ASIDE_MAX ? NULL : __atomic_load_n(&first->other[i - 1], __ATOMIC_RELAXED);
+}
+
+static inline bool ttlog_thread_has_others(const struct ttlog_thread *thread)
+{
+	return thread->first || thread->other[0];
+}
+
 /* All but whose it is. */
 void ttlog_thread_clear(struct ttlog_thread *thread);
 
 /* Makes one for the calling thread; NULL without memory. */
 struct ttlog_thread *ttlog_thread_new(void);
 
-/* Another one, and sets the thread's own aside; NULL: there is none to be had. */
-struct ttlog_thread *ttlog_thread_step_aside(struct ttlog_thread *thread);
-/* The writer is nobody's; its chunks were given back. */
-void ttlog_thread_give_up(struct ttlog_thread *thread);
+/*
+ * One of this thread's that is empty and not busy, and sets that one aside; NULL: there is none to
+ * be had. sp is the caller's.
+ */
+struct ttlog_thread *ttlog_thread_step_aside(struct ttlog_thread *thread, uintptr_t sp);
 
 /*
  * In the child of a fork(): the calling thread's writer is zeros, as the kernel's wipe leaves it.

@@ -201,6 +201,10 @@ static void fork_without_wipe(void)
 	if (madvise((void *)((uintptr_t)ttlog_thread_mine() & ~(uintptr_t)4095), 4096,
 		    MADV_KEEPONFORK) != 0)
 		abort();
+	/* Two writers. */
+	ttlog_writer_->busy = ttlog_stack_pointer_();
+	for (int i = 0; i <= TTLOG_NESTED_MAX; i++)
+		record_info_deep(3, SMALL);
 	fork_here();
 }
 

@@ -204,6 +204,36 @@ Test(ring_freeze, a_new_thread_records_into_the_afterlife)
 	ttlog_reader_close(reader);
 }
 
+/* As if a handler had jumped out of a change when the chunk was no longer at hand. */
+__attribute__((noinline)) static void leave_chunk_behind(void)
+{
+	struct ttlog_thread *mine = my_thread();
+
+	mine->hot.limit = 0;
+	mine->hot.chunk = NULL;
+	mine->hot.position = 0;
+	mine->is_changing = 1;
+	mine->hot.busy = ttlog_stack_pointer_();
+}
+
+/* It was taken in the freeze before, and has an event of this one. */
+Test(ring_freeze, an_afterlife_that_a_jump_left_is_of_the_freeze_in_which_it_is_found)
+{
+	fill();
+	turn();
+	while (my_thread()->mine.lane != TTLOG_LANE_AFTERLIFE)
+		noise(1);
+	turn();
+	turn();
+	ttlog_info("kept", "n", 1u);
+	cr_assert_eq(my_thread()->mine.lane, TTLOG_LANE_AFTERLIFE);
+	leave_chunk_behind();
+	noise(100000);
+	cr_expect_eq(numbered_now("kept").count, 1);
+	cr_expect_gt(lane_now(TTLOG_LANE_AFTERLIFE).dropped, 0);
+	cr_expect_eq(lane_now(TTLOG_LANE_AFTERLIFE).overwritten, 0);
+}
+
 /* ---- a freeze at any moment ------------------------------------------------------------------- */
 
 #define STORM_EVENTS 300000

@@ -349,6 +349,66 @@ static void expect_both_whole(void)
 	cr_expect_leq(owned_chunks(), 6);
 }
 
+/* ---- whose a writer is ------------------------------------------------------------------------ */
+
+static void *record_once(void *argument)
+{
+	*(struct ttlog_writer **)argument = NULL;
+	ttlog_info("other", "n", 1u);
+	*(struct ttlog_writer **)argument = ttlog_writer_;
+	return NULL;
+}
+
+/* As if a handler that interrupted an event had so much to say. */
+static void set_aside(struct ttlog_writer *writer)
+{
+	writer->busy = ttlog_stack_pointer_();
+	record_deeper(TTLOG_NESTED_MAX + 2);
+	writer->busy = 0;
+}
+
+/*
+ * A call may have looked its writer up before a handler came that has it set aside: other threads
+ * must not get it, whatever is recorded in between.
+ */
+Test(writer_jumps, what_was_set_aside_stays_with_its_thread)
+{
+	struct ttlog_writer *before, *others;
+	struct ttlog_thread *thread;
+	pthread_t other;
+
+	record(3);
+	before = ttlog_writer_;
+	thread = my_thread();
+	set_aside(before);
+	cr_assert_neq(ttlog_writer_, before);
+	fill_to(TTLOG_STOP_PREPARE);
+	cr_expect_null(before->chunk, "it is emptied");
+	cr_assert_eq(pthread_create(&other, NULL, record_once, &others), 0);
+	pthread_join(other, NULL);
+	cr_expect_neq(others, before);
+	cr_expect_eq(atomic_load(&thread->tid), (uint32_t)syscall(SYS_gettid));
+	/* The call that knew it comes back, and what it records is where it belongs. */
+	ttlog_writer_ = before;
+	record(EVENTS);
+	expect_chunks_again(TTLOG_NESTED_MAX);
+}
+
+/* Again and again: there are never more writers than calls that are set aside. */
+Test(writer_jumps, what_was_set_aside_serves_again)
+{
+	record(3);
+	for (int i = 0; i < 1000; i++) {
+		set_aside(ttlog_writer_);
+		record(3);
+	}
+	cr_expect_eq(atomic_load(&ttlog_life()->writers), 2);
+	cr_expect_leq(owned_chunks(), 3, "%u", owned_chunks());
+	cr_expect_eq(totals_now().events + totals_now().overwritten, next_number);
+	cr_expect_eq(totals_now().dropped, 0);
+	cr_expect_eq(numbered_now("later").last, next_number - 1);
+}
+
 Test(writer_jumps, a_handler_that_records_much_and_comes_back_leaves_both_whole)
 {
 	handle(SIGSEGV, on_fault_record_much, 0);

@@ -327,11 +327,13 @@ inline recover() {
 inline leave() {
 	/*@ leave stops.c ttlog_stops_leave */
 	d_step { ALIVE; g_starved[me]=1 };
+	CHANGE_BEGIN;
 	retire_full();
 	detach();
 	retire_full();
 	c2=spare; spare=NONE;
 	if :: c2!=NONE -> retire(c2, spare_gen, 0) :: else fi;
-	c2=NONE
+	c2=NONE;
+	CHANGE_END
 }
 
