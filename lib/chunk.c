@@ -363,9 +363,8 @@ enum ttlog_take ttlog_chunk_empty_at(uint32_t lane_id, uint32_t tid, uint32_t in
 
 	if (TTLOG_STATE_OF(state) == TTLOG_CHUNK_FREE)
 		return TTLOG_TAKE_DONE;
-	if (TTLOG_STATE_OF(state) != TTLOG_CHUNK_RETIRED)
-		return TTLOG_TAKE_NONE;
-	result = condemn(&lane, tid, index, state, 0);
+	result = TTLOG_STATE_OF(state) == TTLOG_CHUNK_RETIRED ? condemn(&lane, tid, index, state, 0)
+							      : TTLOG_TAKE_NONE;
 	if (result != TTLOG_TAKE_DONE)
 		return result;
 	vacate(&lane, tid, index, state);

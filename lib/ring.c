@@ -303,10 +303,6 @@ static struct ttlog_thread *another_writer(struct ttlog_thread *thread, uintptr_
 	return ttlog_thread_step_aside(thread, sp);
 }
 
-/*
- * Empties the other writers of the thread whose calls have come back, or are gone: what they hold
- * would not be used for long, and their chunks are older than this one's.
- */
 void ttlog_ring_take_back(struct ttlog_thread *thread, uintptr_t sp)
 {
 	struct ttlog_thread *each;

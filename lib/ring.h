@@ -19,8 +19,10 @@ void ttlog_ring_record(struct ttlog_thread *thread, const struct ttlog_site *sit
 /* The writer's chunks are retired: its thread exits, or goes on with another one. */
 void ttlog_ring_leave(struct ttlog_thread *thread, uintptr_t sp);
 
-/* Gives up the writers that were set aside and whose calls have come back, or are gone. Busy is
- * set. */
+/*
+ * Empties the other writers of the thread whose calls have come back, or are gone: what they hold
+ * would not be used for long, and their chunks are older than this one's. Busy is set.
+ */
 void ttlog_ring_take_back(struct ttlog_thread *thread, uintptr_t sp);
 
 /*

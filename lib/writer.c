@@ -47,8 +47,8 @@ void ttlog_thread_clear(struct ttlog_thread *thread)
 /* The writer is nobody's; its chunks were given back. */
 static void give_up(struct ttlog_thread *thread)
 {
-	/* In a forked child, wiped meanwhile. */
-	if (!atomic_load_explicit(&thread->tid, memory_order_relaxed))
+	/* 0: in a forked child, wiped meanwhile. */
+	if (!thread || !atomic_load_explicit(&thread->tid, memory_order_relaxed))
 		return;
 	ttlog_thread_clear(thread);
 	atomic_fetch_sub_explicit(&ttlog_life()->writers, 1, memory_order_relaxed);
@@ -189,8 +189,7 @@ static struct ttlog_thread *add_other(struct ttlog_thread *first)
 						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			return fresh;
 	}
-	if (fresh)
-		give_up(fresh);
+	give_up(fresh);
 	return NULL;
 }
 

@@ -210,14 +210,16 @@ static void fork_without_wipe(void)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-/* As if the segment of the calling thread's writer were full of threads. */
-static void fill_segment(void)
+/* As if the segment of the calling thread's writer were full of threads, but for so many. */
+static void fill_segment(uint32_t but)
 {
 	struct ttlog_thread *mine = ttlog_thread_mine(), *thread;
 	uintptr_t end = ((uintptr_t)mine & ~(uintptr_t)4095) + 65536;
 
 	for (thread = mine; (uintptr_t)(thread + 1) <= end; thread++)
-		if (!atomic_load(&thread->tid))
+		if (!atomic_load(&thread->tid) && but)
+			but--;
+		else if (!atomic_load(&thread->tid))
 			atomic_store(&thread->tid, 1);
 }
 
@@ -234,7 +236,7 @@ static void *first_event(void *argument)
 static void new_segment(void)
 {
 	warm_up();
-	fill_segment();
+	fill_segment(0);
 	run_thread(first_event, NULL);
 	record_after();
 }
@@ -244,10 +246,41 @@ static void no_segment(void)
 	struct rlimit none = {4096, RLIM_INFINITY}, before;
 
 	warm_up();
-	fill_segment();
+	fill_segment(0);
 	getrlimit(RLIMIT_AS, &before);
 	none.rlim_max = before.rlim_max;
 	run_thread(first_event, &none);
+	setrlimit(RLIMIT_AS, &before);
+	record_after();
+}
+
+/* A handler with much to say finds no memory for another writer. */
+static void *step_aside(void *argument)
+{
+	struct ttlog_writer *mine;
+
+	record_info(3, SMALL);
+	mine = ttlog_writer_;
+	mine->busy = ttlog_stack_pointer_();
+	for (int i = 0; i < TTLOG_NESTED_MAX; i++)
+		record_info_deep(3, SMALL);
+	setrlimit(RLIMIT_AS, argument);
+	stepper_stop_here();
+	record_info_deep(3, SMALL);
+	piece_is_over();
+	mine->busy = 0;
+	return NULL;
+}
+
+static void no_segment_for_another(void)
+{
+	struct rlimit none = {4096, RLIM_INFINITY}, before;
+
+	warm_up();
+	getrlimit(RLIMIT_AS, &before);
+	none.rlim_max = before.rlim_max;
+	fill_segment(1);
+	run_thread(step_aside, &none);
 	setrlimit(RLIMIT_AS, &before);
 	record_after();
 }
@@ -330,6 +363,7 @@ const struct scenario step_forks[] = {
 	{"fork in a handler, at a stop", forked_in_stop, 512, 0, 0, 0},
 	{"first event of many threads", new_segment, 64, 31, 31, 15},
 	{"first event of a thread, no memory", no_segment, 16, 7, 0, 0},
+	{"another writer, no memory", no_segment_for_another, 16, 7, 0, 0},
 	{"exit of a thread that records", record_in_destructor, 64, 7, 31, 31},
 	{"exit of a thread after a jump", exit_in_event, 64, 7, 31, 31},
 	/* What a handler records while it is closed is not recorded. */

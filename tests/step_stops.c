@@ -256,10 +256,11 @@ static void record_forked(void)
 	stepper_child_is_done();
 }
 
-static void forked_in_stops(void)
+static void fork_in_stops(uint64_t clock_mask)
 {
 	parent = getpid();
 	in_steady_state(CHUNK_EVENTS - 2);
+	ttlog_thread_mine()->hot.clock_mask = clock_mask;
 	atomic_store(&witness->child_repeats, 1);
 	forked_number = atomic_load(&witness->stream[0].started);
 	handle_with(on_signal_fork);
@@ -271,6 +272,17 @@ static void forked_in_stops(void)
 	if (child)
 		stepper_child_wait();
 	record_after();
+}
+
+static void forked_in_stops(void)
+{
+	fork_in_stops(0);
+}
+
+/* Its calls are compiled in a way of their own. */
+static void forked_in_stops_sparse(void)
+{
+	fork_in_stops(UINT64_C(15) << 32);
 }
 
 /* ---- exits ----------------------------------------------------------------------------------- */
@@ -318,6 +330,7 @@ const struct scenario step_stops[] = {
 	{"stops: jumped out of", jumped_out_of_stops, 64, 1, 0, 0},
 	{"stops: vanished in", vanished_in_stops, 64, 2, 0, 0},
 	{"stops: forked in", forked_in_stops, 64, 3, 0, 0},
+	{"stops: forked in, sparse clock", forked_in_stops_sparse, 512, 0, 0, 0},
 	{"stops: two at once", two_stops_at_once, 32, 7, 7, 7},
 	{"stops: too large to swap", too_large_to_swap, 128, 255, 0, 0},
 	{"stops: too many writers", too_many_writers, 64, 7, 7, 7},

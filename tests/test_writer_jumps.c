@@ -362,7 +362,7 @@ static void *record_once(void *argument)
 /* As if a handler that interrupted an event had so much to say. */
 static void set_aside(struct ttlog_writer *writer)
 {
-	writer->busy = ttlog_stack_pointer_();
+	writer->busy = ttlog_stack_pointer_() + 65536;
 	record_deeper(TTLOG_NESTED_MAX + 2);
 	writer->busy = 0;
 }
