@@ -133,6 +133,8 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/parts.a $(B)/libttlog.a
 $(B)/tests/test_recorder $(B)/tests/test_recorder_ends: | $(B)/ttlog-recorder
 $(B)/tests/test_run $(B)/tests/test_intruders $(B)/tests/test_times: | $(B)/ttlog-recorder
 $(B)/tests/test_ledger: | $(B)/ttlog-view
+$(B)/tests/test_doctor: | $(B)/ttlog-recorder
+$(B)/tests/test_ladder $(B)/tests/test_privileges: | $(PROGRAMS)
 $(B)/tests/test_retention_dump $(B)/tests/test_recovery $(B)/tests/test_storm: | $(PROGRAMS)
 
 # What a test loads, linked as a user's library would be.

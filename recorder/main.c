@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/ttlog_abi.h"
+#include "recorder/doctor.h"
 #include "recorder/log.h"
 #include "recorder/pretend.h"
 #include "recorder/recorder.h"
@@ -38,6 +39,7 @@ enum key {
 	KEY_MAX_MEMORY,
 	KEY_NO_BPF,
 	KEY_PRETEND,
+	KEY_FORMAT,
 	KEY_VERSION,
 };
 
@@ -55,6 +57,7 @@ static const struct option_row {
 	{"max-memory", KEY_MAX_MEMORY, "BYTES", "memory of all clients (half of the machine's)"},
 	{"no-bpf", KEY_NO_BPF, NULL, "work without eBPF, even if it could be had"},
 	{"pretend", KEY_PRETEND, "NAMES", "do without features that the kernel has, for tests"},
+	{"format", KEY_FORMAT, "text|json", "of what the doctor says"},
 	{"verbose", KEY_VERBOSE, NULL, "say more on stderr"},
 	{"help", KEY_HELP, NULL, "show this"},
 	{"version", KEY_VERSION, NULL, "show the version"},
@@ -62,20 +65,25 @@ static const struct option_row {
 
 #define ROWS (sizeof(table) / sizeof(table[0]))
 
+enum command { COMMAND_DAEMON, COMMAND_RUN, COMMAND_DOCTOR };
+
 struct command_line {
 	struct recorder_options options;
-	bool run;
-	char **command;
+	enum command kind;
+	const char *format; /* of the doctor; NULL: not given */
+	char **command;	    /* of `run` */
 };
 
 static void help(void)
 {
 	puts("usage: ttlog-recorder [OPTION...]\n"
 	     "       ttlog-recorder run [OPTION...] [--] COMMAND [ARGUMENT...]\n"
+	     "       ttlog-recorder doctor [OPTION...]\n"
 	     "\n"
 	     "Holds the memory that programs linked with libttlog record into, and writes\n"
 	     "a dump when one of them dies. `run` does so for one command, and exits as the\n"
-	     "command does.\n");
+	     "command does. `doctor` says what a recorder with these options can learn of\n"
+	     "deaths here, and exits 1 if something is missing.\n");
 	for (size_t i = 0; i < ROWS; i++) {
 		const struct option_row *row = &table[i];
 		char name[40];
@@ -123,8 +131,9 @@ static int parse_bytes(const char *text, uint64_t *ret_bytes)
 	return 0;
 }
 
-static int take_option(struct recorder_options *options, int key, const char *argument)
+static int take_option(struct command_line *line, int key, const char *argument)
 {
+	struct recorder_options *options = &line->options;
 	uint64_t number = 0;
 
 	switch (key) {
@@ -140,6 +149,12 @@ static int take_option(struct recorder_options *options, int key, const char *ar
 	case KEY_NO_BPF:
 		options->without_bpf = true;
 		return 0;
+	case KEY_FORMAT:
+		line->format = argument;
+		return line->kind == COMMAND_DOCTOR &&
+				       (!strcmp(argument, "text") || !strcmp(argument, "json"))
+			       ? 0
+			       : -EINVAL;
 	case KEY_PRETEND:
 		return pretend_parse(argument, &pretend_flags);
 	case KEY_VERBOSE:
@@ -203,8 +218,11 @@ static int parse(int argc, char **argv, struct command_line *line)
 	int key;
 
 	make_getopt(long_options, short_options);
-	if (argc > 1 && !strcmp(argv[1], "run")) {
-		line->run = true;
+	if (argc > 1 && !strcmp(argv[1], "run"))
+		line->kind = COMMAND_RUN;
+	else if (argc > 1 && !strcmp(argv[1], "doctor"))
+		line->kind = COMMAND_DOCTOR;
+	if (line->kind != COMMAND_DAEMON) {
 		argv[1] = argv[0];
 		argc--;
 		argv++;
@@ -220,15 +238,15 @@ static int parse(int argc, char **argv, struct command_line *line)
 		}
 		if (key == '?')
 			return usage();
-		if (take_option(&line->options, key, optarg)) {
+		if (take_option(line, key, optarg)) {
 			log_say("'%s' makes no sense for --%s", optarg, name_of(key));
 			return usage();
 		}
 	}
 	line->command = argv + optind;
-	if (line->run && !*line->command)
+	if (line->kind == COMMAND_RUN && !*line->command)
 		log_say("run: which command?");
-	else if (!line->run && *line->command)
+	else if (line->kind != COMMAND_RUN && *line->command)
 		log_say("what is '%s'? (options start with --, commands with 'run')",
 			*line->command);
 	else
@@ -337,6 +355,20 @@ static int run_one(const struct command_line *line)
 	return status;
 }
 
+static int examine(const struct command_line *line)
+{
+	struct doctor doctor;
+
+	doctor_examine(&doctor, &line->options);
+	if (line->format && !strcmp(line->format, "json"))
+		doctor_show_json(&doctor);
+	else
+		doctor_show_text(&doctor);
+	if (fflush(stdout) || ferror(stdout))
+		return EXIT_FAILURE;
+	return doctor.healthy ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	struct command_line line = {
@@ -360,10 +392,13 @@ int main(int argc, char **argv)
 	mallopt(M_MMAP_THRESHOLD, 256 << 10);
 #endif
 	if (!options->dir)
-		options->dir = environment_or("TTLOG_SNAPSHOT_DIR", line.run ? "." : DIR_DEFAULT);
-	if (line.run)
+		options->dir = environment_or("TTLOG_SNAPSHOT_DIR",
+					      line.kind == COMMAND_RUN ? "." : DIR_DEFAULT);
+	if (line.kind == COMMAND_RUN)
 		return run_one(&line);
 	if (!options->socket)
 		options->socket = environment_or("TTLOG_SOCKET", TTLOG_SOCKET_DEFAULT);
+	if (line.kind == COMMAND_DOCTOR)
+		return examine(&line);
 	return run_daemon(options);
 }

@@ -24,7 +24,6 @@
 #include "bpf/ttlog.skel.h"
 #include "lib/ttlog.h"
 #include "recorder/controls.h"
-#include "recorder/pretend.h"
 #include "recorder/watch_load.h"
 
 _Static_assert(offsetof(struct ttlog_control, freeze) == TTLOG_BPF_FREEZE_OFFSET,
@@ -74,32 +73,6 @@ static int control_create(const void *bytes, size_t count)
 								   : sizeof(struct ttlog_control));
 	munmap(page, sizeof(struct ttlog_control));
 	return fd;
-}
-
-static int load(struct watch *watch)
-{
-	struct ttlog_bpf *skeleton = watch->skeleton;
-	/* All that the kernel keeps of it is its shape. */
-	int pattern = watch_load_control_map(BPF_F_MMAPABLE);
-	int err;
-
-	if (pattern == -EINVAL) {
-		watch->without_control_maps = true;
-		pattern = watch_load_control_map(0);
-	}
-	if (pattern < 0)
-		return pattern;
-	if (pretend(PRETEND_SMALL_BUFFER))
-		bpf_map__set_max_entries(skeleton->maps.events, (__u32)sysconf(_SC_PAGESIZE));
-	err = bpf_map__set_inner_map_fd(skeleton->maps.controls, pattern);
-	if (!err && pretend(PRETEND_NO_TASK_STORAGE))
-		err = -EINVAL; /* as bpf() has it for a kind of map that it does not know */
-	if (!err)
-		err = ttlog_bpf__load(skeleton);
-	close(pattern);
-	if (!err)
-		err = ttlog_bpf__attach(skeleton);
-	return err;
 }
 
 /* The end of a client: what the kernel program told of its threads is on the other ring buffer. */
@@ -175,21 +148,12 @@ static int start(struct watch *watch, char *why_not, size_t why_not_bytes)
 {
 	int err;
 
-	if (pretend(PRETEND_NO_BPF)) {
-		snprintf(why_not, why_not_bytes, "bpf() is refused");
-		return -EPERM;
-	}
-	watch->skeleton = ttlog_bpf__open();
-	if (!watch->skeleton) {
-		err = -errno;
-		snprintf(why_not, why_not_bytes, "the BPF object can't be opened: %s",
-			 strerror(-err));
-		return err;
-	}
-	err = watch_load_choose(watch->skeleton, why_not, why_not_bytes);
+	err = watch_load_open(&watch->skeleton, why_not, why_not_bytes);
 	if (err)
 		return err;
-	err = load(watch);
+	err = watch_load(watch->skeleton, &watch->without_control_maps);
+	if (!err)
+		err = ttlog_bpf__attach(watch->skeleton);
 	if (err)
 		return watch_load_explain(err, why_not, why_not_bytes);
 	err = open_rings(watch);

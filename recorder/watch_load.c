@@ -20,6 +20,7 @@
 
 #include "bpf/ttlog.skel.h"
 #include "lib/ttlog.h"
+#include "recorder/capability.h"
 #include "recorder/pretend.h"
 
 /* How many arguments the tracepoint has in this kernel; negative: it has no such tracepoint. */
@@ -42,7 +43,7 @@ static int tracepoint_arguments(const struct btf *btf, const char *name)
 	return btf_vlen(type) - 1; /* the first is the tracepoint's own */
 }
 
-int watch_load_choose(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_bytes)
+static int choose(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_bytes)
 {
 	static const char *const needed[] = {"signal_generate", "signal_deliver",
 					     "sched_process_exec", "sched_process_exit"};
@@ -81,6 +82,53 @@ int watch_load_control_map(__u32 flags)
 			      sizeof(struct ttlog_control), 1, &options);
 }
 
+int watch_load_open(struct ttlog_bpf **ret_skeleton, char *why_not, size_t why_not_bytes)
+{
+	struct ttlog_bpf *skeleton;
+	int err;
+
+	if (pretend(PRETEND_NO_BPF)) {
+		snprintf(why_not, why_not_bytes, "bpf() is refused");
+		return -EPERM;
+	}
+	skeleton = ttlog_bpf__open();
+	if (!skeleton) {
+		err = -errno;
+		snprintf(why_not, why_not_bytes, "the BPF object can't be opened: %s",
+			 strerror(-err));
+		return err;
+	}
+	err = choose(skeleton, why_not, why_not_bytes);
+	if (err) {
+		ttlog_bpf__destroy(skeleton);
+		return err;
+	}
+	*ret_skeleton = skeleton;
+	return 0;
+}
+
+int watch_load(struct ttlog_bpf *skeleton, bool *ret_without_control_maps)
+{
+	/* All that the kernel keeps of it is its shape. */
+	int pattern = watch_load_control_map(BPF_F_MMAPABLE);
+	int err;
+
+	*ret_without_control_maps = pattern == -EINVAL;
+	if (pattern == -EINVAL)
+		pattern = watch_load_control_map(0);
+	if (pattern < 0)
+		return pattern;
+	if (pretend(PRETEND_SMALL_BUFFER))
+		bpf_map__set_max_entries(skeleton->maps.events, (__u32)sysconf(_SC_PAGESIZE));
+	err = bpf_map__set_inner_map_fd(skeleton->maps.controls, pattern);
+	if (!err && pretend(PRETEND_NO_TASK_STORAGE))
+		err = -EINVAL; /* as bpf() has it for a kind of map that it does not know */
+	if (!err)
+		err = ttlog_bpf__load(skeleton);
+	close(pattern);
+	return err;
+}
+
 /* ---- kinds of maps ----------------------------------------------------------------------------
  */
 
@@ -117,10 +165,10 @@ static const char *missing_map_kind(void)
 
 int watch_load_explain(int err, char *why_not, size_t why_not_bytes)
 {
-	const char *missing;
+	const char *missing = capability_missing_for_bpf();
 
-	if (err == -EPERM || err == -EACCES) {
-		snprintf(why_not, why_not_bytes, "needs CAP_BPF and CAP_PERFMON");
+	if (err == -EPERM || (err == -EACCES && missing)) {
+		snprintf(why_not, why_not_bytes, "%s", missing ? missing : "bpf() is refused");
 		return -EPERM;
 	}
 	missing = missing_map_kind();

@@ -14,10 +14,12 @@
 struct ttlog_bpf;
 
 /*
- * Of programs for the same tracepoint, the one for this kernel is marked to be loaded. 0 or a
- * negative errno, and why_not in one line: -ENOENT (no BTF, no such tracepoint).
+ * Opened, and of programs for the same tracepoint the one for this kernel is marked to be loaded. 0 or
+ * a negative errno, and why_not in one line: -EPERM, -ENOENT (no BTF, no such tracepoint).
  */
-int watch_load_choose(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_bytes);
+int watch_load_open(struct ttlog_bpf **ret_skeleton, char *why_not, size_t why_not_bytes);
+/* All that is marked, without attaching it. 0 or a negative errno, for watch_load_explain(). */
+int watch_load(struct ttlog_bpf *skeleton, bool *ret_without_control_maps);
 
 /*
  * An array of one control page. flags 0, where there is no BPF_F_MMAPABLE: only its shape is of use
