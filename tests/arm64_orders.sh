@@ -28,7 +28,7 @@ inline|lib/ttlog.h|ttlog_commit_|release
 lib/ring.c|lib/ttlog.h|ttlog_open_|zero
 lib/ring.c|lib/ring.c|ttlog_ring_write|release
 # take: 2 the state of a candidate, 3 condemned, 4 a fence in front of the second look at the freeze
-lib/chunk.c|lib/chunk.c|search|acquire
+lib/chunk.c|lib/chunk.c|try_place|acquire
 lib/chunk.c|lib/chunk.c|ttlog_chunk_empty_at|acquire
 lib/chunk.c|lib/chunk.c|condemn|swap
 lib/chunk.c|lib/chunk.h|ttlog_fence_behind_swap|fence
