@@ -179,9 +179,9 @@ $(B)/tests/victims/plugin.so: tests/victim_plugin.c
 	$(call say,CC,$@) $(CC) -O2 -g -fomit-frame-pointer -fPIC -shared -o $@ $<
 
 ifeq ($(findstring arm64,$(B)),)
-$(B)/tests/test_unwind: | $(VICTIMS:%=$(B)/tests/victims/%)
+$(B)/tests/test_unwind $(B)/tests/test_unwind_gaps: | $(VICTIMS:%=$(B)/tests/victims/%)
 endif
-$(B)/tests/test_unwind: | $(B)/ttlog-recorder
+$(B)/tests/test_unwind $(B)/tests/test_unwind_gaps $(B)/tests/test_unwind_child: | $(B)/ttlog-recorder
 
 # It becomes part of libraries too.
 $(B)/tests/arm64_exec.o: EXTRA_CFLAGS := -fPIC

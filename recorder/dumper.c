@@ -12,8 +12,13 @@
 #include "lib/reader.h"
 #include "recorder/dump_writer.h"
 #include "recorder/log.h"
+#include "recorder/unwind.h"
 
 #define SENTENCE_BYTES 512
+/* With more dumps than these to write, stacks are kept and not unwound. */
+#define UNWINDING_QUEUE_MAX 16
+/* Servers are asked over the network. */
+#define DEBUGINFOD_TIMEOUT_MS 60000
 
 struct order {
 	struct workers_job job;
@@ -28,6 +33,7 @@ struct order {
 	struct timeline timeline;
 	struct capture *capture; /* until the worker makes the scene of it */
 	struct modules *modules;
+	bool others_wait; /* so many that there is no time to unwind */
 };
 
 void subject_release(struct subject *subject)
@@ -111,6 +117,29 @@ static struct dump_facts facts_of(const struct order *order)
 	};
 }
 
+static void unwind(const struct order *order, struct scene *scene)
+{
+	const struct dumper *dumper = order->dumper;
+	const struct unwind_options options = {
+		.debuginfod = dumper->debuginfod,
+		.timeout_ms = dumper->debuginfod ? DEBUGINFOD_TIMEOUT_MS : UNWIND_TIMEOUT_MS,
+	};
+	int err;
+
+	if (!dumper->unwinds) {
+		unwind_decline(scene, "not unwound: not wanted");
+		return;
+	}
+	if (order->others_wait) {
+		unwind_decline(scene, "not unwound: too many dumps were waiting");
+		return;
+	}
+	err = unwind_scene(scene, &options);
+	if (err)
+		log_detail("%s (pid %d): its stacks were not unwound to the end: %s",
+			   order->subject->service, (int)order->subject->pid, strerror(-err));
+}
+
 /* Where its threads were. Without memory for it the dump is written all the same. */
 static bool make_scene(struct order *order, struct scene *ret_scene)
 {
@@ -122,6 +151,7 @@ static bool make_scene(struct order *order, struct scene *ret_scene)
 		return false;
 	ret_scene->uid = subject->identity.uid;
 	ret_scene->gid = subject->identity.gid;
+	unwind(order, ret_scene);
 	return true;
 }
 
@@ -207,6 +237,7 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 	order->dumper = dumper;
 	order->subject = subject;
 	order->capture = capture;
+	order->others_wait = workers_pending(dumper->workers) >= UNWINDING_QUEUE_MAX;
 	order->modules = subject->modules;
 	if (order->modules)
 		order->modules->holders++;

@@ -9,6 +9,7 @@
 #define RECORDER_DUMPER_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -50,6 +51,7 @@ struct dumper {
 	const char *rung;
 	char hostname[HOST_NAME_MAX + 1];
 	struct calibration *calibration;
+	bool unwinds, debuginfod; /* set once, before the first dump */
 	uint64_t written, failed;
 };
 

@@ -38,6 +38,8 @@ enum key {
 	KEY_MAX_REGION,
 	KEY_MAX_MEMORY,
 	KEY_NO_BPF,
+	KEY_NO_UNWIND,
+	KEY_DEBUGINFOD,
 	KEY_PRETEND,
 	KEY_FORMAT,
 	KEY_VERSION,
@@ -56,6 +58,8 @@ static const struct option_row {
 	{"max-region", KEY_MAX_REGION, "BYTES", "memory of one client, with K, M or G (256M)"},
 	{"max-memory", KEY_MAX_MEMORY, "BYTES", "memory of all clients (half of the machine's)"},
 	{"no-bpf", KEY_NO_BPF, NULL, "work without eBPF, even if it could be had"},
+	{"no-unwind", KEY_NO_UNWIND, NULL, "keep stacks as they are, without functions and lines"},
+	{"debuginfod", KEY_DEBUGINFOD, NULL, "fetch debug files from $DEBUGINFOD_URLS"},
 	{"pretend", KEY_PRETEND, "NAMES", "do without features that the kernel has, for tests"},
 	{"format", KEY_FORMAT, "text|json", "of what the doctor says"},
 	{"verbose", KEY_VERBOSE, NULL, "say more on stderr"},
@@ -155,6 +159,12 @@ static int take_option(struct command_line *line, int key, const char *argument)
 				       (!strcmp(argument, "text") || !strcmp(argument, "json"))
 			       ? 0
 			       : -EINVAL;
+	case KEY_NO_UNWIND:
+		options->without_unwinding = true;
+		return 0;
+	case KEY_DEBUGINFOD:
+		options->debuginfod = true;
+		return 0;
 	case KEY_PRETEND:
 		return pretend_parse(argument, &pretend_flags);
 	case KEY_VERBOSE:
@@ -310,6 +320,7 @@ static int run_daemon(const struct recorder_options *options)
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* who ignores it is not told how a child ended */
 	daemon.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (daemon.signal_fd < 0 || recorder_open(&daemon.recorder, options))
 		return status;

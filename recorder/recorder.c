@@ -138,6 +138,8 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 		return fail(options->dir, err);
 	dumper_init(&recorder->dumper, recorder->writers, &recorder->store, recorder->calibration,
 		    recorder_rung_name(recorder->watch));
+	recorder->dumper.unwinds = !options->without_unwinding;
+	recorder->dumper.debuginfod = options->debuginfod;
 	return open_socket(recorder, options->socket);
 }
 

@@ -23,6 +23,7 @@ struct recorder_options {
 	const char *dir;
 	bool dump_on_exit;
 	bool without_bpf;
+	bool without_unwinding, debuginfod;
 	uint32_t clients_max;
 	uint64_t region_bytes_max;
 	uint64_t memory_bytes_max; /* 0: half of the machine's */

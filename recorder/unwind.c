@@ -397,7 +397,7 @@ static int ask_child(struct scene *scene, const struct unwind_options *options, 
 int unwind_scene(struct scene *scene, const struct unwind_options *options)
 {
 	struct unwind_options settled = *options;
-	unsigned char stages[SCENE_THREADS_MAX] = {UNWIND_NONE};
+	unsigned char stages[SCENE_THREADS_MAX + 1] = {UNWIND_NONE};
 	char note[NOTE_BYTES];
 	_Atomic pid_t *slot;
 	int err;
@@ -406,7 +406,8 @@ int unwind_scene(struct scene *scene, const struct unwind_options *options)
 		settled.timeout_ms = UNWIND_TIMEOUT_MS;
 	if (!scene->thread_count)
 		return 0;
-	if (scene->thread_count > SCENE_THREADS_MAX || scene->module_count > SCENE_MODULES_MAX)
+	/* The fatal one may be one too many. */
+	if (scene->thread_count > SCENE_THREADS_MAX + 1 || scene->module_count > SCENE_MODULES_MAX)
 		return -EINVAL;
 	slot = take_slot();
 	if (!slot) {

@@ -184,7 +184,7 @@ static void begin_to_guess(uint64_t address)
 
 	walk.is_guessing = true;
 	if (module < 0)
-		say("0x%llx is in no file: what follows is guessed", (unsigned long long)address);
+		say("0x%llx is in no file", (unsigned long long)address);
 	else
 		say_of_module(module, fault ? fault : "does not say how to unwind there");
 }
@@ -201,6 +201,8 @@ static int on_frame(Dwfl_Frame *state, void *context)
 	}
 	if (walk.is_guessing && walk.guess_count++ >= GUESSES_MAX)
 		return DWARF_CB_ABORT;
+	if (walk.guess_count == 1)
+		say("what follows is guessed by frame pointers");
 	if (!dwfl_frame_pc(state, &pc, &is_activation))
 		return DWARF_CB_ABORT;
 	if (walk.is_first && walk.begins_at_return) {
@@ -276,8 +278,10 @@ void unwind_thread(struct unwind_modules *modules, unsigned int thread_index)
 	dwfl_errno(); /* of others */
 	step_out_of_nothing();
 	result = dwfl_getthread_frames(modules->dwfl, (pid_t)thread_index + 1, on_frame, NULL);
-	if (!thread->frame_count)
+	if (!thread->frame_count) { /* not one file could be used */
 		add_frame(walk.registers[PC], true);
+		begin_to_guess(walk.registers[PC]);
+	}
 	if (result < 0 && !walk.is_guessing)
 		say_why_it_ended();
 out:

@@ -7,7 +7,7 @@
  * debug information can be walked for ever, so there is a budget.
  */
 #include <dwarf.h>
-#include <fcntl.h>
+#include <errno.h>
 #include <limits.h>
 #include <libiberty/demangle.h>
 #include <stdio.h>
@@ -56,41 +56,57 @@ char *unwind_function_name(Dwarf_Die *function)
 
 /* ---- the compilation unit --------------------------------------------------------------- */
 
-/*
- * Reading a unit of split debug information makes libdw open a file by its name, and wait if that
- * is a FIFO.
- */
-static bool may_be_read(const struct unwind_files *files, Dwarf_Die *unit)
+/* libdw may open that: a file, or nothing, but not what would have it wait. */
+static bool is_harmless(const char *folder, size_t length, const char *name)
 {
+	const struct unwind_files as_libdw = {.root_fd = -1, .debug_fd = -1};
 	char path[PATH_MAX];
-	Dwarf_Attribute attribute;
-	const char *name, *folder;
 	int fd;
+
+	if (name[0] == '/')
+		length = 0;
+	if (snprintf(path, sizeof(path), "%.*s%s%s", (int)length, folder, length ? "/" : "",
+		     name) >= (int)sizeof(path))
+		return false;
+	fd = unwind_open(&as_libdw, path);
+	if (fd < 0)
+		return fd == -ENOENT || fd == -ENOTDIR;
+	close(fd);
+	return true;
+}
+
+static bool is_harmless_beside(const char *file, const char *name)
+{
+	const char *slash = file ? strrchr(file, '/') : NULL;
+
+	return !slash || is_harmless(file, (size_t)(slash - file), name);
+}
+
+/*
+ * Reading a unit of split debug information makes libdw open a file by its name, in the folder of
+ * the program or in that of the compilation, and wait if it is a FIFO.
+ */
+static bool may_be_read(Dwfl_Module *module, Dwarf_Die *unit)
+{
+	const char *name, *folder, *main_file = NULL, *debug_file = NULL;
+	Dwarf_Attribute attribute;
 
 	if (!dwarf_attr(unit, DW_AT_dwo_name, &attribute) &&
 	    !dwarf_attr(unit, DW_AT_GNU_dwo_name, &attribute))
 		return true;
 	name = dwarf_formstring(&attribute);
 	folder = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attribute));
-	if (!name)
-		return false;
-	if (snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' || !folder ? "" : folder,
-		     name[0] == '/' || !folder ? "" : "/", name) >= (int)sizeof(path))
-		return false;
-	/* As libdw will: not under the root. */
-	fd = unwind_open(&(struct unwind_files){.root_fd = -1, .debug_fd = files->debug_fd}, path);
-	if (fd < 0)
-		return access(path, F_OK) != 0;
-	close(fd);
-	return true;
+	dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, &main_file, &debug_file);
+	return name && (!folder || is_harmless(folder, strlen(folder), name)) &&
+	       is_harmless_beside(main_file, name) && is_harmless_beside(debug_file, name);
 }
 
-static bool find_unit(const struct unwind_files *files, Dwfl_Module *module, uint64_t address,
-		      Dwarf_Die *ret_unit, Dwarf_Addr *ret_bias)
+static bool find_unit(Dwfl_Module *module, uint64_t address, Dwarf_Die *ret_unit,
+		      Dwarf_Addr *ret_bias)
 {
 	Dwarf_Die *unit = dwfl_module_addrdie(module, address, ret_bias);
 
-	if (unit && may_be_read(files, unit)) {
+	if (unit && may_be_read(module, unit)) {
 		*ret_unit = *unit;
 		return true;
 	}
@@ -100,7 +116,7 @@ static bool find_unit(const struct unwind_files *files, Dwfl_Module *module, uin
 		unit = dwfl_module_nextcu(module, unit, ret_bias);
 		if (!unit)
 			return false;
-		if (!may_be_read(files, unit) || dwarf_haspc(unit, address - *ret_bias) != 1)
+		if (!may_be_read(module, unit) || dwarf_haspc(unit, address - *ret_bias) != 1)
 			continue;
 		*ret_unit = *unit;
 		return true;
@@ -190,15 +206,14 @@ static void reverse(Dwarf_Die *die, unsigned int count)
 	}
 }
 
-bool unwind_find_scopes(const struct unwind_files *files, Dwfl_Module *module, uint64_t address,
-			struct unwind_scopes *ret_scopes)
+bool unwind_find_scopes(Dwfl_Module *module, uint64_t address, struct unwind_scopes *ret_scopes)
 {
 	struct search search = {.scopes = ret_scopes};
 	Dwarf_Addr bias;
 	Dwarf_Die whole;
 
 	ret_scopes->count = 0;
-	if (!find_unit(files, module, address, &ret_scopes->unit, &bias))
+	if (!find_unit(module, address, &ret_scopes->unit, &bias))
 		return false;
 	ret_scopes->address = address - bias;
 	whole = whole_unit(&ret_scopes->unit);

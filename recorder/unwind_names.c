@@ -146,7 +146,7 @@ static void name_frame(struct unwind_modules *modules, const struct scene_frame 
 	if (!module || bare->module < 0 || modules->state[bare->module].fault)
 		return;
 	name_symbol(module, address, frame);
-	if (unwind_find_scopes(modules->files, module, address, &scopes))
+	if (unwind_find_scopes(module, address, &scopes))
 		name_scopes(&scopes, bare, out);
 	for (first++; first < out->count; first++)
 		if (frame->symbol) {

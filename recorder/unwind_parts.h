@@ -94,8 +94,7 @@ struct unwind_scopes {
 	uint64_t address; /* as the debug information numbers it */
 };
 
-bool unwind_find_scopes(const struct unwind_files *files, Dwfl_Module *module, uint64_t address,
-			struct unwind_scopes *ret_scopes);
+bool unwind_find_scopes(Dwfl_Module *module, uint64_t address, struct unwind_scopes *ret_scopes);
 /* For free(), NULL = unknown. */
 char *unwind_function_name(Dwarf_Die *function);
 char *unwind_demangle(const char *name, bool with_parameters);

@@ -299,7 +299,7 @@ int unwind_request_read(const void *data, size_t bytes, struct scene *ret_scene)
 		if (!cursor.error && i && scene->modules[i - 1].end > scene->modules[i].start)
 			cursor.error = -EBADMSG;
 	}
-	scene->threads = take_array(&cursor, SCENE_THREADS_MAX, sizeof(scene->threads[0]), 48,
+	scene->threads = take_array(&cursor, SCENE_THREADS_MAX + 1, sizeof(scene->threads[0]), 48,
 				    &scene->thread_count);
 	for (unsigned int i = 0; i < scene->thread_count && !cursor.error; i++)
 		take_thread(&cursor, &scene->threads[i]);
