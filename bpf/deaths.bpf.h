@@ -6,7 +6,10 @@
 #define TTLOG_DEATHS_BPF_H
 
 #include "bpf/event.bpf.h"
+#include "bpf/more.bpf.h"
 #include "bpf/scene.bpf.h"
+
+#define SECCOMP_MODE_DEAD 3 /* include/linux/seccomp.h, from 5.16 on */
 
 /* As wait(2) will have it: the group's code once there is one, else that of the leader. */
 static __always_inline int exit_code_of(struct task_struct *task)
@@ -39,6 +42,15 @@ static __always_inline void recall(struct ttlog_bpf_event *event,
 	event->time_ns = death_ns;
 }
 
+/* Seccomp's strict mode, and a filter that kills a thread, end it as exit() would, without a signal. */
+static __always_inline bool seccomp_ended(struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+
+	return bpf_core_field_exists(leader->seccomp.mode) &&
+	       BPF_CORE_READ(leader, seccomp.mode) == SECCOMP_MODE_DEAD;
+}
+
 /* An exec by another thread will take the leader's place, but not its storage. */
 static __always_inline void leader_left(struct task_struct *task,
 					const struct ttlog_bpf_client *client)
@@ -59,9 +71,11 @@ static __always_inline int died(struct ttlog_bpf_client *client, struct task_str
 	begin(&event, client, TTLOG_BPF_DEATH);
 	event.exit_code = exit_code_of(task);
 	recall(&event, client);
+	if (seccomp_ended(task))
+		event.flags |= TTLOG_BPF_SECCOMP_DEAD;
 	freeze(&event);
 	fill_target(&event.target, task);
-	send(&event);
+	send_with_memory(&event, task);
 	return 0;
 }
 

@@ -27,6 +27,10 @@ typedef struct {
 } KERNEL atomic_t;
 
 typedef struct {
+	long counter;
+} KERNEL atomic_long_t;
+
+typedef struct {
 	unsigned int val;
 } KERNEL kuid_t, kgid_t;
 
@@ -43,22 +47,77 @@ struct sighand_struct {
 	struct k_sigaction action[64];
 } KERNEL;
 
+struct rlimit {
+	unsigned long rlim_cur;
+	unsigned long rlim_max;
+} KERNEL;
+
 struct signal_struct {
 	atomic_t live;
 	int group_exit_code;
 	unsigned int flags;
+	unsigned long maxrss;
+	struct rlimit rlim[16];
 } KERNEL;
+
+/* ---- memory. A name behind ___ is another shape that the struct had ---- */
+
+struct percpu_counter {
+	__s64 count;
+} KERNEL;
+
+struct mm_rss_stat {
+	atomic_long_t count[4];
+} KERNEL;
+
+struct mm_struct {
+	struct file *exe_file;
+	unsigned long total_vm;
+	struct percpu_counter rss_stat[4]; /* from 6.2 on */
+} KERNEL;
+
+struct mm_struct___before_6_2 {
+	struct mm_rss_stat rss_stat;
+} KERNEL;
+
+/* ---- cgroups ---- */
 
 struct kernfs_node {
 	__u64 id;
+	const char *name;
+	struct kernfs_node *__parent; /* from 6.15 on */
+} KERNEL;
+
+struct kernfs_node___before_6_15 {
+	struct kernfs_node *parent;
 } KERNEL;
 
 struct cgroup {
 	struct kernfs_node *kn;
 } KERNEL;
 
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+} KERNEL;
+
+enum cgroup_subsys_id {
+	memory_cgrp_id = 1, /* relocated by name */
+};
+
 struct css_set {
+	struct cgroup_subsys_state *subsys[1];
 	struct cgroup *dfl_cgrp;
+} KERNEL;
+
+struct page_counter {
+	atomic_long_t usage;
+	unsigned long max;
+	struct page_counter *parent;
+} KERNEL;
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	struct page_counter memory;
 } KERNEL;
 
 struct cred {
@@ -126,8 +185,6 @@ struct fs_struct {
 	struct path root;
 } KERNEL;
 
-struct mm_struct;
-
 struct mm_context___x86 {
 	void *vdso;
 } KERNEL;
@@ -136,12 +193,21 @@ struct mm_struct___x86 {
 	struct mm_context___x86 context;
 } KERNEL;
 
+struct seccomp {
+	int mode;
+} KERNEL;
+
 struct task_struct {
 	unsigned int flags;
 	unsigned int ptrace;
 	int exit_code;
 	int pid;
 	int tgid;
+	int pdeath_signal;
+	struct seccomp seccomp;
+	struct mm_struct *mm;
+	struct task_struct *real_parent;
+	struct task_struct *parent; /* the tracer, if there is one */
 	struct task_struct *group_leader;
 	const struct cred *cred;
 	char comm[TTLOG_BPF_COMM_BYTES];
@@ -152,7 +218,6 @@ struct task_struct {
 	struct css_set *cgroups;
 	unsigned long sas_ss_sp;
 	__kernel_size_t sas_ss_size;
-	struct mm_struct *mm;
 	struct fs_struct *fs;
 } KERNEL;
 

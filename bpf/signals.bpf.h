@@ -9,6 +9,7 @@
 #define TTLOG_SIGNALS_BPF_H
 
 #include "bpf/event.bpf.h"
+#include "bpf/more.bpf.h"
 
 #define SIG_DFL 0
 
@@ -99,10 +100,13 @@ static __always_inline int generated(void *ctx, struct ttlog_bpf_client *client,
 	fill_current(&event.sender);
 	if (event.sender.tid == event.target.tid)
 		fill_registers(&event, task);
+	event.flags |= circumstances(&event, task);
 	remember(client, &event);
-	if ((event.flags & (TTLOG_BPF_FATAL | TTLOG_BPF_HANDLED)) ||
-	    worth_telling(client, signal, event.time_ns))
+	remember_victim(&event);
+	if (event.flags & TTLOG_BPF_HANDLED)
 		send(&event);
+	else if ((event.flags & TTLOG_BPF_FATAL) || worth_telling(client, signal, event.time_ns))
+		send_with_sender(&event, task, bpf_get_current_task_btf());
 	return 0;
 }
 
@@ -110,9 +114,10 @@ static __always_inline int generated(void *ctx, struct ttlog_bpf_client *client,
  * Each thread of a dying group takes a SIGKILL that nobody sent: for a fatal signal, for
  * exit_group(), for an exec. The first sort says in the group's exit code which signal it was.
  */
-static __always_inline int true_signal(struct task_struct *task, int signal)
+static __always_inline int true_signal(struct task_struct *task, int signal, __u64 raw_info)
 {
-	if (signal != SIGKILL)
+	/* One with a siginfo was put there by a tracer. */
+	if (signal != SIGKILL || raw_info > 1)
 		return signal;
 	if (!(task->signal->flags & SIGNAL_GROUP_EXIT))
 		return 0;
@@ -159,6 +164,17 @@ static __always_inline void settle(struct ttlog_bpf_client *client, struct ttlog
 	client->fatal.flags |= taken->flags & (TTLOG_BPF_REGISTERS | TTLOG_BPF_FATAL);
 }
 
+/* A signal that nobody sent, with a siginfo that the kernel made up for it: ptrace_signal() does. */
+static __always_inline bool is_tracers(const struct ttlog_bpf_client *client,
+				       struct task_struct *task,
+				       const struct ttlog_bpf_event *taken)
+{
+	if (!task->ptrace || taken->code != SI_USER ||
+	    (taken->flags & (TTLOG_BPF_INFO_NONE | TTLOG_BPF_INFO_KERNEL)))
+		return false;
+	return !(client->pending.kind && client->pending.signal == taken->signal);
+}
+
 static __always_inline int delivered(void *ctx, struct ttlog_bpf_client *client,
 				     struct task_struct *task, int taken, int signal)
 {
@@ -172,6 +188,15 @@ static __always_inline int delivered(void *ctx, struct ttlog_bpf_client *client,
 	if (taken == signal) {
 		fill_siginfo(&event, raw_argument(ctx, 1));
 		fill_registers(&event, task);
+		event.flags |= circumstances(&event, task);
+	}
+	if (is_tracers(client, task, &event)) {
+		event.flags &= ~(TTLOG_BPF_SENDER_EXITING | TTLOG_BPF_SENDER_INIT);
+		event.flags |= TTLOG_BPF_TRACER;
+		fill_target(&event.sender, task->parent);
+		settle(client, &event);
+		send_with_sender(&event, task, task->parent);
+		return 0;
 	}
 	settle(client, &event);
 	send(&event);

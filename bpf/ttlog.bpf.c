@@ -2,7 +2,7 @@
 /*
  * ttlog.bpf.c - tells the recorder of fatal signals, deaths and execs of its clients.
  *
- * Four tracepoints; what each does is in the headers beside it. A task that is no client costs one
+ * Five tracepoints; what each does is in the headers beside it. A task that is no client costs one
  * failed lookup. Where kernels differ, watch.c chooses the program. No helper younger than 5.15; kfuncs
  * only in modules.bpf.h, where watch.c has found them.
  */
@@ -16,6 +16,7 @@
 #include "bpf/event.bpf.h"
 #include "bpf/kernel_types.h"
 #include "bpf/maps.bpf.h"
+#include "bpf/more.bpf.h"
 #include "bpf/scene.bpf.h"
 #include "bpf/signals.bpf.h"
 #include "bpf/ttlog_bpf.h"
@@ -52,7 +53,7 @@ int BPF_PROG(ttlog_signal_deliver, int taken, struct kernel_siginfo *info,
 		note_handler(client, task, action);
 		return 0;
 	}
-	signal = true_signal(task, taken);
+	signal = true_signal(task, taken, raw_argument(ctx, 1));
 	if (signal < 1 || signal > 64 || (BIT(signal) & HARMLESS))
 		return 0;
 	if (taken != SIGKILL && (task->signal->flags & SIGNAL_UNKILLABLE))
@@ -75,6 +76,21 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ttlog_exit_live, struct task_struct *task)
 {
 	return exiting(task, task->signal->live.counter == 0);
+}
+
+SEC("tp_btf/mark_victim")
+int BPF_PROG(ttlog_mark_victim, struct task_struct *task, unsigned int uid)
+{
+	struct ttlog_bpf_client *client = client_of(task);
+
+	return client ? chosen(client, task) : 0;
+}
+
+/* Before 6.9, and before the 6.6 that took it over. */
+SEC("tp_btf/mark_victim")
+int BPF_PROG(ttlog_mark_victim_id, int tid)
+{
+	return chosen_by_id(tid);
 }
 
 SEC("tp_btf/sched_process_exec")

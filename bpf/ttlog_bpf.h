@@ -19,6 +19,7 @@
  *   events     the ring buffer. In .bss, mapped by the recorder: what was sent, what could not be.
  *
  *   kernel: signal_generate --SIGNAL--> signal_deliver --DELIVER--> sched_process_exit --DEATH-->
+ *           mark_victim --OOM-->
  *           sched_process_exec --EXEC-->                    (any of them may be missing)
  *
  * Both sides are built from one tree and never meet another version: no version numbers here. All
@@ -50,6 +51,7 @@ enum ttlog_bpf_kind {
 	TTLOG_BPF_DEATH = 3,   /* sched_process_exit, group dead */
 	TTLOG_BPF_EXEC = 4,    /* sched_process_exec: the image is gone, the process lives on */
 	TTLOG_BPF_UNSENT = 5,  /* of no client, made by watch.c: the kernel could not send some of these */
+	TTLOG_BPF_OOM = 6,     /* mark_victim: chosen for want of memory, just behind its SIGKILL */
 };
 
 /* siginfo's special values, which only a raw tracepoint shows */
@@ -61,6 +63,15 @@ enum ttlog_bpf_kind {
 #define TTLOG_BPF_FROZE 32u	  /* this event set the freeze word */
 #define TTLOG_BPF_REGISTERS 64u	  /* ip, sp are filled */
 #define TTLOG_BPF_HAS_SIGNAL 128u /* DEATH: `signal` and what belongs to it repeat the fatal one */
+/* What tells causes apart that look alike otherwise. Bits 16 and up. */
+#define TTLOG_BPF_MORE 0x10000u		  /* a struct ttlog_bpf_more follows in the same record */
+#define TTLOG_BPF_SENDER_EXITING 0x20000u /* the sender was ending at that moment */
+#define TTLOG_BPF_SENDER_INIT 0x40000u	  /* the sender was the init of a pid namespace */
+#define TTLOG_BPF_PARENT_DEATH 0x80000u	  /* the target had asked for this signal: PR_SET_PDEATHSIG */
+#define TTLOG_BPF_CPU_LIMIT 0x100000u	  /* the target has an RLIMIT_CPU */
+#define TTLOG_BPF_STACK_GONE 0x200000u	  /* a fault: nothing can be read where sp points */
+#define TTLOG_BPF_SECCOMP_DEAD 0x400000u  /* DEATH: seccomp ended the leader, which needs no signal */
+#define TTLOG_BPF_TRACER 0x800000u	  /* DELIVER: a tracer put it there, and is the sender */
 
 struct ttlog_bpf_actor {
 	__u32 pid; /* thread group id, in the first pid namespace */
@@ -93,6 +104,39 @@ struct ttlog_bpf_event {
 	struct ttlog_bpf_actor sender;	/* SIGNAL, and HAS_SIGNAL: who was running; 0 = unknown */
 };
 
+#define TTLOG_BPF_PARENTS 8
+#define TTLOG_BPF_NAMES_BYTES 2048u
+#define TTLOG_BPF_NAME_BYTES 256u /* of one; kernfs and most file systems allow no longer ones */
+
+struct ttlog_bpf_parent {
+	__u32 pid;
+	char comm[TTLOG_BPF_COMM_BYTES];
+};
+
+/*
+ * What was true at the moment of the event and can't be asked for later. Follows SIGNAL (but of a
+ * fault, which nobody sent), the DELIVER of a tracer's, OOM and DEATH. Memory in pages, of the target;
+ * 0: not known. Names are those of the executable's path and of the cgroup's, innermost first, a NUL
+ * behind each; a path that did not fit lacks its outermost.
+ */
+struct ttlog_bpf_more {
+	__u64 total_pages, anonymous_pages, file_pages, shared_pages, swap_pages;
+	__u64 peak_pages;		/* DEATH: the most that was resident at a time */
+	__u64 limit_pages, usage_pages; /* of its nearest memory cgroup that is full; 0: none is */
+	__u64 limit_cgroup_id;
+	__u32 limit_level; /* how far that is above its own; 0: it is its own */
+	__u32 parent_count;
+	__u32 exe_bytes, cgroup_bytes;			  /* of the sender, in names */
+	struct ttlog_bpf_parent parent[TTLOG_BPF_PARENTS]; /* of the sender, nearest first */
+};
+
+/* As it is in the ring buffer, if the flags say MORE. Cut behind the last name. */
+struct ttlog_bpf_record {
+	struct ttlog_bpf_event event;
+	struct ttlog_bpf_more more;
+	char names[TTLOG_BPF_NAMES_BYTES + TTLOG_BPF_NAME_BYTES];
+};
+
 /*
  * The value of the task storage. User space writes client_id and zeros; the rest is the program's.
  * All but `dead` is only touched under the siglock of the client, or when its last thread exits.
@@ -116,5 +160,6 @@ struct ttlog_bpf_counters {
 
 _Static_assert(sizeof(struct ttlog_bpf_actor) == 40, "no padding");
 _Static_assert(sizeof(struct ttlog_bpf_event) == 88 + 2 * 40 + 0, "no padding");
+_Static_assert(sizeof(struct ttlog_bpf_more) == 88 + 20 * TTLOG_BPF_PARENTS, "no padding");
 
 #endif

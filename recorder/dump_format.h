@@ -38,20 +38,41 @@
  *   "death_ns": int                the fatal signal, or group dead if there was none; missing in the
  *                                  dump of a living process. Times "relative to the death" count from it
  *   "cause": map
- *       "how": text                "exit", "fault", "abort", "signal", "oom", "exec", "unknown",
- *                                  "alive" (a snapshot), and more in later versions
+ *       "how": text                "exit", "fault", "abort", "signal", "oom", "cgroup_kill",
+ *                                  "parent_death", "pidns_death", "rlimit_cpu", "seccomp", "exec",
+ *                                  "unknown", "alive" (a snapshot), and more in later versions
  *       "confidence": text         "high", "medium", "low"
  *       "sentence": text           the same for people: "killed by SIGKILL from bash (pid 12, uid 0)"
  *       "signal": int, "signal_name": text, "code": int, "code_name": text, "core_dumped": bool
  *       "exit_code": int           the exit status, 0 to 255
  *       "fault_address", "ip", "sp": int
- *       "sender": map              {"pid", "tid", "uid", "gid": int, "comm": text, "cgroup_id": int}
- *       "thread": map              the same, for the thread that faulted or called abort
+ *       "stack_overflow": true     a fault because the stack was used up
+ *       "raised_again": true       a fault that a handler took, and then sent to itself to die of it:
+ *                                  signal, code and address are those of the fault
+ *       "by_tracer": true          the sender is a debugger, which put the signal there by ptrace(2)
+ *       "sender": map              {"pid", "tid", "uid", "gid": int, "comm": text, "cgroup_id": int}, and
+ *                                  of that moment {"exe", "cgroup": text, "parents": array of {"pid":
+ *                                  int, "comm": text}, nearest first}; by the cgroup's name, if it has
+ *                                  them, {"container_id", "container_runtime", "pod_uid": text}.
+ *                                  With parent_death and pidns_death it is who died
+ *       "thread": map              the first of these, for the thread that faulted or called abort
+ *       "oom": map                 with "oom": {"trigger": a map like sender, who asked for memory when
+ *                                  there was none; "total_bytes", "anonymous_bytes", "file_bytes",
+ *                                  "shared_bytes", "swap_bytes": int, of the victim; and if a memory
+ *                                  cgroup of it was full "limit_bytes", "usage_bytes", "limit_level"
+ *                                  (how far above its own), "limit_cgroup_id": int, "limit_cgroup": text}
  *       "evidence": array          what the kernel said, oldest first: maps with the names of the
- *                                  fields of struct ttlog_bpf_event; their times are CLOCK_MONOTONIC
+ *                                  fields of struct ttlog_bpf_event, with the sender as above, and
+ *                                  "memory": a map like oom's; their times are CLOCK_MONOTONIC
  *       "evidence_forgotten", "evidence_lost": int
- *   "process": map                 {"comm", "exe", "cmdline", "cgroup": text, "uid", "gid", "ppid",
- *                                  "start_ns": int}; read when the process registered
+ *   "process": map                 {"comm", "exe", "cmdline", "cwd", "cgroup", "container_id",
+ *                                  "container_runtime", "pod_uid": text, "uid", "gid", "ppid", "ns_pid"
+ *                                  (in its own pid namespace), "start_ns": int, "limits": map, by the
+ *                                  names of setrlimit(2), of [soft, hard], each int or "unlimited",
+ *                                  "memory": map}; read when the process registered. The environment is
+ *                                  nowhere. "memory_at_death": map. Both are {"total_bytes",
+ *                                  "anonymous_bytes", "file_bytes", "shared_bytes", "swap_bytes",
+ *                                  "peak_bytes" (resident, the most at a time): int}
  *   "threads": array               maps {"tid": int, "name": text, "events": int, "first_ns",
  *                                  "last_ns": int}; an event names a thread by its index here. At most
  *                                  DUMP_THREADS_MAX; an index beyond is a thread of no known name

@@ -9,10 +9,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "recorder/dump_cause.h"
 #include "recorder/dump_channels.h"
 #include "recorder/dump_format.h"
-
-#define NAME_BYTES 32
 
 static void pair_string_bytes(struct pack *pack, struct pack_map *map, const char *key,
 			      const char *data, size_t limit)
@@ -64,118 +63,6 @@ void dump_meta_summary(struct pack *pack, const struct dump_facts *facts, uint64
 	pack_pair_string(pack, &map, "how", verdict_how_name(facts->verdict.how));
 	pack_pair_uint(pack, &map, "events", events);
 	pack_map_end(pack, &map);
-}
-
-static void actor(struct pack *pack, struct pack_map *map, const char *key,
-		  const struct ttlog_bpf_actor *who)
-{
-	struct pack_map inner;
-
-	pack_key(pack, map, key);
-	inner = pack_map_begin(pack);
-	pack_pair_uint(pack, &inner, "pid", who->pid);
-	pack_pair_uint(pack, &inner, "tid", who->tid);
-	pack_pair_uint(pack, &inner, "uid", who->uid);
-	pack_pair_uint(pack, &inner, "gid", who->gid);
-	pair_string_bytes(pack, &inner, "comm", who->comm, sizeof(who->comm));
-	pack_pair_known(pack, &inner, "cgroup_id", who->cgroup_id);
-	pack_map_end(pack, &inner);
-}
-
-static void evidence_event(struct pack *pack, const struct ttlog_bpf_event *event)
-{
-	struct pack_map map = pack_map_begin(pack);
-
-	pack_pair_uint(pack, &map, "time_ns", event->time_ns);
-	pack_pair_uint(pack, &map, "kind", event->kind);
-	pack_pair_uint(pack, &map, "flags", event->flags);
-	pack_pair_int(pack, &map, "signal", event->signal);
-	pack_pair_int(pack, &map, "code", event->code);
-	pack_pair_int(pack, &map, "error", event->error);
-	pack_pair_int(pack, &map, "result", event->result);
-	pack_pair_int(pack, &map, "exit_code", event->exit_code);
-	pack_pair_uint(pack, &map, "info_pid", event->info_pid);
-	pack_pair_uint(pack, &map, "info_uid", event->info_uid);
-	pack_pair_known(pack, &map, "fault_address", event->fault_address);
-	pack_pair_known(pack, &map, "ip", event->ip);
-	pack_pair_known(pack, &map, "sp", event->sp);
-	pack_pair_known(pack, &map, "signal_time_ns", event->signal_time_ns);
-	if (event->target.tid)
-		actor(pack, &map, "target", &event->target);
-	if (event->sender.tid)
-		actor(pack, &map, "sender", &event->sender);
-	pack_map_end(pack, &map);
-}
-
-static void evidence(struct pack *pack, struct pack_map *map, const struct evidence *seen)
-{
-	pack_key(pack, map, "evidence");
-	pack_array(pack, seen->count);
-	for (unsigned int i = 0; i < seen->count; i++)
-		evidence_event(pack, &seen->event[i]);
-	pack_pair_uint(pack, map, "evidence_forgotten", seen->forgotten);
-	pack_pair_uint(pack, map, "evidence_lost", seen->lost);
-}
-
-static void cause_signal(struct pack *pack, struct pack_map *map, const struct verdict *verdict)
-{
-	char name[NAME_BYTES];
-
-	pack_pair_int(pack, map, "signal", verdict->signal);
-	pack_pair_string(pack, map, "signal_name",
-			   verdict_signal_name(verdict->signal, name, sizeof(name)));
-	pack_pair_int(pack, map, "code", verdict->code);
-	pack_pair_string(pack, map, "code_name",
-			   verdict_code_name(verdict->signal, verdict->code));
-	pack_key(pack, map, "core_dumped");
-	pack_bool(pack, verdict->core_dumped);
-}
-
-static void cause(struct pack *pack, struct pack_map *map, const struct dump_facts *facts)
-{
-	const struct verdict *verdict = &facts->verdict;
-	char sentence[512];
-	struct pack_map inner;
-
-	dump_sentence(verdict, sentence, sizeof(sentence));
-	pack_key(pack, map, "cause");
-	inner = pack_map_begin(pack);
-	pack_pair_string(pack, &inner, "how", verdict_how_name(verdict->how));
-	pack_pair_string(pack, &inner, "confidence",
-			   verdict_confidence_name(verdict->confidence));
-	pack_pair_string(pack, &inner, "sentence", sentence);
-	if (verdict->have_signal)
-		cause_signal(pack, &inner, verdict);
-	if (verdict->have_exit_code)
-		pack_pair_int(pack, &inner, "exit_code", verdict->exit_code);
-	if (verdict->have_fault_address)
-		pack_pair_uint(pack, &inner, "fault_address", verdict->fault_address);
-	pack_pair_known(pack, &inner, "ip", verdict->ip);
-	pack_pair_known(pack, &inner, "sp", verdict->sp);
-	if (verdict->have_sender)
-		actor(pack, &inner, "sender", &verdict->sender);
-	if (verdict->thread.tid)
-		actor(pack, &inner, "thread", &verdict->thread);
-	if (facts->evidence)
-		evidence(pack, &inner, facts->evidence);
-	pack_map_end(pack, &inner);
-}
-
-static void process(struct pack *pack, struct pack_map *map, const struct dump_facts *facts)
-{
-	struct pack_map inner;
-
-	pack_key(pack, map, "process");
-	inner = pack_map_begin(pack);
-	pack_pair_string(pack, &inner, "comm", facts->process.comm);
-	pack_pair_string(pack, &inner, "exe", facts->process.exe);
-	pack_pair_string(pack, &inner, "cmdline", facts->process.cmdline);
-	pack_pair_string(pack, &inner, "cgroup", facts->process.cgroup);
-	pack_pair_uint(pack, &inner, "uid", facts->process.uid);
-	pack_pair_uint(pack, &inner, "gid", facts->process.gid);
-	pack_pair_known(pack, &inner, "ppid", facts->process.ppid);
-	pack_pair_known(pack, &inner, "start_ns", facts->process.start_ns);
-	pack_map_end(pack, &inner);
 }
 
 static void pair_ticks(struct pack *pack, struct pack_map *map, const char *key,
@@ -335,7 +222,7 @@ void dump_meta_encode(struct pack *pack, const struct ttlog_reader *reader,
 	pack_pair_string(pack, &map, "created_at", created);
 	pack_pair_uint(pack, &map, "created_ns", facts->created_ns);
 	pack_pair_string(pack, &map, "reason", facts->reason);
-	cause(pack, &map, facts);
+	dump_cause_encode(pack, &map, facts);
 	if (end_ns)
 		pack_pair_uint(pack, &map, "death_ns", realtime_of(facts, end_ns));
 	pack_pair_uint(pack, &map, "events", totals.events);
@@ -343,7 +230,7 @@ void dump_meta_encode(struct pack *pack, const struct ttlog_reader *reader,
 	pack_pair_uint(pack, &map, "dropped", totals.dropped);
 	pack_pair_uint(pack, &map, "truncated", totals.truncated);
 	pack_pair_uint(pack, &map, "torn", totals.torn);
-	process(pack, &map, facts);
+	dump_process_encode(pack, &map, facts);
 	lanes(pack, &map, reader, facts);
 	dump_channels_encode(pack, &map, reader, &line);
 	clock_map(pack, &map, reader, facts, &totals);

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct line {
 	char *text;
@@ -76,6 +77,19 @@ static const char *fault_word(int signal)
 	}
 }
 
+static void say_actor(struct line *line, const struct ttlog_bpf_actor *actor)
+{
+	say(line, " ");
+	say_comm(line, actor->comm);
+	say(line, " (pid %u, uid %u)", actor->pid, actor->uid);
+}
+
+/* SIGPIPE and no other: nobody sends it, but to who writes. */
+static bool is_broken_pipe(const struct verdict *verdict)
+{
+	return verdict->how == VERDICT_SIGNAL && verdict->signal == SIGPIPE && !verdict->code;
+}
+
 static void say_sender(struct line *line, const struct verdict *verdict)
 {
 	const struct ttlog_bpf_actor *sender = &verdict->sender;
@@ -84,14 +98,47 @@ static void say_sender(struct line *line, const struct verdict *verdict)
 		say(line, ", sent by the kernel");
 	} else if (!verdict->have_sender) {
 		say(line, " (sender not known)");
+	} else if (verdict->by_tracer) {
+		say(line, " from its tracer");
+		say_actor(line, sender);
 	} else if (verdict->thread.pid && sender->pid == verdict->thread.pid) {
-		say(line, " that it sent to itself");
+		say(line, is_broken_pipe(verdict) ? ": it wrote to a pipe or socket without a reader"
+						  : " that it sent to itself");
 		say_thread(line, verdict);
 	} else {
-		say(line, " from ");
-		say_comm(line, sender->comm);
-		say(line, " (pid %u, uid %u)", sender->pid, sender->uid);
+		say(line, " from");
+		say_actor(line, sender);
 	}
+}
+
+static void say_bytes(struct line *line, uint64_t bytes)
+{
+	if (bytes >> 30 && !(bytes & ((1u << 30) - 1)))
+		say(line, "%llu GiB", (unsigned long long)(bytes >> 30));
+	else if (bytes >> 20)
+		say(line, "%llu MiB", (unsigned long long)(bytes >> 20));
+	else
+		say(line, "%llu KiB", (unsigned long long)(bytes >> 10));
+}
+
+static void say_oom(struct line *line, const struct verdict *verdict)
+{
+	say(line, "killed for want of memory");
+	if (verdict->limit_pages) {
+		say(line, ": its memory cgroup is at its limit of ");
+		say_bytes(line, verdict->limit_pages * (uint64_t)sysconf(_SC_PAGESIZE));
+	}
+	if (verdict->trigger.pid && verdict->trigger.pid == verdict->target_pid) {
+		say(line, ", and it asked for more itself");
+	} else if (verdict->trigger.pid) {
+		say(line, ", and more was asked for by");
+		say_actor(line, &verdict->trigger);
+	}
+}
+
+static const char *end_word(const struct verdict *verdict)
+{
+	return verdict->signal == SIGKILL ? "killed" : "terminated";
 }
 
 static void say_death(struct line *line, const struct verdict *verdict)
@@ -109,23 +156,54 @@ static void say_death(struct line *line, const struct verdict *verdict)
 			say(line, "exited with status %d", verdict->exit_code);
 		return;
 	case VERDICT_FAULT:
-		say(line, "%s: ", fault_word(verdict->signal));
+		say(line, "%s: ", verdict->stack_overflow ? "stack overflow"
+							 : fault_word(verdict->signal));
 		say_signal(line, verdict);
 		if (verdict->have_fault_address)
 			say(line, " at address 0x%llx", (unsigned long long)verdict->fault_address);
 		say_thread(line, verdict);
+		if (verdict->raised_again)
+			say(line, ", handled and then raised again");
 		return;
 	case VERDICT_ABORT:
 		say(line, "aborted: SIGABRT raised by itself");
 		say_thread(line, verdict);
 		return;
 	case VERDICT_SIGNAL:
-		say(line, "%s by ", verdict->signal == SIGKILL ? "killed" : "terminated");
+		say(line, "%s by ", end_word(verdict));
 		say_signal(line, verdict);
 		say_sender(line, verdict);
 		return;
 	case VERDICT_EXEC:
 		say(line, "replaced by another program (exec)");
+		return;
+	case VERDICT_OOM:
+		say_oom(line, verdict);
+		return;
+	case VERDICT_CGROUP_KILL:
+		say(line, "killed with its cgroup, through cgroup.kill");
+		say_sender(line, verdict);
+		return;
+	case VERDICT_PARENT_DEATH:
+		say(line, "%s by ", end_word(verdict));
+		say_signal(line, verdict);
+		say(line, " that it had asked for at the death of its parent,");
+		say_actor(line, &verdict->sender);
+		return;
+	case VERDICT_PIDNS_DEATH:
+		say(line, "killed because the init of its pid namespace died,");
+		say_actor(line, &verdict->sender);
+		return;
+	case VERDICT_RLIMIT_CPU:
+		say(line, "%s by ", end_word(verdict));
+		say_signal(line, verdict);
+		say(line, ": it used up its CPU time (RLIMIT_CPU)");
+		return;
+	case VERDICT_SECCOMP:
+		say(line, "killed by seccomp (");
+		say_signal(line, verdict);
+		say(line, ") for a system call");
+		say_thread(line, verdict);
 		return;
 	case VERDICT_UNKNOWN:
 		break;

@@ -16,6 +16,8 @@
 #include "recorder/timeline.h"
 #include "recorder/verdict.h"
 
+struct identity;
+
 /* What the recorder knows beside the region. NULL strings and zero numbers are left out. */
 struct dump_facts {
 	const char *service, *hostname, *reason;
@@ -28,6 +30,7 @@ struct dump_facts {
 		uint32_t uid, gid, ppid;
 		uint64_t start_ns; /* CLOCK_REALTIME */
 	} process;
+	const struct identity *identity; /* what it is beside; NULL: not known */
 	const struct timeline *timeline;
 	enum ttlog_clock_source clock_source;
 	uint32_t clock_mode; /* enum ttlog_clock_mode */

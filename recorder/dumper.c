@@ -108,6 +108,7 @@ static struct dump_facts facts_of(const struct order *order)
 				.ppid = identity->ppid,
 				.start_ns = identity->start_ns,
 			},
+		.identity = identity,
 		.timeline = &order->timeline,
 		.clock_source = subject->clock_source,
 		.clock_mode = subject->geometry.clock_mode,

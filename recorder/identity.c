@@ -57,15 +57,15 @@ static char *read_comm(int dir_fd)
 	return copy_text(comm);
 }
 
-static char *read_exe(int dir_fd)
+static char *read_link(int dir_fd, const char *name)
 {
-	char exe[PATH_MAX];
-	const ssize_t count = readlinkat(dir_fd, "exe", exe, sizeof(exe) - 1);
+	char path[PATH_MAX];
+	const ssize_t count = readlinkat(dir_fd, name, path, sizeof(path) - 1);
 
 	if (count < 0)
 		return NULL;
-	exe[count] = '\0';
-	return copy_text(exe);
+	path[count] = '\0';
+	return copy_text(path);
 }
 
 /* Arguments are joined by spaces, as ps does. */
@@ -84,20 +84,53 @@ static char *read_cmdline(int dir_fd)
 	return copy_text(cmdline);
 }
 
-/* The line of cgroup v2 ("0::/..."), else the first one, whose controllers are kept with it. */
-static char *read_cgroup(int dir_fd)
+/* "3:cpu,memory:/a/b": the path, if that controller is among them; "" is that of cgroup v2. */
+static char *cgroup_of(char *text, const char *controller)
 {
-	char text[PATH_MAX + 1024], *line;
+	const size_t length = strlen(controller);
+	char *rest, *path;
+
+	for (char *line = text; line; line = rest) {
+		rest = strchr(line, '\n');
+		if (rest)
+			*rest++ = '\0';
+		line = strchr(line, ':');
+		path = line ? strchr(line + 1, ':') : NULL;
+		if (!path)
+			continue;
+		*path++ = '\0';
+		for (char *at = line + 1, *end; at; at = *end ? end + 1 : NULL) {
+			end = at + strcspn(at, ",");
+			if ((size_t)(end - at) == length && !memcmp(at, controller, length))
+				return path;
+		}
+	}
+	return NULL;
+}
+
+static char *read_cgroup(int dir_fd, const char *controller)
+{
+	char text[PATH_MAX + 1024], *path;
 
 	if (read_file(dir_fd, "cgroup", text, sizeof(text)) <= 0)
 		return NULL;
-	line = strncmp(text, "0::", 3) ? strstr(text, "\n0::") : text;
-	if (line)
-		line += *line == '\n' ? 4 : 3;
-	else
-		line = text;
-	line[strcspn(line, "\n")] = '\0';
-	return copy_text(line);
+	path = cgroup_of(text, controller);
+	return path ? copy_text(path) : NULL;
+}
+
+/* Where all live in the root of cgroup v2, those of v1 tell them apart: the memory controller's. */
+static void read_cgroups(int dir_fd, struct identity *identity)
+{
+	identity->cgroup = read_cgroup(dir_fd, "");
+	identity->memory_cgroup = read_cgroup(dir_fd, "memory");
+	if (!identity->cgroup)
+		identity->cgroup = read_cgroup(dir_fd, "name=systemd");
+	if (!identity->memory_cgroup && identity->cgroup)
+		identity->memory_cgroup = strdup(identity->cgroup);
+	if (identity->memory_cgroup && (!identity->cgroup || !strcmp(identity->cgroup, "/"))) {
+		free(identity->cgroup);
+		identity->cgroup = strdup(identity->memory_cgroup);
+	}
 }
 
 static uint64_t clock_ns(clockid_t clock)
@@ -129,7 +162,14 @@ static int read_stat(int dir_fd, struct identity *identity)
 	return 0;
 }
 
-static void read_owner(int dir_fd, struct identity *identity)
+static uint64_t kib_of(const char *status, const char *name)
+{
+	const char *at = strstr(status, name);
+
+	return at ? strtoull(at + strlen(name), NULL, 10) << 10 : 0;
+}
+
+static void read_status(int dir_fd, struct identity *identity)
 {
 	char text[4096], *at;
 
@@ -141,6 +181,54 @@ static void read_owner(int dir_fd, struct identity *identity)
 	at = strstr(text, "\nGid:");
 	if (at)
 		sscanf(at, "\nGid: %*u %" SCNu32, &identity->gid);
+	/* One for each namespace that it is in, the innermost last. */
+	at = strstr(text, "\nNSpid:");
+	for (at = at ? at + strlen("\nNSpid:") : NULL; at && *at == '\t';)
+		identity->ns_pid = (uint32_t)strtoul(at + 1, &at, 10);
+	identity->memory.total_bytes = kib_of(text, "\nVmSize:");
+	identity->memory.peak_bytes = kib_of(text, "\nVmHWM:");
+	identity->memory.anonymous_bytes = kib_of(text, "\nRssAnon:");
+	identity->memory.file_bytes = kib_of(text, "\nRssFile:");
+	identity->memory.shared_bytes = kib_of(text, "\nRssShmem:");
+	identity->memory.swap_bytes = kib_of(text, "\nVmSwap:");
+}
+
+static uint64_t limit_of(char **at)
+{
+	*at += strspn(*at, " ");
+	if (strncmp(*at, "unlimited", strlen("unlimited")))
+		return strtoull(*at, at, 10);
+	*at += strlen("unlimited");
+	return IDENTITY_UNLIMITED;
+}
+
+static void read_limits(int dir_fd, struct identity *identity)
+{
+	static const struct {
+		const char *line, *name;
+	} known[] = {
+		{"\nMax cpu time ", "cpu"},	      {"\nMax data size ", "data"},
+		{"\nMax stack size ", "stack"},	      {"\nMax core file size ", "core"},
+		{"\nMax processes ", "nproc"},	      {"\nMax open files ", "nofile"},
+		{"\nMax locked memory ", "memlock"},  {"\nMax address space ", "as"},
+		{"\nMax pending signals ", "sigpending"},
+	};
+	char text[4096];
+
+	if (read_file(dir_fd, "limits", text, sizeof(text)) <= 0)
+		return;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		char *at = strstr(text, known[i].line);
+		const unsigned int count = identity->limit_count;
+
+		if (!at)
+			continue;
+		at += strlen(known[i].line);
+		identity->limit[count].name = known[i].name;
+		identity->limit[count].soft = limit_of(&at);
+		identity->limit[count].hard = limit_of(&at);
+		identity->limit_count++;
+	}
 }
 
 static int open_process(pid_t pid)
@@ -163,11 +251,13 @@ int identity_read(pid_t pid, struct identity *ret_identity)
 		return dir_fd == -ENOENT ? -ESRCH : dir_fd;
 	err = read_stat(dir_fd, &identity);
 	if (!err) {
-		read_owner(dir_fd, &identity);
+		read_status(dir_fd, &identity);
+		read_limits(dir_fd, &identity);
+		read_cgroups(dir_fd, &identity);
 		identity.comm = read_comm(dir_fd);
-		identity.exe = read_exe(dir_fd);
+		identity.exe = read_link(dir_fd, "exe");
+		identity.cwd = read_link(dir_fd, "cwd");
 		identity.cmdline = read_cmdline(dir_fd);
-		identity.cgroup = read_cgroup(dir_fd);
 		*ret_identity = identity;
 	}
 	close(dir_fd);
@@ -179,7 +269,9 @@ void identity_free(struct identity *identity)
 	free(identity->comm);
 	free(identity->exe);
 	free(identity->cmdline);
+	free(identity->cwd);
 	free(identity->cgroup);
+	free(identity->memory_cgroup);
 	*identity = (struct identity){0};
 }
 

@@ -14,9 +14,23 @@
 
 #define IDENTITY_CMDLINE_BYTES 4096
 
+#define IDENTITY_LIMITS_MAX 16
+#define IDENTITY_UNLIMITED UINT64_MAX
+
 struct identity {
-	char *comm, *exe, *cmdline, *cgroup; /* NULL: not known */
+	char *comm, *exe, *cmdline, *cwd, *cgroup; /* NULL: not known */
+	char *memory_cgroup; /* what its memory is charged to; with cgroup v2 the same */
 	uint32_t uid, gid, ppid;
+	uint32_t ns_pid; /* in its own pid namespace; 0 = unknown */
+	struct {
+		const char *name; /* "cpu", "stack", ...: as setrlimit(2) calls them, in its units */
+		uint64_t soft, hard;
+	} limit[IDENTITY_LIMITS_MAX];
+	unsigned int limit_count;
+	struct {
+		uint64_t total_bytes, anonymous_bytes, file_bytes, shared_bytes, swap_bytes;
+		uint64_t peak_bytes; /* the most that was resident at a time */
+	} memory;
 	uint64_t start_ns;    /* CLOCK_REALTIME, as exact as the kernel's clock tick; 0 = unknown */
 	uint64_t start_ticks; /* as in /proc/PID/stat: with the pid, who it is */
 };

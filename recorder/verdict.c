@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * verdict.c - evidence in, verdict out; and the words for both.
+ * verdict.c - evidence in, verdict out. (The words for both: verdict_words.c.)
  *
  * The exit code is the judge: a signal that it does not name is not to blame, however fatal it
  * looked. Evidence comes from the kernel, but nothing relies on that: any bytes give some verdict.
  */
 #include "recorder/verdict.h"
 
-#include <ctype.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 /* As in wait(2). 0x7f in the place of the signal means stopped, which is no death. */
@@ -17,19 +15,7 @@
 #define STATUS_CORE(status) (((uint32_t)(status) & 0x80) != 0)
 #define STATUS_EXIT(status) ((int)((uint32_t)(status) >> 8 & 0xff))
 #define STATUS_STOPPED 0x7f
-
-void verdict_note(struct evidence *evidence, const struct ttlog_bpf_event *event)
-{
-	if (evidence->count > VERDICT_EVIDENCE_MAX)
-		evidence->count = VERDICT_EVIDENCE_MAX;
-	if (evidence->count == VERDICT_EVIDENCE_MAX) {
-		memmove(&evidence->event[0], &evidence->event[1],
-			(VERDICT_EVIDENCE_MAX - 1) * sizeof(evidence->event[0]));
-		evidence->count--;
-		evidence->forgotten++;
-	}
-	evidence->event[evidence->count++] = *event;
-}
+#define SECCOMP_CODE 1 /* SYS_SECCOMP, which not every libc knows */
 
 /* ---- what is in the evidence ------------------------------------------------------------------ */
 
@@ -92,6 +78,8 @@ static bool is_fault(int signal, int code)
  */
 static bool has_sender(const struct ttlog_bpf_event *event)
 {
+	if (event->flags & TTLOG_BPF_TRACER)
+		return event->sender.pid != 0;
 	if (event->kind == TTLOG_BPF_DELIVER || !event->sender.pid ||
 	    (event->flags & TTLOG_BPF_INFO_KERNEL))
 		return false;
@@ -140,28 +128,176 @@ static uint64_t when(const struct evidence *evidence, const struct ttlog_bpf_eve
 	return taken ? taken->time_ns : event->time_ns;
 }
 
+/* ---- causes that come as a signal ------------------------------------------------------------- */
+
+static bool is_overflow(const struct ttlog_bpf_event *event)
+{
+	const uint64_t near = UINT64_C(64) << 10, frame = UINT64_C(1) << 20;
+	const uint64_t address = event->fault_address, sp = event->sp;
+
+	if (event->signal != SIGSEGV || !(event->flags & TTLOG_BPF_REGISTERS))
+		return false;
+	/* Below sp there is stack down to its guard: what faults there has used it up. */
+	if (address < sp && sp - address <= near)
+		return true;
+	/* At sp and above is the frame of who runs, unless sp itself is beyond the end. */
+	return address >= sp && address - sp < frame && (event->flags & TTLOG_BPF_STACK_GONE);
+}
+
+static void take_fault(const struct ttlog_bpf_event *event, struct verdict *verdict)
+{
+	verdict->how = VERDICT_FAULT;
+	verdict->code = code_of(event);
+	/* SI_KERNEL: a general protection fault, say: the CPU does not tell its address. */
+	verdict->have_fault_address = verdict->code != SI_KERNEL;
+	verdict->fault_address = verdict->have_fault_address ? event->fault_address : 0;
+	verdict->stack_overflow = verdict->have_fault_address && is_overflow(event);
+}
+
+/* A handler may log a fault, and then raise the signal once more to let it end the process. */
+static const struct ttlog_bpf_event *handled_fault(const struct evidence *evidence,
+						   const struct ttlog_bpf_event *raised)
+{
+	for (unsigned int i = count_of(evidence); i-- > 0;) {
+		const struct ttlog_bpf_event *event = &evidence->event[i];
+
+		if (event->kind == TTLOG_BPF_SIGNAL && (event->flags & TTLOG_BPF_HANDLED) &&
+		    event->signal == raised->signal && is_fault(event->signal, event->code) &&
+		    event->target.tid == raised->sender.tid)
+			return event;
+	}
+	return NULL;
+}
+
+/* SIGKILL that the kernel sent by itself. Whom it struck in the context of is known, and no more. */
+static enum verdict_how how_of_kernel_kill(const struct evidence *evidence,
+					   const struct ttlog_bpf_event *event, uint32_t own_pid)
+{
+	const uint32_t dying_init = TTLOG_BPF_SENDER_INIT | TTLOG_BPF_SENDER_EXITING;
+
+	if (newest(evidence, TTLOG_BPF_OOM, 0, 0))
+		return VERDICT_OOM;
+	if ((event->flags & dying_init) == dying_init && event->sender.pid != own_pid)
+		return VERDICT_PIDNS_DEATH;
+	if (event->sender.pid == own_pid && (event->flags & TTLOG_BPF_CPU_LIMIT))
+		return VERDICT_RLIMIT_CPU;
+	return VERDICT_SIGNAL;
+}
+
+/* A signal that came without a siginfo. */
+static enum verdict_how how_of_bare_signal(const struct ttlog_bpf_event *event, uint32_t own_pid)
+{
+	const uint32_t dying_parent = TTLOG_BPF_PARENT_DEATH | TTLOG_BPF_SENDER_EXITING;
+
+	if (event->signal == SIGKILL && !(event->flags & TTLOG_BPF_GROUP))
+		return VERDICT_CGROUP_KILL;
+	if ((event->flags & TTLOG_BPF_GROUP) && (event->flags & dying_parent) == dying_parent &&
+	    event->sender.pid != own_pid)
+		return VERDICT_PARENT_DEATH;
+	return VERDICT_SIGNAL;
+}
+
+static enum verdict_how how_of_signal(const struct evidence *evidence,
+				      const struct ttlog_bpf_event *event, uint32_t own_pid)
+{
+	const bool by_kernel = event->flags & TTLOG_BPF_INFO_KERNEL;
+	const bool by_itself = has_sender(event) && event->sender.pid == own_pid;
+
+	if (event->signal == SIGSYS && event->code == SECCOMP_CODE && !by_kernel)
+		return VERDICT_SECCOMP;
+	if (event->signal == SIGABRT && by_itself)
+		return VERDICT_ABORT;
+	if (event->signal == SIGKILL && by_kernel)
+		return how_of_kernel_kill(evidence, event, own_pid);
+	if (event->signal == SIGXCPU && by_kernel && event->sender.pid == own_pid &&
+	    (event->flags & TTLOG_BPF_CPU_LIMIT))
+		return VERDICT_RLIMIT_CPU;
+	if ((event->flags & TTLOG_BPF_INFO_NONE) && event->kind != TTLOG_BPF_DELIVER)
+		return how_of_bare_signal(event, own_pid);
+	return VERDICT_SIGNAL;
+}
+
+static unsigned int place_of(const struct evidence *evidence, const struct evidence_more *more)
+{
+	return more ? (unsigned int)(more - evidence->more) + 1 : 0;
+}
+
+static unsigned int more_of_sender(const struct evidence *evidence, int signal,
+				   const struct ttlog_bpf_actor *sender)
+{
+	const struct evidence_more *found = NULL;
+
+	for (int i = 0; i < EVIDENCE_MORE_MAX; i++) {
+		const struct evidence_more *more = &evidence->more[i];
+
+		if (more->time_ns && more->signal == signal && more->sender.tid == sender->tid &&
+		    (more->kind == TTLOG_BPF_SIGNAL || more->kind == TTLOG_BPF_DELIVER) &&
+		    (!found || more->time_ns > found->time_ns))
+			found = more;
+	}
+	return place_of(evidence, found);
+}
+
+/* The kernel told of it twice, 40 us apart: the figures are in either. */
+static void take_oom(const struct evidence *evidence, const struct ttlog_bpf_event *killed,
+		     struct verdict *verdict)
+{
+	const struct ttlog_bpf_event *oom = newest(evidence, TTLOG_BPF_OOM, 0, 0);
+
+	verdict->trigger = oom->sender;
+	verdict->sender_more = more_of_sender(evidence, killed->signal, &killed->sender);
+	verdict->oom_more = place_of(evidence, verdict_more(evidence, oom));
+	if (!verdict->oom_more)
+		verdict->oom_more = verdict->sender_more;
+	if (verdict->oom_more)
+		verdict->limit_pages = evidence->more[verdict->oom_more - 1].more.limit_pages;
+}
+
+static void take_sender(const struct evidence *evidence, const struct ttlog_bpf_event *event,
+			struct verdict *verdict)
+{
+	/* There the one who was at work when the kernel struck is to be named. */
+	verdict->have_sender = has_sender(event) || verdict->how == VERDICT_PIDNS_DEATH;
+	if (!verdict->have_sender)
+		return;
+	verdict->sender = event->sender;
+	verdict->sender_more = more_of_sender(evidence, event->signal, &event->sender);
+}
+
 static void take_signal(const struct evidence *evidence, const struct ttlog_bpf_event *event,
 			uint32_t own_pid, struct verdict *verdict)
 {
+	const struct ttlog_bpf_event *fault = NULL;
+
 	verdict->code = code_of(event);
 	verdict->signal_ns = when(evidence, event);
-	verdict->have_sender = has_sender(event);
-	if (verdict->have_sender)
-		verdict->sender = event->sender;
-	if (is_fault(event->signal, verdict->code)) {
-		verdict->how = VERDICT_FAULT;
-		/* SI_KERNEL: a general protection fault, say: the CPU does not tell its address. */
-		verdict->have_fault_address = verdict->code != SI_KERNEL;
-		verdict->fault_address = verdict->have_fault_address ? event->fault_address : 0;
-	} else if (event->signal == SIGABRT && verdict->have_sender &&
-		   event->sender.pid == own_pid) {
-		verdict->how = VERDICT_ABORT;
-	}
+	verdict->by_tracer = event->flags & TTLOG_BPF_TRACER;
+	if (has_sender(event) && event->sender.pid == own_pid)
+		fault = handled_fault(evidence, event);
+	verdict->raised_again = fault != NULL;
+	if (fault)
+		event = fault;
+	if (is_fault(event->signal, code_of(event)))
+		take_fault(event, verdict);
+	else
+		verdict->how = how_of_signal(evidence, event, own_pid);
+	take_sender(evidence, event, verdict);
+	if (verdict->how == VERDICT_OOM)
+		take_oom(evidence, event, verdict);
 	take_thread(event, own_pid, verdict);
 	take_registers(evidence, event, verdict);
 }
 
 /* ---- the verdict ------------------------------------------------------------------------------ */
+
+/* What another event could have told apart, had it not been lost; and what a handler made of it. */
+static bool is_doubtful(const struct evidence *evidence, const struct verdict *verdict)
+{
+	const bool maybe_oom = verdict->signal == SIGKILL && verdict->code == SI_KERNEL &&
+			       verdict->how != VERDICT_OOM;
+
+	return verdict->raised_again || (maybe_oom && evidence->lost);
+}
 
 static void judge_signal(const struct evidence *evidence, int signal, uint32_t own_pid,
 			 struct verdict *verdict)
@@ -173,7 +309,12 @@ static void judge_signal(const struct evidence *evidence, int signal, uint32_t o
 	verdict->signal = signal;
 	if (event)
 		take_signal(evidence, event, own_pid, verdict);
-	verdict->confidence = event ? VERDICT_HIGH : VERDICT_MEDIUM;
+	else if (newest(evidence, TTLOG_BPF_DEATH, 0, TTLOG_BPF_SECCOMP_DEAD) &&
+		 (signal == SIGKILL || signal == SIGSYS))
+		verdict->how = VERDICT_SECCOMP;
+	verdict->confidence = !event && verdict->how != VERDICT_SECCOMP ? VERDICT_MEDIUM
+			      : is_doubtful(evidence, verdict)		? VERDICT_MEDIUM
+									: VERDICT_HIGH;
 }
 
 static void judge_status(const struct evidence *evidence, const struct ttlog_bpf_event *death,
@@ -221,8 +362,10 @@ void verdict_reach(const struct evidence *evidence, uint32_t own_pid, struct ver
 	const struct ttlog_bpf_event *exec = newest(evidence, TTLOG_BPF_EXEC, 0, 0);
 	struct verdict verdict = {.how = VERDICT_UNKNOWN, .confidence = VERDICT_LOW};
 
-	if (death)
+	if (death) {
 		verdict.death_ns = death->time_ns;
+		verdict.memory_more = place_of(evidence, verdict_more(evidence, death));
+	}
 	if (!own_pid && death)
 		own_pid = death->target.pid;
 	if (exec) {
@@ -235,146 +378,6 @@ void verdict_reach(const struct evidence *evidence, uint32_t own_pid, struct ver
 	} else {
 		judge_without_status(evidence, own_pid, &verdict);
 	}
+	verdict.target_pid = own_pid;
 	*ret_verdict = verdict;
-}
-
-/* ---- words ------------------------------------------------------------------------------------ */
-
-const char *verdict_how_name(enum verdict_how how)
-{
-	switch (how) {
-	case VERDICT_EXIT:
-		return "exit";
-	case VERDICT_FAULT:
-		return "fault";
-	case VERDICT_ABORT:
-		return "abort";
-	case VERDICT_SIGNAL:
-		return "signal";
-	case VERDICT_EXEC:
-		return "exec";
-	case VERDICT_ALIVE:
-		return "alive";
-	case VERDICT_UNKNOWN:
-		break;
-	}
-	return "unknown";
-}
-
-const char *verdict_confidence_name(enum verdict_confidence confidence)
-{
-	switch (confidence) {
-	case VERDICT_HIGH:
-		return "high";
-	case VERDICT_MEDIUM:
-		return "medium";
-	case VERDICT_LOW:
-		break;
-	}
-	return "low";
-}
-
-#define NAME(symbol) [symbol] = #symbol
-
-const char *verdict_signal_name(int signal, char *buffer, size_t bytes)
-{
-	static const char *const names[] = {
-		NAME(SIGHUP),	 NAME(SIGINT),	NAME(SIGQUIT), NAME(SIGILL),	NAME(SIGTRAP),
-		NAME(SIGABRT),	 NAME(SIGBUS),	NAME(SIGFPE),  NAME(SIGKILL),	NAME(SIGUSR1),
-		NAME(SIGSEGV),	 NAME(SIGUSR2), NAME(SIGPIPE), NAME(SIGALRM),	NAME(SIGTERM),
-		NAME(SIGSTKFLT), NAME(SIGCHLD), NAME(SIGCONT), NAME(SIGSTOP),	NAME(SIGTSTP),
-		NAME(SIGTTIN),	 NAME(SIGTTOU), NAME(SIGURG),  NAME(SIGXCPU),	NAME(SIGXFSZ),
-		NAME(SIGVTALRM), NAME(SIGPROF), NAME(SIGWINCH), NAME(SIGIO),	NAME(SIGPWR),
-		NAME(SIGSYS),
-	};
-
-	if (signal > 0 && signal < (int)(sizeof(names) / sizeof(names[0])))
-		snprintf(buffer, bytes, "%s", names[signal]);
-	else
-		snprintf(buffer, bytes, "SIG%d", signal);
-	return bytes ? buffer : "";
-}
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
-
-static const char *code_above_zero(int signal, int code)
-{
-	/* By number: not every libc knows all the names. include/uapi/asm-generic/siginfo.h */
-	static const char *const ill[] = {NULL, "ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR",
-					  "ILL_ILLTRP", "ILL_PRVOPC", "ILL_PRVREG",
-					  "ILL_COPROC", "ILL_BADSTK", "ILL_BADIADDR"};
-	static const char *const fpe[] = {NULL, "FPE_INTDIV", "FPE_INTOVF", "FPE_FLTDIV",
-					  "FPE_FLTOVF", "FPE_FLTUND", "FPE_FLTRES",
-					  "FPE_FLTINV", "FPE_FLTSUB"};
-	static const char *const segv[] = {NULL, "SEGV_MAPERR", "SEGV_ACCERR", "SEGV_BNDERR",
-					   "SEGV_PKUERR", "SEGV_ACCADI", "SEGV_ADIDERR",
-					   "SEGV_ADIPERR", "SEGV_MTEAERR", "SEGV_MTESERR",
-					   "SEGV_CPERR"};
-	static const char *const bus[] = {NULL, "BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR",
-					  "BUS_MCEERR_AR", "BUS_MCEERR_AO"};
-	static const char *const trap[] = {NULL, "TRAP_BRKPT", "TRAP_TRACE", "TRAP_BRANCH",
-					   "TRAP_HWBKPT", "TRAP_UNK", "TRAP_PERF"};
-	static const char *const sys[] = {NULL, "SYS_SECCOMP", "SYS_USER_DISPATCH"};
-	static const char *const io[] = {NULL, "POLL_IN", "POLL_OUT", "POLL_MSG", "POLL_ERR",
-					 "POLL_PRI", "POLL_HUP"};
-	static const struct {
-		int signal, count;
-		const char *const *names;
-	} tables[] = {
-		{SIGILL, COUNT(ill), ill},	{SIGFPE, COUNT(fpe), fpe},
-		{SIGSEGV, COUNT(segv), segv},	{SIGBUS, COUNT(bus), bus},
-		{SIGTRAP, COUNT(trap), trap},	{SIGSYS, COUNT(sys), sys},
-		{SIGIO, COUNT(io), io},
-	};
-
-	for (int i = 0; i < COUNT(tables); i++)
-		if (tables[i].signal == signal)
-			return code < tables[i].count ? tables[i].names[code] : NULL;
-	return NULL;
-}
-
-const char *verdict_code_name(int signal, int code)
-{
-	switch (code) {
-	case SI_USER:
-		return "SI_USER";
-	case SI_QUEUE:
-		return "SI_QUEUE";
-	case SI_TIMER:
-		return "SI_TIMER";
-	case SI_MESGQ:
-		return "SI_MESGQ";
-	case SI_ASYNCIO:
-		return "SI_ASYNCIO";
-	case SI_SIGIO:
-		return "SI_SIGIO";
-	case SI_TKILL:
-		return "SI_TKILL";
-	case SI_ASYNCNL:
-		return "SI_ASYNCNL";
-	case SI_KERNEL:
-		return "SI_KERNEL";
-	default:
-		return code > 0 ? code_above_zero(signal, code) : NULL;
-	}
-}
-
-void verdict_reason(const struct verdict *verdict, char *buffer, size_t bytes)
-{
-	switch (verdict->how) {
-	case VERDICT_EXIT:
-		snprintf(buffer, bytes, "exit-%d", verdict->exit_code);
-		return;
-	case VERDICT_FAULT:
-	case VERDICT_SIGNAL:
-		verdict_signal_name(verdict->signal, buffer, bytes);
-		for (size_t i = 0; i < bytes && buffer[i]; i++)
-			buffer[i] = (char)tolower((unsigned char)buffer[i]);
-		return;
-	case VERDICT_ALIVE:
-		snprintf(buffer, bytes, "snapshot");
-		return;
-	default:
-		snprintf(buffer, bytes, "%s", verdict_how_name(verdict->how));
-	}
 }

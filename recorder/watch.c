@@ -75,13 +75,21 @@ static int control_create(const void *bytes, size_t count)
 	return fd;
 }
 
+static bool is_whole(const struct ttlog_bpf_record *record, size_t bytes)
+{
+	const size_t head = offsetof(struct ttlog_bpf_record, names);
+
+	return bytes >= head && record->more.parent_count <= TTLOG_BPF_PARENTS &&
+	       (uint64_t)record->more.exe_bytes + record->more.cgroup_bytes <= bytes - head;
+}
+
 /* The end of a client: what the kernel program told of its threads is on the other ring buffer. */
 static int on_event(void *context, void *data, size_t bytes)
 {
 	struct watch *watch = context;
 	const struct ttlog_bpf_event *event = data;
 
-	if (bytes < sizeof(*event))
+	if (bytes < sizeof(*event) || ((event->flags & TTLOG_BPF_MORE) && !is_whole(data, bytes)))
 		return 0;
 	if (event->kind == TTLOG_BPF_DEATH)
 		ring_buffer__consume(watch->scenes);

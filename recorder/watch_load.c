@@ -48,7 +48,7 @@ static int choose(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_byte
 	static const char *const needed[] = {"signal_generate", "signal_deliver",
 					     "sched_process_exec", "sched_process_exit"};
 	struct btf *btf = pretend(PRETEND_NO_BTF) ? NULL : btf__load_vmlinux_btf();
-	int arguments = 0;
+	int arguments = 0, victim;
 
 	if (!btf) {
 		snprintf(why_not, why_not_bytes, "kernel has no BTF (/sys/kernel/btf/vmlinux)");
@@ -62,9 +62,13 @@ static int choose(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_byte
 	skeleton->rodata->can_walk_mappings =
 		btf__find_by_name_kind(btf, "bpf_iter_task_vma_new", BTF_KIND_FUNC) > 0 &&
 		!pretend(PRETEND_NO_MAPPING_WALK);
+	victim = tracepoint_arguments(btf, "mark_victim");
 	btf__free(btf);
 	if (arguments < 0)
 		return -ENOENT;
+	/* The thread's id alone before 6.9, and before the 6.6 that took the change over. */
+	bpf_program__set_autoload(skeleton->progs.ttlog_mark_victim, victim >= 2);
+	bpf_program__set_autoload(skeleton->progs.ttlog_mark_victim_id, victim == 1);
 	if (pretend(PRETEND_NO_GROUP_DEAD))
 		arguments = 1;
 	bpf_program__set_autoload(skeleton->progs.ttlog_exit_group_dead, arguments >= 2);

@@ -2,6 +2,7 @@
 /* test_dump_sentence.c - each verdict in words. */
 #include <criterion/criterion.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "recorder/dump_writer.h"
 
@@ -40,6 +41,40 @@ static const struct {
 	{"terminated by SIGALRM, sent by the kernel",
 	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 14, .code = 128}},
 	{"replaced by another program (exec)", {.how = VERDICT_EXEC}},
+	{"killed for want of memory: its memory cgroup is at its limit of 20 MiB, and it asked for "
+	 "more itself",
+	 {.how = VERDICT_OOM, .have_signal = true, .signal = 9, .code = 128, .trigger = SELF,
+	  .target_pid = 70, .limit_pages = 20u << 20}},
+	{"killed for want of memory, and more was asked for by bash (pid 12, uid 0)",
+	 {.how = VERDICT_OOM, .have_signal = true, .signal = 9, .code = 128, .trigger = BASH,
+	  .target_pid = 70}},
+	{"killed with its cgroup, through cgroup.kill from bash (pid 12, uid 0)",
+	 {.how = VERDICT_CGROUP_KILL, .have_signal = true, .signal = 9, .have_sender = true,
+	  .sender = BASH}},
+	{"terminated by SIGTERM that it had asked for at the death of its parent, bash (pid 12, uid 0)",
+	 {.how = VERDICT_PARENT_DEATH, .have_signal = true, .signal = 15, .have_sender = true,
+	  .sender = BASH}},
+	{"killed because the init of its pid namespace died, bash (pid 12, uid 0)",
+	 {.how = VERDICT_PIDNS_DEATH, .have_signal = true, .signal = 9, .have_sender = true,
+	  .sender = BASH}},
+	{"terminated by SIGXCPU: it used up its CPU time (RLIMIT_CPU)",
+	 {.how = VERDICT_RLIMIT_CPU, .have_signal = true, .signal = 24, .thread = SELF}},
+	{"killed by seccomp (SIGSYS) for a system call in thread worker-3 (tid 77)",
+	 {.how = VERDICT_SECCOMP, .have_signal = true, .signal = 31, .code = 1, .thread = SELF}},
+	{"stack overflow: SIGSEGV (SEGV_ACCERR) at address 0x10 in thread worker-3 (tid 77)",
+	 {.how = VERDICT_FAULT, .have_signal = true, .signal = 11, .code = 2, .stack_overflow = true,
+	  .have_fault_address = true, .fault_address = 16, .thread = SELF}},
+	{"segmentation fault: SIGSEGV (SEGV_MAPERR) at address 0x8 in thread worker-3 (tid 77), "
+	 "handled and then raised again",
+	 {.how = VERDICT_FAULT, .have_signal = true, .signal = 11, .code = 1, .raised_again = true,
+	  .have_fault_address = true, .fault_address = 8, .thread = SELF}},
+	{"killed by SIGKILL from its tracer bash (pid 12, uid 0)",
+	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 9, .have_sender = true,
+	  .by_tracer = true, .sender = BASH}},
+	{"terminated by SIGPIPE: it wrote to a pipe or socket without a reader in thread worker-3 "
+	 "(tid 77)",
+	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 13, .have_sender = true,
+	  .sender = SELF, .thread = SELF}},
 	{"how it died is not known", {.how = VERDICT_UNKNOWN}},
 	{"how it died is not known, but SIGSEGV was seen",
 	 {.how = VERDICT_UNKNOWN, .have_signal = true, .signal = 11}},
@@ -50,7 +85,10 @@ Test(dump_sentence, says_what_is_known_and_no_more)
 	char sentence[256];
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
-		dump_sentence(&table[i].verdict, sentence, sizeof(sentence));
+		struct verdict verdict = table[i].verdict;
+
+		verdict.limit_pages /= (uint64_t)sysconf(_SC_PAGESIZE); /* in bytes above */
+		dump_sentence(&verdict, sentence, sizeof(sentence));
 		cr_expect_str_eq(sentence, table[i].wanted, "%s, wanted %s", sentence, table[i].wanted);
 	}
 }

@@ -143,7 +143,7 @@ static void check_exit(void (*life)(void), int code)
 	if (code >= 0)
 		cr_assert_eq(WEXITSTATUS(status), code);
 	death = check_death(&client, status);
-	cr_assert_eq(death->flags, TTLOG_BPF_FROZE);
+	cr_assert_eq(death->flags, TTLOG_BPF_FROZE | TTLOG_BPF_MORE);
 	cr_assert_eq(death->signal, 0);
 	cr_assert_eq(seen.count, 1, "an exit is one event, not %u", seen.count);
 	finish(&client);

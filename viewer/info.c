@@ -90,6 +90,92 @@ static void put_verdict(struct out *out, const struct meta *meta, bool colour)
 	out_text(out, "\n\n");
 }
 
+static void put_bytes(struct out *out, const char *before, struct number bytes, const char *behind)
+{
+	const uint64_t kib = bytes.bits >> 10;
+
+	if (!bytes.known)
+		return;
+	out_text(out, before);
+	if (kib < 10240)
+		out_printf(out, "%" PRIu64 " KiB", kib);
+	else
+		out_printf(out, "%" PRIu64 " MiB", kib >> 10);
+	out_text(out, behind);
+}
+
+static void put_container(struct out *out, struct span runtime, struct span id, struct span pod)
+{
+	if (!id.bytes && !pod.bytes)
+		return;
+	label(out, "container");
+	out_escaped(out, id, 0);
+	if (runtime.bytes) {
+		out_text(out, id.bytes ? " (" : "(");
+		out_escaped(out, runtime, 0);
+		out_char(out, ')');
+	}
+	if (pod.bytes) {
+		out_text(out, id.bytes ? ", pod " : "pod ");
+		out_escaped(out, pod, 0);
+	}
+	out_char(out, '\n');
+}
+
+/* Of somebody else: where they come from. */
+static void put_actor(struct out *out, const char *what, const struct meta_actor *actor)
+{
+	if (!actor->have_parents)
+		return;
+	label(out, what);
+	out_escaped(out, actor->exe.bytes ? actor->exe : actor->comm, 0);
+	for (uint64_t i = 0; i < actor->parent_count; i++) {
+		out_text(out, i ? " < " : ", child of ");
+		out_escaped(out, actor->parents[i].comm, 0);
+		if (actor->parents[i].pid.known)
+			out_printf(out, " (%" PRIu64 ")", actor->parents[i].pid.bits);
+	}
+	out_char(out, '\n');
+	line_span(out, "  cgroup", actor->cgroup);
+	put_container(out, actor->container_runtime, actor->container_id, actor->pod_uid);
+}
+
+static void put_oom(struct out *out, const struct meta_oom *oom)
+{
+	if (!oom->trigger.pid.known)
+		return;
+	put_actor(out, "trigger", &oom->trigger);
+	label(out, "memory");
+	put_bytes(out, "", oom->anonymous_bytes, " anonymous, ");
+	put_bytes(out, "", oom->file_bytes, " of files, ");
+	put_bytes(out, "", oom->shared_bytes, " shared, ");
+	put_bytes(out, "", oom->total_bytes, " mapped");
+	out_char(out, '\n');
+	if (!oom->limit_bytes.known)
+		return;
+	label(out, "limit");
+	put_bytes(out, "", oom->limit_bytes, "");
+	put_bytes(out, ", ", oom->usage_bytes, " used");
+	if (oom->limit_cgroup.bytes) {
+		out_text(out, ", of ");
+		out_escaped(out, oom->limit_cgroup, 0);
+	}
+	out_char(out, '\n');
+}
+
+static void put_memory(struct out *out, const struct meta_process *process)
+{
+	const struct meta_memory *end = &process->memory_at_death;
+
+	if (!process->memory.total_bytes.known && !end->peak_bytes.known)
+		return;
+	label(out, "resident");
+	put_bytes(out, "", process->memory.peak_bytes, " when it registered");
+	put_bytes(out, process->memory.peak_bytes.known ? ", " : "", end->peak_bytes,
+		  " at the most");
+	out_char(out, '\n');
+}
+
 static void put_user(struct out *out, const struct meta_process *process)
 {
 	if (!process->uid.known)
@@ -116,8 +202,12 @@ static void put_who(struct out *out, const struct meta *meta)
 	out_char(out, '\n');
 	line_span(out, "command", meta->process.cmdline);
 	line_span(out, "executable", meta->process.exe);
+	line_span(out, "folder", meta->process.cwd);
 	line_span(out, "cgroup", meta->process.cgroup);
+	put_container(out, meta->process.container_runtime, meta->process.container_id,
+		      meta->process.pod_uid);
 	put_user(out, &meta->process);
+	put_memory(out, &meta->process);
 }
 
 static void put_when(struct out *out, const struct meta *meta)
@@ -334,6 +424,8 @@ void info_text(struct out *out, struct dump *dump, bool colour, bool all_threads
 	const struct meta *meta = dump_meta(dump);
 
 	put_verdict(out, meta, colour);
+	put_actor(out, "sender", &meta->cause.sender);
+	put_oom(out, &meta->cause.oom);
 	put_who(out, meta);
 	put_when(out, meta);
 	put_dump(out, dump);

@@ -26,6 +26,19 @@ static void put_address(struct out *out, const char *key, struct number address)
 		out_text(out, "null");
 }
 
+static void put_parents(struct out *out, const struct meta_actor *actor)
+{
+	json_key(out, "parents");
+	out_char(out, '[');
+	for (uint64_t i = 0; i < actor->parent_count; i++) {
+		out_text(out, i ? ",{" : "{");
+		json_number(out, "pid", actor->parents[i].pid);
+		json_span(out, "comm", actor->parents[i].comm);
+		out_char(out, '}');
+	}
+	out_char(out, ']');
+}
+
 static void put_actor(struct out *out, const char *key, const struct meta_actor *actor)
 {
 	json_key(out, key);
@@ -39,7 +52,42 @@ static void put_actor(struct out *out, const char *key, const struct meta_actor 
 	json_number(out, "uid", actor->uid);
 	json_number(out, "gid", actor->gid);
 	json_number(out, "tid", actor->tid);
+	/* Of a thread of the process itself these are said elsewhere. */
+	if (actor->have_parents) {
+		put_span(out, "exe", actor->exe);
+		put_span(out, "cgroup", actor->cgroup);
+		put_span(out, "container_id", actor->container_id);
+		put_span(out, "container_runtime", actor->container_runtime);
+		put_span(out, "pod_uid", actor->pod_uid);
+		put_parents(out, actor);
+	}
 	out_char(out, '}');
+}
+
+static void put_oom(struct out *out, const struct meta_oom *oom)
+{
+	json_key(out, "oom");
+	if (!oom->trigger.pid.known) {
+		out_text(out, "null");
+		return;
+	}
+	out_char(out, '{');
+	put_actor(out, "trigger", &oom->trigger);
+	json_number(out, "total_bytes", oom->total_bytes);
+	json_number(out, "anonymous_bytes", oom->anonymous_bytes);
+	json_number(out, "file_bytes", oom->file_bytes);
+	json_number(out, "shared_bytes", oom->shared_bytes);
+	json_number(out, "swap_bytes", oom->swap_bytes);
+	json_number(out, "limit_bytes", oom->limit_bytes);
+	json_number(out, "usage_bytes", oom->usage_bytes);
+	put_span(out, "limit_cgroup", oom->limit_cgroup);
+	out_char(out, '}');
+}
+
+static void put_truth(struct out *out, const char *key, bool truth)
+{
+	json_key(out, key);
+	out_text(out, truth ? "true" : "false");
 }
 
 static void put_cause(struct out *out, const struct meta_cause *cause)
@@ -53,10 +101,13 @@ static void put_cause(struct out *out, const struct meta_cause *cause)
 	put_span(out, "code_name", cause->code_name);
 	json_number(out, "exit_code", cause->exit_code);
 	put_address(out, "fault_address", cause->fault_address);
-	json_key(out, "core_dumped");
-	out_text(out, cause->core_dumped ? "true" : "false");
+	put_truth(out, "core_dumped", cause->core_dumped);
+	put_truth(out, "stack_overflow", cause->stack_overflow);
+	put_truth(out, "raised_again", cause->raised_again);
+	put_truth(out, "by_tracer", cause->by_tracer);
 	put_actor(out, "sender", &cause->sender);
 	put_actor(out, "thread", &cause->thread);
+	put_oom(out, &cause->oom);
 	put_address(out, "ip", cause->ip);
 	put_address(out, "sp", cause->sp);
 	put_span(out, "confidence", cause->confidence);
@@ -77,6 +128,38 @@ static void put_ns(struct out *out, const char *key, struct number ns)
 	}
 }
 
+static void put_memory(struct out *out, const char *key, const struct meta_memory *memory)
+{
+	json_key(out, key);
+	if (!memory->total_bytes.known && !memory->peak_bytes.known) {
+		out_text(out, "null");
+		return;
+	}
+	out_char(out, '{');
+	json_number(out, "total_bytes", memory->total_bytes);
+	json_number(out, "anonymous_bytes", memory->anonymous_bytes);
+	json_number(out, "file_bytes", memory->file_bytes);
+	json_number(out, "shared_bytes", memory->shared_bytes);
+	json_number(out, "swap_bytes", memory->swap_bytes);
+	json_number(out, "peak_bytes", memory->peak_bytes);
+	out_char(out, '}');
+}
+
+/* Null is unlimited. */
+static void put_limits(struct out *out, const struct meta_process *process)
+{
+	json_key(out, "limits");
+	out_char(out, '[');
+	for (uint64_t i = 0; i < process->limit_count; i++) {
+		out_text(out, i ? ",{" : "{");
+		json_span(out, "name", process->limits[i].name);
+		json_number(out, "soft", process->limits[i].soft);
+		json_number(out, "hard", process->limits[i].hard);
+		out_char(out, '}');
+	}
+	out_char(out, ']');
+}
+
 static void put_process(struct out *out, const struct meta_process *process)
 {
 	json_key(out, "process");
@@ -84,11 +167,19 @@ static void put_process(struct out *out, const struct meta_process *process)
 	put_span(out, "comm", process->comm);
 	put_span(out, "exe", process->exe);
 	put_span(out, "cmdline", process->cmdline);
+	put_span(out, "cwd", process->cwd);
 	put_span(out, "cgroup", process->cgroup);
+	put_span(out, "container_id", process->container_id);
+	put_span(out, "container_runtime", process->container_runtime);
+	put_span(out, "pod_uid", process->pod_uid);
 	json_number(out, "uid", process->uid);
 	json_number(out, "gid", process->gid);
 	json_number(out, "ppid", process->ppid);
+	json_number(out, "ns_pid", process->ns_pid);
 	put_ns(out, "start_ns", process->start_ns);
+	put_memory(out, "memory", &process->memory);
+	put_memory(out, "memory_at_death", &process->memory_at_death);
+	put_limits(out, process);
 	out_char(out, '}');
 }
 

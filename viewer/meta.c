@@ -14,9 +14,57 @@
 #define CALL(key, function) {key, DECODE_CALL, 0, NULL, function}
 #define END {NULL, DECODE_SPAN, 0, NULL, NULL}
 
+static const struct decode_key parent_keys[] = {
+	NUMBER(meta_parent, pid), SPAN(meta_parent, comm), END,
+};
+
+static int decode_parents(struct decode *cursor, void *to)
+{
+	struct meta_actor *actor = to;
+	struct token token;
+	int error = decode_next(cursor, &token);
+
+	if (error || token.kind != TOKEN_ARRAY)
+		return -EBADMSG;
+	actor->have_parents = true;
+	for (uint64_t i = 0; i < token.number && !error; i++) {
+		if (actor->parent_count < META_PARENTS_MAX)
+			error = decode_map(cursor, parent_keys,
+					   &actor->parents[actor->parent_count++]);
+		else
+			error = decode_skip(cursor);
+	}
+	return error;
+}
+
 static const struct decode_key actor_keys[] = {
-	NUMBER(meta_actor, pid), NUMBER(meta_actor, tid), NUMBER(meta_actor, uid),
-	NUMBER(meta_actor, gid), SPAN(meta_actor, comm),  END,
+	NUMBER(meta_actor, pid),
+	NUMBER(meta_actor, tid),
+	NUMBER(meta_actor, uid),
+	NUMBER(meta_actor, gid),
+	SPAN(meta_actor, comm),
+	SPAN(meta_actor, exe),
+	SPAN(meta_actor, cgroup),
+	SPAN(meta_actor, container_runtime),
+	SPAN(meta_actor, container_id),
+	SPAN(meta_actor, pod_uid),
+	CALL("parents", decode_parents),
+	END,
+};
+
+static const struct decode_key oom_keys[] = {
+	MAP(meta_oom, trigger, actor_keys),
+	NUMBER(meta_oom, total_bytes),
+	NUMBER(meta_oom, anonymous_bytes),
+	NUMBER(meta_oom, file_bytes),
+	NUMBER(meta_oom, shared_bytes),
+	NUMBER(meta_oom, swap_bytes),
+	NUMBER(meta_oom, limit_bytes),
+	NUMBER(meta_oom, usage_bytes),
+	NUMBER(meta_oom, limit_level),
+	NUMBER(meta_oom, limit_cgroup_id),
+	SPAN(meta_oom, limit_cgroup),
+	END,
 };
 
 /* How many items the array has. */
@@ -50,6 +98,10 @@ static const struct decode_key cause_keys[] = {
 	NUMBER(meta_cause, ip),
 	NUMBER(meta_cause, sp),
 	TRUTH(meta_cause, core_dumped),
+	TRUTH(meta_cause, stack_overflow),
+	TRUTH(meta_cause, raised_again),
+	TRUTH(meta_cause, by_tracer),
+	MAP(meta_cause, oom, oom_keys),
 	MAP(meta_cause, sender, actor_keys),
 	MAP(meta_cause, thread, actor_keys),
 	CALL("evidence", decode_evidence),
@@ -58,10 +110,71 @@ static const struct decode_key cause_keys[] = {
 	END,
 };
 
+static const struct decode_key memory_keys[] = {
+	NUMBER(meta_memory, total_bytes),
+	NUMBER(meta_memory, anonymous_bytes),
+	NUMBER(meta_memory, file_bytes),
+	NUMBER(meta_memory, shared_bytes),
+	NUMBER(meta_memory, swap_bytes),
+	NUMBER(meta_memory, peak_bytes),
+	END,
+};
+
+/* name -> [soft, hard], each a number or "unlimited" */
+static int decode_limit(struct decode *cursor, struct meta_limit *limit)
+{
+	struct token name, pair, value[2];
+	struct decode items;
+	int error = decode_next(cursor, &name);
+
+	if (error || name.kind != TOKEN_TEXT)
+		return -EBADMSG;
+	items = *cursor;
+	if (decode_next(&items, &pair) == 0 && pair.kind == TOKEN_ARRAY && pair.number == 2 &&
+	    decode_next(&items, &value[0]) == 0 && decode_next(&items, &value[1]) == 0) {
+		limit->name = name.span;
+		limit->soft = (struct number){value[0].number, value[0].kind == TOKEN_UINT};
+		limit->hard = (struct number){value[1].number, value[1].kind == TOKEN_UINT};
+	}
+	return decode_skip(cursor);
+}
+
+static int decode_limits(struct decode *cursor, void *to)
+{
+	struct meta_process *process = to;
+	struct token token;
+	int error = decode_next(cursor, &token);
+
+	if (error || token.kind != TOKEN_MAP)
+		return -EBADMSG;
+	for (uint64_t i = 0; i < token.number && !error; i++) {
+		struct meta_limit limit = {0};
+
+		error = decode_limit(cursor, &limit);
+		if (limit.name.bytes && process->limit_count < META_LIMITS_MAX)
+			process->limits[process->limit_count++] = limit;
+	}
+	return error;
+}
+
 static const struct decode_key process_keys[] = {
-	SPAN(meta_process, comm),   SPAN(meta_process, exe),	   SPAN(meta_process, cmdline),
-	SPAN(meta_process, cgroup), NUMBER(meta_process, uid),	   NUMBER(meta_process, gid),
-	NUMBER(meta_process, ppid), NUMBER(meta_process, start_ns), END,
+	SPAN(meta_process, comm),
+	SPAN(meta_process, exe),
+	SPAN(meta_process, cmdline),
+	SPAN(meta_process, cwd),
+	SPAN(meta_process, cgroup),
+	SPAN(meta_process, container_runtime),
+	SPAN(meta_process, container_id),
+	SPAN(meta_process, pod_uid),
+	NUMBER(meta_process, uid),
+	NUMBER(meta_process, gid),
+	NUMBER(meta_process, ppid),
+	NUMBER(meta_process, start_ns),
+	NUMBER(meta_process, ns_pid),
+	MAP(meta_process, memory, memory_keys),
+	MAP(meta_process, memory_at_death, memory_keys),
+	CALL("limits", decode_limits),
+	END,
 };
 
 static const struct decode_key thread_keys[] = {

@@ -10,22 +10,54 @@
 
 #include "viewer/decode.h"
 
+#define META_PARENTS_MAX 16
+#define META_LIMITS_MAX 16
+
+struct meta_parent {
+	struct number pid;
+	struct span comm;
+};
+
 struct meta_actor {
 	struct number pid, tid, uid, gid;
-	struct span comm;
+	struct span comm, exe, cgroup, container_runtime, container_id, pod_uid;
+	struct meta_parent parents[META_PARENTS_MAX]; /* nearest first */
+	uint64_t parent_count;
+	bool have_parents;
+};
+
+struct meta_memory {
+	struct number total_bytes, anonymous_bytes, file_bytes, shared_bytes, swap_bytes;
+	struct number peak_bytes;
+};
+
+struct meta_oom {
+	struct meta_actor trigger;
+	struct number total_bytes, anonymous_bytes, file_bytes, shared_bytes, swap_bytes;
+	struct number limit_bytes, usage_bytes, limit_level, limit_cgroup_id;
+	struct span limit_cgroup;
 };
 
 struct meta_cause {
 	struct span how, confidence, sentence, signal_name, code_name;
 	struct number signal, code, exit_code, fault_address, ip, sp;
-	bool core_dumped;
+	bool core_dumped, stack_overflow, raised_again, by_tracer;
 	struct meta_actor sender, thread;
+	struct meta_oom oom;
 	struct number evidence_count, evidence_forgotten, evidence_lost;
 };
 
+struct meta_limit {
+	struct span name;
+	struct number soft, hard; /* not known: unlimited */
+};
+
 struct meta_process {
-	struct span comm, exe, cmdline, cgroup;
-	struct number uid, gid, ppid, start_ns;
+	struct span comm, exe, cmdline, cwd, cgroup, container_runtime, container_id, pod_uid;
+	struct number uid, gid, ppid, start_ns, ns_pid;
+	struct meta_memory memory, memory_at_death;
+	struct meta_limit limits[META_LIMITS_MAX];
+	uint64_t limit_count;
 };
 
 struct meta_thread {
