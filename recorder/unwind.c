@@ -143,6 +143,12 @@ static int plan_descriptors(posix_spawn_file_actions_t *actions, int root_fd, in
 	if (!err)
 		err = posix_spawn_file_actions_addopen(actions, STDERR_FILENO, "/dev/null",
 						       O_WRONLY, 0);
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+	/* All others are closed by exec, but for those of libraries that forgot to say so. */
+	if (!err)
+		err = posix_spawn_file_actions_addclosefrom_np(
+			actions, root_fd >= 0 ? UNWIND_ROOT_FD + 1 : UNWIND_ROOT_FD);
+#endif
 	return err;
 }
 
