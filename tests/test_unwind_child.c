@@ -355,28 +355,25 @@ static void *unwind_slowly(void *unused)
 Test(unwind_child, there_are_only_so_many_at_a_time)
 {
 	pthread_t threads[UNWIND_CHILDREN_MAX];
-	char path[PATH_MAX], gate[PATH_MAX];
+	char path[PATH_MAX], gate[PATH_MAX], began[PATH_MAX];
 	struct scene *scene = make_scene(2, 1);
 	int fd;
 
 	path_of("program", path);
-	path_of("pipe", gate);
-	cr_assert_eq(mkfifo(gate, 0600), 0);
-	/* Each says that it is there, and stays until the gate opens. */
-	be_program("echo >>$folder/began; exec cat $folder/pipe >/dev/null");
+	path_of("kept", gate);
+	path_of("began", began);
+	/* Each says that it is there, and stays until there is a gate. */
+	be_program("echo >>$folder/began; while [ ! -e $folder/kept ]; do sleep 0.01; done");
 	for (int i = 0; i < UNWIND_CHILDREN_MAX; i++)
 		cr_assert_eq(pthread_create(&threads[i], NULL, unwind_slowly, NULL), 0);
 	for (struct stat status = {0}; status.st_size < UNWIND_CHILDREN_MAX;) {
-		char began[PATH_MAX];
-
-		path_of("began", began);
 		usleep(1000);
 		if (stat(began, &status))
 			status.st_size = 0;
 	}
 	cr_assert_eq(unwind_scene(scene, &(struct unwind_options){.program = path}), -EBUSY);
 	require_notes(scene, "others were being unwound");
-	fd = open(gate, O_WRONLY | O_CLOEXEC);
+	fd = open(gate, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	cr_assert_geq(fd, 0);
 	close(fd);
 	for (int i = 0; i < UNWIND_CHILDREN_MAX; i++)
