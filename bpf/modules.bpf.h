@@ -29,7 +29,7 @@ extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *walk) __ksym __w
 
 /* One module while it is put together, and what must survive a step of the walk. */
 struct workbench {
-	__u32 looked_at, sent;
+	__u32 looked_at, sent, path_bytes, zero;
 	struct ttlog_bpf_module module;
 };
 
@@ -62,9 +62,10 @@ static __always_inline const struct path *path_of(const struct file *file)
 
 /*
  * Writes the names from the file up to the process's root into the workbench, and says how many bytes
- * they have; 0: it has no path. A function of its own, so that the verifier looks at it once.
+ * they have; 0: it has no path. What grows from step to step is in memory, where the verifier does not
+ * follow it: to its eyes all steps are the same.
  */
-__noinline int write_path(__u64 file, __u32 whose)
+static __noinline __u32 write_path(__u64 file, __u32 whose)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	const struct path *path = path_of((const struct file *)file);
@@ -73,32 +74,38 @@ __noinline int write_path(__u64 file, __u32 whose)
 	const char *mount = (const char *)BPF_CORE_READ(path, mnt), *above;
 	const char *root_mount = (const char *)BPF_CORE_READ(task, fs, root.mnt);
 	struct workbench *bench = workbench(whose);
-	__u32 used = 0;
 
-	for (int i = 0; i < PATH_STEPS && bench; i++) {
+	if (!bench)
+		return 0;
+	bench->path_bytes = 0;
+	for (int i = 0; i < PATH_STEPS; i++) {
 		const struct mount *outer =
 			(const struct mount *)(mount - bpf_core_field_offset(struct mount, mnt));
+		const unsigned char *name;
 		long bytes;
+		__u32 at;
 
 		if (dentry == root && mount == root_mount)
-			return used;
+			return bench->path_bytes;
 		top = BPF_CORE_READ((const struct vfsmount *)mount, mnt_root);
 		parent = BPF_CORE_READ(dentry, d_parent);
 		if (dentry == top || dentry == parent) {
 			above = (const char *)BPF_CORE_READ(outer, mnt_parent);
 			if (above == (const char *)outer)
-				return used;
+				return bench->path_bytes;
 			dentry = BPF_CORE_READ(outer, mnt_mountpoint);
 			mount = above + bpf_core_field_offset(struct mount, mnt);
 			continue;
 		}
-		if (used > TTLOG_BPF_PATH_BYTES)
+		name = BPF_CORE_READ(dentry, d_name.name);
+		at = bench->path_bytes;
+		if (at >= TTLOG_BPF_PATH_BYTES)
 			return 0;
-		bytes = bpf_probe_read_kernel_str(bench->module.path + used, TTLOG_BPF_NAME_BYTES,
-						  BPF_CORE_READ(dentry, d_name.name));
+		bytes = bpf_probe_read_kernel_str(bench->module.path + at, TTLOG_BPF_NAME_BYTES,
+						  name);
 		if (bytes <= 1 || bytes > (long)TTLOG_BPF_NAME_BYTES)
 			return 0;
-		used += (__u32)bytes;
+		bench->path_bytes += (__u32)bytes;
 		dentry = parent;
 	}
 	return 0;
@@ -121,7 +128,6 @@ static __always_inline void send_module(struct ttlog_bpf_client *client, struct 
 	struct ttlog_bpf_module *module = &bench->module;
 	struct file *file = BPF_CORE_READ(mapping, vm_file);
 	__u32 bytes = 0;
-	int got;
 
 	module->head.client_id = client->client_id;
 	module->head.kind = TTLOG_BPF_MODULE;
@@ -137,12 +143,13 @@ static __always_inline void send_module(struct ttlog_bpf_client *client, struct 
 
 		module->inode = BPF_CORE_READ(inode, i_ino);
 		module->device = BPF_CORE_READ(inode, i_sb, s_dev);
-		got = write_path((__u64)file, whose);
-		if (got > 0 && got <= (int)(TTLOG_BPF_PATH_BYTES + TTLOG_BPF_NAME_BYTES))
-			bytes = (__u32)got;
+		bytes = write_path((__u64)file, whose);
 	} else if (is_vdso(task, module->start)) {
 		module->flags = TTLOG_BPF_MODULE_VDSO;
 	}
+	/* Nothing new, but the verifier of 6.12 does not see it otherwise. */
+	barrier_var(bytes);
+	bytes &= TTLOG_BPF_PATH_ROOM - 1;
 	module->path_bytes = bytes;
 	if (bench->sent >= TTLOG_BPF_MODULES ||
 	    bpf_ringbuf_output(&scenes, module, TTLOG_BPF_MODULE_BYTES(bytes), BPF_RB_NO_WAKEUP))

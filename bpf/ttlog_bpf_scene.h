@@ -33,6 +33,7 @@
 #define TTLOG_BPF_CODE_BYTES 64u
 #define TTLOG_BPF_PATH_BYTES 1024u
 #define TTLOG_BPF_NAME_BYTES 256u   /* of one folder or file */
+#define TTLOG_BPF_PATH_ROOM 2048u   /* for both, as a power of 2 that the verifier can see */
 
 enum ttlog_bpf_scene_kind {
 	TTLOG_BPF_THREAD = 1,
@@ -84,7 +85,7 @@ struct ttlog_bpf_module {
 	__u32 path_bytes;  /* 0: not known */
 	__u32 zero;
 	/* The names on the way from the file up to the root of the process, each with its NUL. */
-	char path[TTLOG_BPF_PATH_BYTES + TTLOG_BPF_NAME_BYTES];
+	char path[TTLOG_BPF_PATH_ROOM];
 };
 
 /* How many bytes of it are sent. */
@@ -117,7 +118,8 @@ struct ttlog_bpf_scene_state {
 _Static_assert(sizeof(struct ttlog_bpf_thread) == 16 + 8 + 33 * 8 + 8 * 8 + 8 + 16 + 64, "no padding");
 _Static_assert(sizeof(struct ttlog_bpf_page) == 24 + TTLOG_BPF_PAGE_BYTES, "no padding");
 _Static_assert(sizeof(struct ttlog_bpf_module) ==
-		       TTLOG_BPF_MODULE_BYTES(TTLOG_BPF_PATH_BYTES + TTLOG_BPF_NAME_BYTES),
+		       TTLOG_BPF_MODULE_BYTES(TTLOG_BPF_PATH_ROOM),
 	       "no padding");
+_Static_assert(TTLOG_BPF_PATH_BYTES + TTLOG_BPF_NAME_BYTES < TTLOG_BPF_PATH_ROOM, "room for both");
 
 #endif

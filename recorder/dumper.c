@@ -34,6 +34,7 @@ struct order {
 	struct capture *capture; /* until the worker makes the scene of it */
 	struct modules *modules;
 	bool others_wait; /* so many that there is no time to unwind */
+	struct modules *fresh; /* read for a snapshot; NULL: no news */
 };
 
 void subject_release(struct subject *subject)
@@ -189,6 +190,27 @@ static int write_file(struct order *order, struct ttlog_reader *reader)
 	return err;
 }
 
+/*
+ * A living process may have loaded libraries since it registered, and not every kernel can say so at its
+ * death. It is the same process as long as it started at the same moment.
+ */
+static void refresh_modules(struct order *order)
+{
+	const struct subject *subject = order->subject;
+	struct identity now = {0};
+
+	if (order->verdict.how != VERDICT_ALIVE ||
+	    modules_read(subject->pid, subject->root_fd, &order->fresh))
+		return;
+	/* Afterwards: until here it was this process. One that is dying has no mappings left. */
+	if (identity_read(subject->pid, &now) || !order->fresh->count ||
+	    now.start_ticks != subject->identity.start_ticks) {
+		modules_release(order->fresh);
+		order->fresh = NULL;
+	}
+	identity_free(&now);
+}
+
 static void write_dump(struct workers_job *job)
 {
 	struct order *order = (struct order *)job;
@@ -198,6 +220,7 @@ static void write_dump(struct workers_job *job)
 	if (!order->err)
 		order->err = write_file(order, reader);
 	ttlog_reader_close(reader);
+	refresh_modules(order);
 }
 
 static void dump_done(struct workers_job *job)
@@ -219,6 +242,10 @@ static void dump_done(struct workers_job *job)
 	subject->dumps_pending--;
 	capture_free(order->capture);
 	modules_release(order->modules);
+	if (order->fresh) {
+		modules_release(subject->modules);
+		subject->modules = order->fresh;
+	}
 	subject_release(subject);
 	free(order);
 }

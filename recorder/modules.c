@@ -109,6 +109,8 @@ static bool parse_line(char *line, struct scene_module *ret_module)
 		return false;
 	line += path;
 	line[strcspn(line, "\n")] = '\0';
+	if (strcmp(line, "[vsyscall]") == 0) /* the kernel's, in everybody's list and in nobody's memory */
+		return false;
 	if (path && (*line == '/' || strcmp(line, "[vdso]") == 0))
 		module.path = line;
 	*ret_module = module;

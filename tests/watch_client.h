@@ -196,7 +196,7 @@ static const struct ttlog_bpf_event *only(uint32_t kind)
 }
 
 /* What must be true of every death. */
-static const struct ttlog_bpf_event *check_death(const struct client *client, int status)
+static __attribute__((unused)) const struct ttlog_bpf_event *check_death(const struct client *client, int status)
 {
 	const struct ttlog_bpf_event *death = only(TTLOG_BPF_DEATH);
 
