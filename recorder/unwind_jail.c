@@ -32,18 +32,6 @@
 #define SPACE_BYTES_MAX (UINT64_C(16) << 30)
 #define CACHE_BYTES_MAX (UINT64_C(4) << 30) /* a file that debuginfod fetched */
 
-/* Sanitizers map terabytes and make system calls of their own. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 static int limit(int resource, uint64_t value)
 {
 	struct rlimit old, new = {.rlim_cur = value, .rlim_max = value};
@@ -65,9 +53,9 @@ static int set_limits(const struct unwind_jail *jail)
 		err = limit(RLIMIT_FSIZE, jail->debuginfod ? CACHE_BYTES_MAX : 0);
 	if (!err)
 		err = limit(RLIMIT_NOFILE, FILES_MAX);
-	if (!err && !SANITIZED)
+	if (!err && !UNWIND_SANITIZED)
 		err = limit(RLIMIT_DATA, DATA_BYTES_MAX);
-	if (!err && !SANITIZED)
+	if (!err && !UNWIND_SANITIZED)
 		err = limit(RLIMIT_AS, SPACE_BYTES_MAX);
 	return err;
 }
@@ -227,7 +215,7 @@ int unwind_jail(struct unwind_jail *jail)
 		return err;
 	alarm(jail->seconds);
 	/* debuginfod's library has threads and sockets. */
-	if (jail->debuginfod || SANITIZED)
+	if (jail->debuginfod || UNWIND_SANITIZED)
 		return 0;
 	return filter_calls(jail->has_root && !jail->in_root);
 }

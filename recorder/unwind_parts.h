@@ -20,6 +20,18 @@ enum unwind_exit {
 
 /* ---- unwind_jail.c: what the child gives up ---- */
 
+/* Sanitizers map terabytes and make system calls of their own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNWIND_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define UNWIND_SANITIZED 1
+#endif
+#endif
+#ifndef UNWIND_SANITIZED
+#define UNWIND_SANITIZED 0
+#endif
+
 struct unwind_jail {
 	uid_t uid;
 	gid_t gid;
