@@ -20,6 +20,7 @@
 #include "lib/chunk.h"
 #include "lib/clock.h"
 #include "lib/encode.h"
+#include "lib/lane.h"
 #include "lib/ring.h"
 
 /* How far back a thread looks for the chunk that it wrote to last. */
@@ -213,13 +214,16 @@ static uint64_t settle(const struct sending *sending, uint32_t index, uint64_t s
 {
 	uint64_t retired = TTLOG_STATE(TTLOG_STATE_GENERATION(state), 0, TTLOG_CHUNK_RETIRED);
 
-	if (TTLOG_STATE_OF(state) != TTLOG_CHUNK_OWNED && TTLOG_STATE_OF(state) != TTLOG_CHUNK_COND)
+	if (TTLOG_STATE_OF(state) == TTLOG_CHUNK_FREE ||
+	    TTLOG_STATE_OF(state) == TTLOG_CHUNK_RETIRED)
 		return state;
 	if (TTLOG_STATE_TID(state) != sending->tid) {
-		ttlog_chunk_retire_vanished(TTLOG_LANE_CHANNEL, sending->tid, index, 1);
+		ttlog_chunk_retire_vanished(TTLOG_LANE_CHANNEL, sending->tid, sending->first,
+					    sending->count);
 		return atomic_load_explicit(&sending->records[index].state, memory_order_acquire);
 	}
-	if (sending->is_nested || !atomic_compare_exchange_strong_explicit(
+	/* Its own in INIT it just takes. */
+	if (sending->is_nested || TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT || !atomic_compare_exchange_strong_explicit(
 					  &sending->records[index].state, &state, retired,
 					  memory_order_acq_rel, memory_order_acquire))
 		return state;
@@ -349,12 +353,8 @@ static void write_event(const struct sending *sending, const struct place *place
 
 static void count_diverted(struct ttlog_channel_entry *entry, uint64_t ticks)
 {
-	uint64_t none = 0;
-
 	atomic_fetch_add_explicit(&entry->diverted, 1, memory_order_relaxed);
-	atomic_compare_exchange_strong_explicit(&entry->diverted_first, &none, ticks,
-						memory_order_relaxed, memory_order_relaxed);
-	atomic_store_explicit(&entry->diverted_last, ticks, memory_order_relaxed);
+	ttlog_span_widen(&entry->diverted_first, &entry->diverted_last, ticks);
 }
 
 bool ttlog_channel_record(struct ttlog_channel channel, struct ttlog_thread *thread,

@@ -169,7 +169,7 @@ static bool is_quiet(const struct table *table, uint32_t first, uint32_t count, 
 		if (TTLOG_STATE_OF(state) == TTLOG_CHUNK_FREE ||
 		    TTLOG_STATE_OF(state) == TTLOG_CHUNK_RETIRED)
 			continue;
-		ttlog_chunk_retire_vanished(TTLOG_LANE_CHANNEL, tid, i, 1);
+		ttlog_chunk_retire_vanished(TTLOG_LANE_CHANNEL, tid, first, count);
 		return false;
 	}
 	return true;

@@ -199,10 +199,10 @@ static void move_hand(const struct ttlog_lane *lane, uint64_t to)
 		;
 }
 
-/* One taker in about half a second looks for owners that are no more. */
-static bool time_to_search(void)
+/* One taker in about half a second looks for a lane's owners that are no more. */
+static bool time_to_search(const struct ttlog_lane *lane)
 {
-	_Atomic uint64_t *next = &ttlog_life()->next_search_ticks;
+	_Atomic uint64_t *next = &ttlog_life()->next_search_ticks[lane->id];
 	enum ttlog_clock_source source = ttlog_place_.geometry.clock_source;
 	uint64_t now = ttlog_clock_ticks(source);
 	uint64_t due = atomic_load_explicit(next, memory_order_relaxed);
@@ -211,29 +211,49 @@ static bool time_to_search(void)
 	       atomic_compare_exchange_strong(next, &due, now + ttlog_clock_half_second(source));
 }
 
+static bool is_in_use(uint64_t state)
+{
+	return TTLOG_STATE_OF(state) != TTLOG_CHUNK_FREE &&
+	       TTLOG_STATE_OF(state) != TTLOG_CHUNK_RETIRED;
+}
+
 /*
- * Condemns a chunk that somebody left OWNED or COND and gives it back, as when a freeze comes in
- * between: its events are counted by a walk. False: it is not so any more.
- * model: left_1, left_2
+ * Of one that is condemned the events are counted by a walk, later. Of one in INIT the old content
+ * is accounted for, and what was to come never came. model: left_2, left_init
+ */
+static void give_back(const struct ttlog_lane *lane, uint32_t index, uint64_t state)
+{
+	struct ttlog_chunk *chunk = ttlog_lane_chunk(lane, index);
+
+	if (TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT) {
+		/* As in 7 and 8, which may not have been. */
+		atomic_thread_fence(memory_order_release);
+		set_word_at(chunk, TTLOG_CHUNK_FIRST, 0);
+	}
+	/* Events may have come since another freeze than that of the take. */
+	if (lane->id == TTLOG_LANE_AFTERLIFE)
+		__atomic_store_n(&chunk->epoch, ttlog_freeze_word(), __ATOMIC_RELAXED);
+	atomic_store_explicit(&lane->records[index].state,
+			      TTLOG_STATE(TTLOG_STATE_GENERATION(state), 0, TTLOG_CHUNK_RETIRED),
+			      memory_order_release);
+}
+
+/*
+ * Condemns a chunk that somebody left in use and gives it back, as when a freeze comes in between;
+ * in INIT there is nothing to condemn. False: somebody else was faster. model: left_1
  */
 static bool retire_left(const struct ttlog_lane *lane, uint32_t index, uint64_t state, uint32_t tid)
 {
-	uint64_t generation = TTLOG_STATE_GENERATION(state);
+	uint64_t mine = TTLOG_STATE(TTLOG_STATE_GENERATION(state), tid,
+				    TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT ? TTLOG_CHUNK_INIT
+									      : TTLOG_CHUNK_COND);
+	bool is_mine = atomic_compare_exchange_strong_explicit(&lane->records[index].state, &state,
+							       mine, memory_order_acq_rel,
+							       memory_order_relaxed);
 
-	if ((TTLOG_STATE_OF(state) != TTLOG_CHUNK_OWNED &&
-	     TTLOG_STATE_OF(state) != TTLOG_CHUNK_COND) ||
-	    !atomic_compare_exchange_strong_explicit(&lane->records[index].state, &state,
-						     TTLOG_STATE(generation, tid, TTLOG_CHUNK_COND),
-						     memory_order_acq_rel, memory_order_relaxed))
-		return false;
-	/* Events may have come since another freeze than that of the take. */
-	if (lane->id == TTLOG_LANE_AFTERLIFE)
-		__atomic_store_n(&ttlog_lane_chunk(lane, index)->epoch, ttlog_freeze_word(),
-				 __ATOMIC_RELAXED);
-	atomic_store_explicit(&lane->records[index].state,
-			      TTLOG_STATE(generation, 0, TTLOG_CHUNK_RETIRED),
-			      memory_order_release);
-	return true;
+	if (is_mine)
+		give_back(lane, index, mine);
+	return is_mine;
 }
 
 /*
@@ -246,17 +266,18 @@ static bool retire_vanished(const struct ttlog_lane *lane, uint32_t tid, uint32_
 {
 	bool found = false;
 
-	if (!time_to_search())
+	if (!time_to_search(lane))
 		return false;
 	for (uint32_t i = start; i < start + count; i++) {
 		uint64_t state =
 			atomic_load_explicit(&lane->records[i].state, memory_order_acquire);
 
-		found |= TTLOG_STATE_OF(state) != TTLOG_CHUNK_RETIRED &&
+		found |= is_in_use(state) &&
 			 owner_vanished(TTLOG_STATE_TID(state)) && retire_left(lane, i, state, tid);
 	}
 	if (found)
-		atomic_store_explicit(&ttlog_life()->next_search_ticks, 0, memory_order_relaxed);
+		atomic_store_explicit(&ttlog_life()->next_search_ticks[lane->id], 0,
+				      memory_order_relaxed);
 	return true;
 }
 
@@ -301,8 +322,6 @@ enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_taker *tak
 	uint64_t ticket;
 	enum ttlog_take result;
 
-	if (!lap)
-		return TTLOG_TAKE_NONE;
 	ticket = atomic_fetch_add_explicit(&lane.ledger->hand, 1, memory_order_relaxed);
 	result = search(&lane, taker, ticket, lap, rule, freeze_word, ret_tenure);
 	if (result == TTLOG_TAKE_NONE && rule == TTLOG_TAKE_NOT_YOUNG)
@@ -429,20 +448,6 @@ void ttlog_chunk_retire(const struct ttlog_tenure *tenure, uint32_t count, uint6
 			      memory_order_release);
 }
 
-/* What the caller itself left in INIT: its old content is accounted for. model: reclaim_init */
-static void retire_empty(const struct ttlog_lane *lane, uint32_t index, uint64_t generation)
-{
-	const struct ttlog_tenure tenure = {
-		.chunk = ttlog_lane_chunk(lane, index),
-		.lane = lane->id,
-		.index = index,
-		.generation = generation,
-	};
-
-	set_word_at(tenure.chunk, TTLOG_CHUNK_FIRST, 0);
-	ttlog_chunk_retire(&tenure, 0, 0);
-}
-
 /* model: reclaim */
 void ttlog_chunk_reclaim(uint32_t lane_id, uint32_t tid, const struct ttlog_chunk *const *held,
 			 uint32_t held_count)
@@ -452,12 +457,11 @@ void ttlog_chunk_reclaim(uint32_t lane_id, uint32_t tid, const struct ttlog_chun
 	for (uint32_t i = 0; i < lane.geometry->chunk_count; i++) {
 		uint64_t state = atomic_load_explicit(&lane.records[i].state, memory_order_relaxed);
 		const struct ttlog_chunk *chunk = ttlog_lane_chunk(&lane, i);
-		bool is_kept = TTLOG_STATE_TID(state) != tid;
+		bool is_kept = TTLOG_STATE_TID(state) != tid || !is_in_use(state);
 
 		for (uint32_t k = 0; k < held_count; k++)
 			is_kept |= held[k] == chunk;
-		if (!is_kept && !retire_left(&lane, i, state, tid) &&
-		    TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT)
-			retire_empty(&lane, i, TTLOG_STATE_GENERATION(state));
+		if (!is_kept)
+			retire_left(&lane, i, state, tid);
 	}
 }

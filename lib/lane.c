@@ -60,6 +60,21 @@ void ttlog_account_add(const struct ttlog_account *old, struct ttlog_account *ne
 	atomic_store_explicit(&new->last, last, memory_order_relaxed);
 }
 
+void ttlog_span_widen(_Atomic uint64_t *first, _Atomic uint64_t *last, uint64_t ticks)
+{
+	uint64_t seen = atomic_load_explicit(first, memory_order_relaxed);
+
+	while ((!seen || ticks < seen) &&
+	       !atomic_compare_exchange_weak_explicit(first, &seen, ticks, memory_order_relaxed,
+						      memory_order_relaxed))
+		;
+	seen = atomic_load_explicit(last, memory_order_relaxed);
+	while (ticks > seen &&
+	       !atomic_compare_exchange_weak_explicit(last, &seen, ticks, memory_order_relaxed,
+						      memory_order_relaxed))
+		;
+}
+
 void ttlog_lanes_count(uint64_t *ret_retained, uint64_t *ret_overwritten)
 {
 	uint64_t retained = 0, overwritten = 0;

@@ -56,6 +56,9 @@ struct ttlog_span ttlog_lane_content(const struct ttlog_chunk *chunk, uint32_t c
 void ttlog_account_add(const struct ttlog_account *old, struct ttlog_account *new,
 		       const struct ttlog_span *span);
 
+/* The first and the last tick of what was lost, by whatever thread, and by handlers in between. */
+void ttlog_span_widen(_Atomic uint64_t *first, _Atomic uint64_t *last, uint64_t ticks);
+
 /* The events that can be read now, and those that were overwritten. Walks all chunks. */
 void ttlog_lanes_count(uint64_t *ret_retained, uint64_t *ret_overwritten);
 

@@ -34,7 +34,7 @@ struct ttlog_life {
 	_Atomic uint32_t boot_full; /* the boot lane has no chunk left */
 	_Atomic uint64_t dropped;   /* events for which there was no region */
 	_Atomic uint32_t writers;   /* threads that have one; more, after threads vanished */
-	_Atomic uint64_t next_search_ticks; /* when to look for vanished owners again */
+	_Atomic uint64_t next_search_ticks[TTLOG_LANE_COUNT]; /* when to look for vanished owners */
 	_Atomic(struct ttlog_writer_segment *) segments;
 };
 

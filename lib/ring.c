@@ -19,24 +19,9 @@
 #include "lib/chunk.h"
 #include "lib/clock.h"
 #include "lib/encode.h"
+#include "lib/lane.h"
 #include "lib/process.h"
 #include "lib/stops.h"
-
-/* Threads drop at the same time, and a handler between the steps of what it interrupted. */
-static void widen_span(struct ttlog_lane_ledger *ledger, uint64_t now)
-{
-	uint64_t first = atomic_load_explicit(&ledger->dropped_first, memory_order_relaxed);
-	uint64_t last = atomic_load_explicit(&ledger->dropped_last, memory_order_relaxed);
-
-	while ((!first || now < first) &&
-	       !atomic_compare_exchange_weak_explicit(&ledger->dropped_first, &first, now,
-						      memory_order_relaxed, memory_order_relaxed))
-		;
-	while (now > last &&
-	       !atomic_compare_exchange_weak_explicit(&ledger->dropped_last, &last, now,
-						      memory_order_relaxed, memory_order_relaxed))
-		;
-}
 
 /* model: drop */
 void ttlog_ring_count_drop(uint32_t lane_id)
@@ -44,7 +29,8 @@ void ttlog_ring_count_drop(uint32_t lane_id)
 	struct ttlog_lane_ledger *ledger = &ttlog_process_ledger()->lane[lane_id];
 
 	atomic_fetch_add_explicit(&ledger->dropped, 1, memory_order_relaxed);
-	widen_span(ledger, ttlog_clock_ticks(ttlog_place_.geometry.clock_source));
+	ttlog_span_widen(&ledger->dropped_first, &ledger->dropped_last,
+			 ttlog_clock_ticks(ttlog_place_.geometry.clock_source));
 }
 
 void ttlog_ring_leave(struct ttlog_thread *thread, uintptr_t sp)

@@ -186,14 +186,10 @@ static void *send_and_vanish(void *argument)
 	return NULL;
 }
 
-/*
- * The thread is gone in the middle of an event; others need the chunk at once. One that it was
- * about to take, and had emptied already, they do not get.
- */
+/* The thread is gone in the middle of an event; others need the chunk at once. */
 static void channel_vanished_within(void)
 {
 	warm_up_channel(BUDGET, 9);
-	atomic_store(&witness->may_leave_empty, 1);
 	handle_with(on_signal_vanish);
 	run_thread(send_and_vanish, NULL);
 	await_vanished();
@@ -202,7 +198,7 @@ static void channel_vanished_within(void)
 	piece_is_over();
 	for (int i = 0; i < 12; i++) {
 		/* It is time to ask who lives. */
-		atomic_store(&ttlog_life()->next_search_ticks, 0);
+		atomic_store(&ttlog_life()->next_search_ticks[TTLOG_LANE_CHANNEL], 0);
 		record_to(3, MIDDLE);
 	}
 	record_after();

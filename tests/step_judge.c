@@ -122,8 +122,6 @@ static bool owners_judge(const struct stepper_region *region,
 
 			if (of == TTLOG_CHUNK_FREE || of == TTLOG_CHUNK_RETIRED)
 				continue;
-			if (of == TTLOG_CHUNK_INIT && atomic_load(&witness->may_leave_empty))
-				continue;
 			if (of == TTLOG_CHUNK_OWNED &&
 			    owner_add(&owners, TTLOG_STATE_TID(record[k].state)) <= HELD_MAX)
 				continue;

@@ -214,7 +214,7 @@ static void vanished_in_stops(void)
 	abandon(3);
 	piece_is_over();
 	hold(chunk_count(TTLOG_LANE_MAIN));
-	atomic_store(&ttlog_life()->next_search_ticks, 0);
+	atomic_store(&ttlog_life()->next_search_ticks[TTLOG_LANE_MAIN], 0);
 	record_after();
 }
 

@@ -52,10 +52,9 @@ struct witness {
 	_Atomic uint32_t any_order;   /* not only the oldest may be missing */
 	_Atomic uint32_t overtaken;   /* at most so many may be missing before an older one */
 	_Atomic uint32_t in_channels; /* others use their memory up: any event may be missing */
-	_Atomic uint32_t may_leave_empty; /* a chunk in INIT, by a thread that is gone */
-	_Atomic uint32_t child_repeats;	  /* what its parent was about to record */
-	_Atomic uint32_t child_pid;	  /* a handler's child that has recorded all it wants to */
-	sem_t rival_may, rival_did;	  /* the test lets the other thread run, and waits for it */
+	_Atomic uint32_t child_repeats; /* what its parent was about to record */
+	_Atomic uint32_t child_pid;	/* a handler's child that has recorded all it wants to */
+	sem_t rival_may, rival_did;	/* the test lets the other thread run, and waits for it */
 	sem_t child_did;
 	struct witness_stream stream[WITNESS_STREAMS];
 };

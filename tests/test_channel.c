@@ -235,6 +235,68 @@ Test(channel, leaves_errno_alone)
 
 #define MANY 100000u
 
+/* A thread that is not there: the last id of all. */
+#define NOBODY ((1u << 22) - 1)
+
+static _Atomic uint64_t *chunk_state(uint32_t lane_id, uint32_t index)
+{
+	const struct ttlog_lane_geometry *lane = &ttlog_place_.geometry.lane[lane_id];
+	struct ttlog_chunk_record *record = (void *)(ttlog_place_.base + lane->records_offset);
+
+	return &record[index].state;
+}
+
+/* As if its owner had got as far as that. */
+static void leave_chunk(uint32_t lane, uint32_t index, uint32_t tid, uint32_t state)
+{
+	uint64_t generation = TTLOG_STATE_GENERATION(atomic_load(chunk_state(lane, index)));
+
+	atomic_store(chunk_state(lane, index), TTLOG_STATE(generation, tid, state));
+}
+
+Test(channel, what_vanished_threads_left_in_the_middle_of_a_take_serves_again)
+{
+	struct ttlog_channel channel;
+
+	begin_channels(0);
+	channel = ttlog_channel_open("c", 1024);
+	send_numbers(channel, 0, 2);
+	for (uint32_t i = 0; i < TTLOG_CHANNEL_CHUNKS_MIN; i++)
+		leave_chunk(TTLOG_LANE_CHANNEL, channel.index * TTLOG_CHANNEL_CHUNKS_MIN + i,
+			    NOBODY, TTLOG_CHUNK_INIT);
+	send_numbers(channel, 3, 10);
+	cr_expect_eq(channel_now("c").diverted, 0);
+	cr_expect_eq(numbered_in_channel("c").count, 8, "what was being taken is gone");
+	cr_expect_eq(numbered_in_channel("c").last, 10);
+	cr_expect_eq(totals_now().torn, 0);
+}
+
+/* Who looks for vanished owners of a channel does not keep others from looking elsewhere. */
+Test(channel, a_search_in_one_lane_is_not_all_that_there_is_for_half_a_second)
+{
+	struct ttlog_channel channel;
+	uint32_t chunks;
+
+	begin_channels(0);
+	channel = ttlog_channel_open("c", 1024);
+	fill_to(TTLOG_STOP_RETIRE);
+	fill_without_spare();
+	/* In use by somebody who lives: there is nothing to be found. */
+	for (uint32_t i = 0; i < TTLOG_CHANNEL_CHUNKS_MIN; i++)
+		leave_chunk(TTLOG_LANE_CHANNEL, channel.index * TTLOG_CHANNEL_CHUNKS_MIN + i, 1,
+			    TTLOG_CHUNK_OWNED);
+	chunks = ttlog_place_.geometry.lane[TTLOG_LANE_MAIN].chunk_count;
+	for (uint32_t i = 0; i < chunks; i++)
+		if (TTLOG_STATE_TID(atomic_load(chunk_state(TTLOG_LANE_MAIN, i))) == 0)
+			leave_chunk(TTLOG_LANE_MAIN, i, NOBODY, TTLOG_CHUNK_OWNED);
+	send_number(channel, 0);
+	cr_expect_eq(channel_now("c").diverted, 1);
+	for (uint64_t i = 0; i < 1000; i++)
+		ttlog_info("main", "n", i);
+	cr_expect_eq(numbered_now("main").count, 1000);
+	cr_expect_eq(totals_now().dropped, 0);
+}
+
 Test(channel, a_hundred_thousand_keep_their_own_newest_events)
 {
 	static struct ttlog_channel channels[MANY];

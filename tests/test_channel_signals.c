@@ -3,6 +3,7 @@
  * test_channel_signals.c - handlers that come at any instruction of an event for a channel, and
  * record in the same channel, jump away, fork, or open channels of their own.
  */
+#include "lib/clock.h"
 #include "tests/channel_region.h"
 
 #include <setjmp.h>
@@ -102,6 +103,60 @@ Test(channel_signals, a_handler_behind_the_instructions_of_a_chunk_change)
 {
 	at_full_chunk = true;
 	cr_expect_gt(interrupt_each(run_record, 3), 40);
+}
+
+/* ---- elsewhere --------------------------------------------------------------------------------
+ */
+
+static void set_in_use(bool in_use)
+{
+	const struct ttlog_lane_geometry *lane = &ttlog_place_.geometry.lane[TTLOG_LANE_CHANNEL];
+	struct ttlog_chunk_record *record = (void *)(ttlog_place_.base + lane->records_offset);
+
+	/* By somebody who lives. */
+	for (uint32_t i = 0; i < TTLOG_CHANNEL_CHUNKS_MIN; i++)
+		atomic_store(&record[channel.index * TTLOG_CHANNEL_CHUNKS_MIN + i].state,
+			     in_use ? TTLOG_STATE(1, 1, TTLOG_CHUNK_OWNED) : 0);
+}
+
+static struct ttlog_channel_entry *entry(void)
+{
+	struct ttlog_channel_entry *table =
+		(void *)(ttlog_place_.base + ttlog_place_.geometry.channels_offset);
+
+	return &table[channel.index];
+}
+
+/* Two events that find no chunk, one inside the other: both are in the span of those. */
+static void run_divert(void)
+{
+	uint64_t before, first, last, rounds = 0;
+
+	begin_one(1024);
+	set_in_use(true);
+	on_signal_record(0);
+	send_outer(rounds++);
+	handle(on_signal_record);
+	while (!interrupt_->over) {
+		atomic_store(&entry()->diverted_first, 0);
+		atomic_store(&entry()->diverted_last, 0);
+		before = ttlog_clock_ticks(ttlog_place_.geometry.clock_source);
+		interrupt_here();
+		send_outer(rounds++);
+		interrupt_end();
+		first = atomic_load(&entry()->diverted_first);
+		last = atomic_load(&entry()->diverted_last);
+		CHILD_CHECK(first >= before && last >= first);
+		/* The handler's came later than the start of ours, or else it came first. */
+		CHILD_CHECK(interrupt_->over || first < last);
+	}
+	set_in_use(false);
+	CHILD_CHECK(channel_now("c").diverted == rounds + handled);
+}
+
+Test(channel_signals, what_went_elsewhere_is_in_its_span_behind_every_instruction)
+{
+	cr_expect_gt(interrupt_each(run_divert, 3), 40);
 }
 
 /* ---- past it ----------------------------------------------------------------------------------

@@ -335,14 +335,19 @@ inline retire_left(c) {
 	d_step {
 		ALIVE;
 		if
-		:: st[c]==s -> won=1; st[c]=SW(GEN(s), me, COND);
+		:: st[c]==s -> won=1; st[c]=SW(GEN(s), me, (ST(s)==INIT -> INIT : COND));
 		   assert(g_holder[c]==me+1 || dead[g_holder[c]-1]); g_holder[c]=me+1
 		:: else -> won=0
 		fi
 	};
 	if
 	:: won ->
-	   /*@ left_2 chunk.c retire_left */
+	   if
+	   /*@ left_init chunk.c give_back */
+	   :: ST(s)==INIT -> d_step { ALIVE; W(c,0)=0 }
+	   :: else
+	   fi;
+	   /*@ left_2 chunk.c give_back */
 	   d_step { ALIVE; if :: LANE(c)==AFTER -> cepoch[c]=freeze :: else fi };
 	   d_step { ALIVE; st[c]=SW(GEN(s), NOBODY, RETIRED); g_holder[c]=0 }
 	:: else
@@ -358,7 +363,7 @@ inline retire_vanished() {
 	   /*@ vanished chunk.c retire_vanished */
 	   d_step { x=BASE(lane)+at; s=st[x]; at++ };
 	   if
-	   :: (ST(s)==OWNED || ST(s)==COND) && dead[WHOSE] -> retire_left(x)
+	   :: (ST(s)==OWNED || ST(s)==COND || ST(s)==INIT) && dead[WHOSE] -> retire_left(x)
 	   :: else
 	   fi
 	od

@@ -136,7 +136,7 @@ inline record() {
 	   :: offset3+size<=limit -> ok=1; break
 	   :: else -> busy=0
 	   fi;
-	   /*@ room ring.c ttlog_room_ */
+	   /*@ room stops.c ttlog_room_ */
 	   if
 	   :: IS_BUSY || stop==S_NONE -> break
 	   :: else -> busy=mine+1

@@ -296,12 +296,7 @@ inline reclaim_lanes(from, to) {
 #else
 	   :: ST(s)!=FREE && OWNER(s)==me && x!=hot && x!=full_ && x!=spare ->
 #endif
-	      if
-	      :: ST(s)==INIT ->
-		 /*@ reclaim_init chunk.c retire_empty */
-		 W(x,0)=0; retire(x, GEN(s), 0)
-	      :: else -> retire_left(x)
-	      fi
+	      retire_left(x)
 	   :: else
 	   fi
 	od
