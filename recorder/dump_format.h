@@ -98,7 +98,8 @@
  *                                  the events' times may be wrong by, beside what "mode" says of them:
  *                                  exact (or missing): each has a reading of its own. sparse: those
  *                                  without have the one before of their thread. coarse: all may be some
- *                                  ms old, or as old as with sparse where no recorder ran
+ *                                  ms old, or as old as with sparse where no recorder ran. In the lanes
+ *                                  alert, alert_large, nested and channel each has its own in any mode
  *   "recorder": map                {"version", "rung": text, "region_bytes", "dict_full": int}. rung:
  *                                  "ebpf", "ebpf-late-freeze", "pidfd": what deaths were seen with
  *

@@ -339,6 +339,12 @@ static int batch_flush(struct writer *writer)
 	return error;
 }
 
+/* In which a thread writes to a chunk of its own; elsewhere every event reads the clock. */
+static bool may_carry(uint32_t lane)
+{
+	return lane == TTLOG_LANE_MAIN || lane == TTLOG_LANE_BOOT || lane == TTLOG_LANE_AFTERLIFE;
+}
+
 /*
  * Has the event no reading of its own? With a sparse clock it then has the ticks of the one before
  * it; a coarse one may have moved on meanwhile, so that nothing can be told apart.
@@ -348,6 +354,8 @@ static bool is_carried(struct writer *writer, const struct ttlog_reader_event *e
 	uint64_t *newest;
 	bool carried;
 
+	if (!may_carry(event->lane))
+		return false;
 	if (!writer->newest)
 		return writer->facts->clock_mode == TTLOG_CLOCK_COARSE;
 	newest = &writer->newest[(size_t)event->thread * ttlog_reader_lane_count(writer->reader) +

@@ -57,6 +57,11 @@ static void close_made(void)
 	made.event = NULL;
 }
 
+static uint32_t lane_of(const struct event *event)
+{
+	return (uint32_t)(event->lane - dump_meta(dump)->lanes);
+}
+
 static const char *shown(bool json)
 {
 	struct options options = {.json = json};
@@ -130,9 +135,35 @@ Test(view_clock, every_coarse_time_has_a_tilde)
 	open_made();
 	for (size_t i = 0; i < 8; i++) {
 		cr_assert(dump_next(dump, &event));
-		cr_expect_eq(event.flags, DUMP_EVENT_CARRIED, "event %zu", i);
+		cr_expect_eq(event.flags, lane_of(&event) ? 0 : DUMP_EVENT_CARRIED, "event %zu", i);
 	}
 	close_made();
+}
+
+/* Two handlers may come at the same tick. */
+Test(view_clock, where_a_thread_has_no_chunk_every_event_has_a_time_of_its_own)
+{
+	static const bool may_carry[TTLOG_LANE_COUNT] = {
+		[TTLOG_LANE_MAIN] = true, [TTLOG_LANE_BOOT] = true, [TTLOG_LANE_AFTERLIFE] = true};
+	struct event event;
+
+	for (uint32_t mode = TTLOG_CLOCK_SPARSE; mode <= TTLOG_CLOCK_COARSE; mode++) {
+		begin(mode);
+		for (uint32_t lane = 0; lane < TTLOG_LANE_COUNT; lane++)
+			for (int i = 0; i < 2; i++)
+				made_event(1000, 0, 1)->lane = lane;
+		open_made();
+		for (uint32_t lane = 0; lane < TTLOG_LANE_COUNT; lane++)
+			for (int i = 0; i < 2; i++) {
+				bool carried = may_carry[lane] && (i || mode == TTLOG_CLOCK_COARSE);
+
+				cr_assert(dump_next(dump, &event));
+				cr_assert_eq(lane_of(&event), lane);
+				cr_expect_eq(event.flags, carried ? DUMP_EVENT_CARRIED : 0,
+					     "mode %u, lane %u, event %d", mode, lane, i);
+			}
+		close_made();
+	}
 }
 
 Test(view_clock, an_exact_clock_looks_as_ever_even_if_ticks_are_the_same)
