@@ -191,6 +191,11 @@ STEP_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/step_*.c))
 $(B)/tests/crash_step: $(B)/tests/crash_step.o $(STEP_OBJ) $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=ttlog_clock_source -o $@ $^ $(REC_LIBS)
 
+# Its table, and what is done in each row.
+CAUSES_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/causes_*.c))
+$(B)/tests/crash_causes: $(B)/tests/crash_causes.o $(CAUSES_OBJ) $(B)/parts.a $(B)/libttlog.a
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
+
 # A fuzz target and its replay: tests/fuzz_main.c runs LLVMFuzzerTestOneInput over files and folders.
 $(B)/tests/fuzz_%: $(B)/tests/fuzz_%.o $(B)/tests/fuzz_main.o $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)

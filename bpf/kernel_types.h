@@ -193,6 +193,15 @@ struct mm_struct___x86 {
 	struct mm_context___x86 context;
 } KERNEL;
 
+struct upid {
+	int nr;
+} KERNEL;
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+} KERNEL;
+
 struct seccomp {
 	int mode;
 } KERNEL;
@@ -205,6 +214,7 @@ struct task_struct {
 	int tgid;
 	int pdeath_signal;
 	struct seccomp seccomp;
+	struct pid *thread_pid;
 	struct mm_struct *mm;
 	struct task_struct *real_parent;
 	struct task_struct *parent; /* the tracer, if there is one */

@@ -201,6 +201,22 @@ static __always_inline void put_limit(struct ttlog_bpf_more *more, struct task_s
 
 /* ---- what sets one cause apart from another --------------------------------------------------- */
 
+/* Of a pid namespace, and not of the first. SIGNAL_UNKILLABLE is gone when it exits. */
+static __always_inline bool is_init(struct task_struct *task)
+{
+	const char *pid = (const char *)BPF_CORE_READ(task, group_leader, thread_pid);
+	const __u32 level = BPF_CORE_READ((struct pid *)pid, level);
+	int nr = 0;
+
+	if (!level || level > 32)
+		return false;
+	bpf_probe_read_kernel(&nr, sizeof(nr),
+			      pid + bpf_core_field_offset(struct pid, numbers) +
+				      level * bpf_core_type_size(struct upid) +
+				      bpf_core_field_offset(struct upid, nr));
+	return nr == 1;
+}
+
 static __always_inline __u32 circumstances(const struct ttlog_bpf_event *event,
 					   struct task_struct *task)
 {
@@ -210,7 +226,7 @@ static __always_inline __u32 circumstances(const struct ttlog_bpf_event *event,
 
 	if (sender->flags & PF_EXITING)
 		flags |= TTLOG_BPF_SENDER_EXITING;
-	if (BPF_CORE_READ(sender, signal, flags) & SIGNAL_UNKILLABLE)
+	if (is_init(sender))
 		flags |= TTLOG_BPF_SENDER_INIT;
 	if (BPF_CORE_READ(task, pdeath_signal) == event->signal)
 		flags |= TTLOG_BPF_PARENT_DEATH;

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: MIT
+/* causes_acts.c - what is done to clients from outside, and the surroundings that it takes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/causes.h"
+
+#define ROOM_BYTES (24 << 20)
+#define CONTAINER "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define POD "6b1d2f3a_0a1b_4c2d_8e3f_a0b1c2d3e4f5"
+
+/* ---- plain signals ---------------------------------------------------------------------------- */
+
+static void send_signal(int number)
+{
+	if (kill(cause_shared->client, number))
+		cause_give_up("kill");
+}
+
+void act_kill(void)
+{
+	send_signal(SIGKILL);
+}
+
+void act_term(void)
+{
+	send_signal(SIGTERM);
+}
+
+void act_int(void)
+{
+	send_signal(SIGINT);
+}
+
+void act_hup(void)
+{
+	send_signal(SIGHUP);
+}
+
+void act_pipe(void)
+{
+	send_signal(SIGPIPE);
+}
+
+void act_alrm(void)
+{
+	send_signal(SIGALRM);
+}
+
+void act_queue(void)
+{
+	if (sigqueue(cause_shared->client, SIGTERM, (union sigval){.sival_int = 42}))
+		cause_give_up("sigqueue");
+}
+
+void act_go(void)
+{
+	cause_shared->go = 1;
+}
+
+/* By a process that is reaped while the recorder could not look at it. */
+void act_kill_and_be_gone(void)
+{
+	pid_t sender;
+
+	kill(cause_recorder, SIGSTOP);
+	sender = cause_fork();
+	if (!sender) {
+		cause_shared->other = getpid();
+		prctl(PR_SET_NAME, "assassin");
+		send_signal(SIGKILL);
+		_exit(0);
+	}
+	waitpid(sender, NULL, 0);
+	kill(cause_recorder, SIGCONT);
+}
+
+/* ---- tracers ---------------------------------------------------------------------------------- */
+
+static pid_t fork_tracer(void)
+{
+	pid_t tracer = cause_fork();
+
+	if (tracer)
+		return tracer;
+	cause_shared->other = getpid();
+	prctl(PR_SET_NAME, "debugger");
+	alarm(CAUSE_WAIT_MS / 1000);
+	/* It stops for a signal: only there another one can be put in. */
+	if (ptrace(PTRACE_ATTACH, cause_shared->client, NULL, NULL) ||
+	    waitpid(cause_shared->client, NULL, __WALL) != cause_shared->client ||
+	    ptrace(PTRACE_SETOPTIONS, cause_shared->client, NULL, PTRACE_O_EXITKILL))
+		_exit(94);
+	return 0;
+}
+
+void act_trace_and_kill(void)
+{
+	pid_t tracer = fork_tracer();
+
+	if (!tracer) {
+		ptrace(PTRACE_CONT, cause_shared->client, NULL, SIGKILL);
+		waitpid(cause_shared->client, NULL, __WALL);
+		_exit(0);
+	}
+	waitpid(tracer, NULL, 0);
+}
+
+void act_trace_and_leave(void)
+{
+	pid_t tracer = fork_tracer();
+
+	if (!tracer)
+		_exit(0);
+	waitpid(tracer, NULL, 0);
+}
+
+/* ---- parents and namespaces ------------------------------------------------------------------- */
+
+static void die_when_told(void)
+{
+	cause_await(&cause_shared->go, 1);
+	_exit(0);
+}
+
+static void start_with_death_signal(void (*life)(void), int number)
+{
+	if (cause_fork())
+		return;
+	cause_shared->other = getpid();
+	prctl(PR_SET_NAME, "forebear");
+	if (!fork()) {
+		prctl(PR_SET_PDEATHSIG, number);
+		cause_client(life);
+	}
+	die_when_told();
+}
+
+void start_under_a_parent(void (*life)(void))
+{
+	start_with_death_signal(life, SIGKILL);
+}
+
+void start_under_a_parent_softly(void (*life)(void))
+{
+	start_with_death_signal(life, SIGTERM);
+}
+
+static pid_t clone_into_namespace(void)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+void start_in_a_namespace(void (*life)(void))
+{
+	pid_t init = clone_into_namespace();
+
+	if (init < 0)
+		cause_give_up("clone");
+	if (init)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "tiny-init");
+	cause_shared->other = cause_own_pid();
+	if (!fork())
+		cause_client(life);
+	die_when_told();
+}
+
+void start_as_init(void (*life)(void))
+{
+	pid_t init = clone_into_namespace();
+
+	if (init < 0)
+		cause_give_up("clone");
+	if (!init) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		cause_client(life);
+	}
+}
+
+const char *no_pid_namespaces(void)
+{
+	return access("/proc/self/ns/pid", F_OK) ? "no pid namespaces" : NULL;
+}
+
+const char *no_seccomp(void)
+{
+	return prctl(PR_GET_SECCOMP) < 0 ? "no seccomp" : NULL;
+}
+
+const char *no_core_files(void)
+{
+	char pattern[128] = "|";
+	int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, pattern, sizeof(pattern) - 1) > 0 && pattern[0] != '|' &&
+	    !strchr(pattern, '/')) {
+		close(fd);
+		return NULL;
+	}
+	if (fd >= 0)
+		close(fd);
+	return "core files go elsewhere here (kernel.core_pattern)";
+}
+
+/* ---- cgroups ---------------------------------------------------------------------------------- */
+
+static char made[4][256]; /* groups to remove again, outermost first */
+static unsigned int made_count;
+static char mounted[128];
+
+/* Where a hierarchy of that type is mounted, with that option if it is of v1. */
+static bool find_mount(const char *type, const char *option, char *path, size_t bytes)
+{
+	char line[1024], where[512], kind[64], options[512];
+	FILE *mounts = fopen("/proc/self/mounts", "re");
+	bool found = false;
+
+	while (mounts && !found && fgets(line, sizeof(line), mounts)) {
+		if (sscanf(line, "%*s %511s %63s %511s", where, kind, options) != 3 ||
+		    strcmp(kind, type) || (option && !strstr(options, option)))
+			continue;
+		found = (size_t)snprintf(path, bytes, "%s", where) < bytes;
+	}
+	if (mounts)
+		fclose(mounts);
+	return found;
+}
+
+/* Cgroup v2, mounted by ourselves if nobody has. */
+static bool find_unified(char *path, size_t bytes)
+{
+	if (find_mount("cgroup2", NULL, path, bytes))
+		return true;
+	snprintf(mounted, sizeof(mounted), "%s/cgroup2", cause_folder);
+	mkdir(mounted, 0700);
+	if (mount("none", mounted, "cgroup2", 0, NULL)) {
+		mounted[0] = '\0';
+		return false;
+	}
+	snprintf(path, bytes, "%s", mounted);
+	return true;
+}
+
+static bool write_text(const char *folder, const char *file, const char *text)
+{
+	char path[512];
+	bool written;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	if (fd >= 0)
+		close(fd);
+	return written;
+}
+
+static const char *make_group(const char *above, const char *name)
+{
+	char *path = made[made_count];
+
+	snprintf(path, sizeof(made[0]), "%s/%s", above, name);
+	if (mkdir(path, 0755) && errno != EEXIST)
+		cause_give_up("mkdir of a cgroup");
+	made_count++;
+	return path;
+}
+
+static void join(const char *group)
+{
+	if (!write_text(group, "cgroup.procs", "0"))
+		_exit(95);
+}
+
+/* Who is killed is gone from its cgroup a moment later. */
+void acts_clean(void)
+{
+	for (int tries = 0; made_count && tries < CAUSE_WAIT_MS / 10; tries++) {
+		if (!rmdir(made[made_count - 1]) || errno != EBUSY)
+			made_count--;
+		else
+			poll(NULL, 0, 10);
+	}
+	made_count = 0;
+	if (mounted[0])
+		umount2(mounted, MNT_DETACH);
+	mounted[0] = '\0';
+}
+
+const char *no_user_cgroups(void)
+{
+	char path[256];
+
+	return find_unified(path, sizeof(path)) ? NULL : "no cgroup v2 to be had";
+}
+
+const char *no_cgroup_kill(void)
+{
+	char path[512];
+	const char *group;
+	bool there;
+
+	if (no_user_cgroups())
+		return no_user_cgroups();
+	find_unified(path, sizeof(path));
+	group = make_group(path, "ttlog-causes-try");
+	snprintf(path, sizeof(path), "%s/cgroup.kill", group);
+	there = !access(path, W_OK);
+	acts_clean();
+	return there ? NULL : "no cgroup.kill (Linux 5.14)";
+}
+
+void act_cgroup_kill(void)
+{
+	char path[256], pid[16];
+	const char *group;
+
+	find_unified(path, sizeof(path));
+	group = make_group(path, "ttlog-causes");
+	snprintf(pid, sizeof(pid), "%d", cause_shared->client);
+	if (!write_text(group, "cgroup.procs", pid) || !write_text(group, "cgroup.kill", "1"))
+		cause_give_up("cgroup.kill");
+}
+
+void act_kill_from_a_container(void)
+{
+	char path[256];
+	const char *group;
+	pid_t sender;
+
+	find_unified(path, sizeof(path));
+	group = make_group(path, "docker-" CONTAINER ".scope");
+	sender = cause_fork();
+	if (!sender) {
+		join(group);
+		cause_shared->other = getpid();
+		send_signal(SIGTERM);
+		_exit(0);
+	}
+	waitpid(sender, NULL, 0);
+}
+
+void start_in_a_pod(void (*life)(void))
+{
+	char path[256];
+
+	find_unified(path, sizeof(path));
+	make_group(path, "kubepods-burstable-pod" POD ".slice");
+	snprintf(path, sizeof(path), "%s", made[0]);
+	make_group(path, "cri-containerd-" CONTAINER ".scope");
+	if (!cause_fork()) {
+		join(made[1]);
+		cause_client(life);
+	}
+}
+
+/* ---- memory cgroups --------------------------------------------------------------------------- */
+
+static bool limit_is(const char *group, const char *file)
+{
+	char path[512], text[64] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", group, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	return strtol(text, NULL, 10) == ROOM_BYTES;
+}
+
+/* A group with a limit, which is read back: a file of that name may be just a file. NULL: no. */
+static const char *make_room(void)
+{
+	char path[256], limit[32];
+	const char *group, *file = "memory.limit_in_bytes";
+
+	if (!find_mount("cgroup", "memory", path, sizeof(path))) {
+		if (!find_unified(path, sizeof(path)))
+			return NULL;
+		file = "memory.max";
+		write_text(path, "cgroup.subtree_control", "+memory");
+	}
+	group = make_group(path, "ttlog-causes-memory");
+	snprintf(limit, sizeof(limit), "%d", ROOM_BYTES);
+	write_text(group, file, limit);
+	write_text(group, "memory.swap.max", "0");
+	return limit_is(group, file) ? group : NULL;
+}
+
+const char *no_memory_cgroups(void)
+{
+	const char *group = make_room();
+
+	acts_clean();
+	return group ? NULL : "no memory cgroups to be had";
+}
+
+void start_with_little_memory(void (*life)(void))
+{
+	const char *group = make_room();
+
+	if (!cause_fork()) {
+		join(group);
+		cause_client(life);
+	}
+}
+
+/* The eater comes once the client is settled, which has asked to be chosen first. */
+void start_beside_an_eater(void (*life)(void))
+{
+	const char *group = make_room();
+
+	if (!cause_fork()) {
+		join(group);
+		cause_client(life);
+	}
+	if (!cause_fork()) {
+		join(group);
+		cause_shared->other = getpid();
+		prctl(PR_SET_NAME, "eater");
+		cause_await(&cause_shared->step, 2);
+		life_eats_memory();
+		_exit(0);
+	}
+}
