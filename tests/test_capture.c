@@ -3,6 +3,7 @@
  * Processes that know where they are, and die; what the kernel program told of them, as a scene.
  */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/ucontext.h>
@@ -431,6 +432,35 @@ Test(capture, bounds_the_stacks_of_500_threads_and_keeps_the_one_that_matters)
 	done(&client);
 }
 
+/* Whoever was sent the signal may come last, when there is no room for more. */
+Test(capture, keeps_room_for_the_thread_that_took_the_signal)
+{
+	struct ttlog_bpf_thread record = {.head = {.kind = TTLOG_BPF_THREAD}, .register_count = 17};
+	struct ttlog_bpf_page page = {.head = {.kind = TTLOG_BPF_PAGE}};
+
+	for (uint32_t tid = 1; tid <= SCENE_THREADS_MAX + 10; tid++) {
+		record.head.tid = page.head.tid = tid;
+		capture_take(&capture, &record.head, sizeof(record));
+		for (page.address = 0; page.address < 6 * TTLOG_BPF_PAGE_BYTES;
+		     page.address += TTLOG_BPF_PAGE_BYTES)
+			capture_take(&capture, &page.head, sizeof(page));
+	}
+	record.head.tid = page.head.tid = 5000;
+	record.flags = TTLOG_BPF_THREAD_FATAL;
+	capture_take(&capture, &record.head, sizeof(record));
+	capture_take(&capture, &page.head, sizeof(page));
+	capture_take(&capture, &page.head, sizeof(page)); /* both slices may have it */
+	cr_assert_eq(capture_finish(capture, NULL, -1, &scene), 0);
+	cr_assert_eq(scene.thread_count, SCENE_THREADS_MAX + 1);
+	cr_assert_eq(scene.threads_left_out, 10);
+	cr_assert_eq(scene.pages_left_out, 6 * SCENE_THREADS_MAX - CAPTURE_BYTES_MAX / 4096);
+	cr_assert_eq(scene.threads[0].tid, 5000);
+	cr_assert_eq(scene.threads[0].slice_count, 1);
+	cr_assert_eq(scene.threads[0].slices[0].bytes, 4096);
+	cr_assert_eq(scene.threads[1].slices[0].bytes, 6 * 4096);
+	scene_clear(&scene);
+}
+
 /* ---- who is not looked at ----------------------------------------------------------------------- */
 
 static void leave(void)
@@ -496,22 +526,42 @@ Test(capture, has_a_library_that_was_loaded_later)
 	done(&client);
 }
 
-static void wait_here(void)
+/* On a mount of its own; where nothing may be executed there it is not mapped. */
+static void map_and_wait(void)
 {
+	char name[64];
+	int fd;
+
+	snprintf(name, sizeof(name), "/dev/shm/ttlog-test-capture-%d", (int)getpid());
+	fd = open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0 && ftruncate(fd, 4096) == 0)
+		mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	tell("", 1);
 	pause();
+}
+
+static void forget_map(pid_t pid)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/dev/shm/ttlog-test-capture-%d", (int)pid);
+	unlink(name);
 }
 
 /* The kernel program against /proc, for each mapping. */
 Test(capture, has_the_paths_of_proc_pid_maps)
 {
 	struct client client;
+	char byte;
 
 	open_watch();
 	watch_set_scenes(watch, on_scene);
-	start(&client, wait_here);
+	start(&client, map_and_wait);
+	listen_to(&client, &byte, 1);
 	cr_assert_eq(modules_read(client.pid, -1, &registered), 0);
 	cr_assert_eq(kill(client.pid, SIGKILL), 0);
 	reap(&client);
+	forget_map(client.pid);
 	cr_assert_eq(capture_finish(capture, NULL, -1, &scene), 0);
 	capture = NULL;
 	if (!scene.module_count)
