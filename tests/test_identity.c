@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -196,6 +197,42 @@ Test(identity, does_not_read_an_endless_list_of_memory)
 	pid_t pid = spawn(map_too_much);
 
 	cr_assert_eq(identity_maps_region(pid, 1), -E2BIG);
+	drop(pid);
+}
+
+static void limit_itself(void)
+{
+	const struct rlimit little = {1, 2}, none = {RLIM_INFINITY, RLIM_INFINITY};
+
+	if (chdir("/proc") || setrlimit(RLIMIT_MEMLOCK, &little) || setrlimit(RLIMIT_CPU, &none))
+		_exit(1);
+}
+
+Test(identity, knows_folder_limits_and_memory)
+{
+	struct identity identity;
+	pid_t pid = spawn(limit_itself);
+	unsigned int seen = 0;
+
+	cr_assert_eq(identity_read(pid, &identity), 0);
+	cr_assert_str_eq(identity.cwd, "/proc");
+	cr_assert_eq(identity.ns_pid, (uint32_t)pid, "%u", identity.ns_pid);
+	for (unsigned int i = 0; i < identity.limit_count; i++) {
+		if (!strcmp(identity.limit[i].name, "memlock")) {
+			cr_expect_eq(identity.limit[i].soft, 1);
+			cr_expect_eq(identity.limit[i].hard, 2);
+			seen++;
+		} else if (!strcmp(identity.limit[i].name, "cpu")) {
+			cr_expect_eq(identity.limit[i].soft, IDENTITY_UNLIMITED);
+			cr_expect_eq(identity.limit[i].hard, IDENTITY_UNLIMITED);
+			seen++;
+		}
+	}
+	cr_assert_eq(seen, 2);
+	cr_assert_gt(identity.memory.total_bytes, identity.memory.anonymous_bytes);
+	cr_assert_geq(identity.memory.peak_bytes,
+		      identity.memory.anonymous_bytes + identity.memory.file_bytes);
+	identity_free(&identity);
 	drop(pid);
 }
 
