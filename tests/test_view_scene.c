@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* test_view_scene.c - a scene through a dump: what the viewer has of it, and what it makes of damage. */
+#include <criterion/criterion.h>
+
+#include "recorder/dump_scene.h"
+#include "tests/made_dump.h"
+#include "tests/view_dump.h"
+#include "viewer/info.h"
+
+static unsigned char stack[8192];
+static struct scene_slice slices[] = {{0x7000, 4096, stack}, {0x9000, 8192, stack}};
+static struct scene_frame frames[] = {
+	{.pc = 0x1010, .flags = SCENE_FRAME_ACTIVATION | SCENE_FRAME_INLINE, .module = 0, .offset = 0x2010,
+	 .symbol = "crash", .symbol_offset = 4, .function = "deep\x1b[31m", .file = "a.cc", .line = 7,
+	 .column = 3},
+	{.pc = 0x1100, .module = 0, .offset = 0x2100, .symbol = "main", .symbol_offset = 0x20},
+	{.pc = 0x5000, .flags = SCENE_FRAME_GUESSED, .module = -1},
+};
+static struct scene_thread threads[] = {
+	{.tid = 12, .name = "worker", .is_fatal = true, .register_count = 17, .fault_address = 0,
+	 .error_code = 6, .trap = 14, .slices = slices, .slice_count = 2, .frames = frames,
+	 .frame_count = 3, .unwind_note = "the stack ends here", .code = "\x90\xc3", .code_bytes = 64,
+	 .code_address = 0xff0},
+	{.tid = 11, .name = "main\xff", .register_count = 33, .registers = {[31] = 5, [32] = 0x1234}},
+};
+static struct scene_module modules[] = {
+	{.start = 0x1000, .end = 0x2000, .offset = 0x1000, .inode = 5, .major = 8, .minor = 1,
+	 .build_id_bytes = 2, .build_id = {0xab, 0xcd}, .path = "/usr/bin/orders"},
+	{.start = 0x7fff0000, .end = 0x7fff2000, .path = "[vdso]"},
+};
+static const struct scene scene = {
+	.threads = threads,
+	.thread_count = 2,
+	.threads_left_out = 9,
+	.modules = modules,
+	.module_count = 2,
+	.root_fd = -1,
+};
+
+static struct dump *dump;
+static struct out out;
+
+/* Opens a dump with that scene, and reads it to its end. */
+static void open_scene(const struct scene *what)
+{
+	struct event event;
+	const char *why;
+	size_t bytes;
+	unsigned char *data;
+
+	made_begin();
+	made.facts.scene = what;
+	data = made_dump(&bytes);
+	cr_assert_eq(view_bytes(&dump, data, bytes, &why), 0, "%s", why);
+	free(data);
+	while (dump_next(dump, &event))
+		;
+	out_init(&out, -1);
+}
+
+static void done(void)
+{
+	char damage[160];
+
+	cr_expect_not(dump_damage(dump, damage, sizeof(damage)), "%s", damage);
+	out_fini(&out);
+	dump_close(dump);
+}
+
+static void expect(const char *text)
+{
+	cr_expect(memmem(out.data, out.bytes, text, strlen(text)), "no '%s' in %.*s", text,
+		  (int)out.bytes, out.data);
+}
+
+Test(view_scene, info_shows_the_fatal_thread_and_counts_the_others)
+{
+	open_scene(&scene);
+	info_text(&out, dump, false, false);
+	expect("  stack of thread worker (tid 12)\n"
+	       "    #0   0x0000000000001010 deep\\x1b[31m (a.cc:7) [inlined]\n"
+	       "    #1   0x0000000000001100 main+0x20\n"
+	       "    #2   0x0000000000005000 nothing is mapped there to execute [guessed]\n"
+	       "    the stack ends here\n");
+	expect("1 other thread has a known stack (--threads shows it)\n");
+	expect("9 threads had no room in the scene\n");
+	cr_expect_not(memmem(out.data, out.bytes, "(tid 11)", 8));
+	done();
+}
+
+Test(view_scene, a_thread_without_frames_has_its_place)
+{
+	open_scene(&scene);
+	info_text(&out, dump, false, true);
+	expect("  stack of thread main\\xff (tid 11)\n"
+	       "    #0   0x0000000000001234 /usr/bin/orders+0x1234 build-id abcd\n");
+	done();
+}
+
+Test(view_scene, json_has_all_of_it)
+{
+	open_scene(&scene);
+	info_json(&out, dump);
+	expect("\"scene\":{\"threads\":[{\"tid\":12,\"name\":\"worker\",\"fatal\":true,\"registers\":{\"rax\":");
+	expect("\"fault_address\":\"0x0\",\"error_code\":6,\"trap\":14,");
+	expect("\"slices\":[{\"address\":\"0x7000\",\"bytes\":4096},{\"address\":\"0x9000\",\"bytes\":8192}]");
+	expect("{\"pc\":\"0x1010\",\"module\":0,\"offset\":\"0x2010\",\"symbol\":\"crash\",\"symbol_offset\":"
+	       "\"0x4\",\"function\":\"deep\\u001b[31m\",\"file\":\"a.cc\",\"line\":7,\"column\":3,"
+	       "\"inline\":true,\"activation\":true,\"guessed\":false}");
+	expect("{\"pc\":\"0x5000\",\"module\":null,");
+	expect("\"x0\":\"0x0\"");
+	expect("\"sp\":\"0x5\",\"pc\":\"0x1234\"}");
+	expect("{\"start\":\"0x1000\",\"end\":\"0x2000\",\"offset\":\"0x1000\",\"inode\":5,\"build_id\":\"abcd\","
+	       "\"path\":\"/usr/bin/orders\"}");
+	expect("\"threads_left_out\":9,\"pages_left_out\":0,\"modules_left_out\":0}");
+	done();
+}
+
+Test(view_scene, a_dump_without_one_says_null)
+{
+	open_scene(NULL);
+	info_json(&out, dump);
+	expect("\"scene\":null");
+	done();
+}
+
+/* Each byte of the two frames changed, and each length of them: no crash, no leak, bounded. */
+Test(view_scene, damage_is_refused)
+{
+	struct pack pack;
+
+	cr_assert_eq(pack_init(&pack, 4096, 1 << 20), 0);
+	for (unsigned int which = 0; which < 2; which++) {
+		pack.bytes = 0;
+		if (which)
+			dump_scene_encode_thread(&pack, &threads[1]);
+		else
+			dump_scene_encode(&pack, &scene);
+		for (size_t at = 0; at < pack.bytes; at++) {
+			struct meta_scene seen = {0};
+
+			cr_expect_neq(scene_add(&seen, pack.data, at), 0, "%zu bytes of it", at);
+			scene_fini(&seen);
+			seen = (struct meta_scene){0};
+			pack.data[at] ^= (unsigned char)(1 + at % 255);
+			(void)scene_add(&seen, pack.data, pack.bytes);
+			pack.data[at] ^= (unsigned char)(1 + at % 255);
+			scene_fini(&seen);
+		}
+	}
+	pack_fini(&pack);
+}
