@@ -42,9 +42,11 @@ lib/chunk.c|@|ttlog_chunk_empty_at|release
 lib/lane.c|lib/lane.c|ttlog_lane_content|acquire
 lib/lane.c|lib/lane.c|ttlog_lanes_count|acquire
 lib/lane.c|lib/chunk.h|ttlog_chunk_word|acquire
-# what was left: condemned, given back
+# what was left: condemned or in INIT, the fence behind that, given back
 lib/chunk.c|lib/chunk.c|retire_vanished|acquire
-lib/chunk.c|lib/chunk.c|retire_left|swap release
+lib/chunk.c|lib/chunk.c|retire_left|swap
+lib/chunk.c|lib/chunk.c|give_back|fence
+lib/chunk.c|lib/chunk.c|give_back|release
 # retire: 2 the generation, 3 RETIRED
 lib/chunk.c|lib/chunk.c|ttlog_chunk_retire|release release
 # a channel: its generation, its chunks, the end of a call
