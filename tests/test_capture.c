@@ -496,9 +496,10 @@ Test(capture, is_not_told_of_threads_that_an_exit_or_an_exec_ends)
 
 /* ---- mappings ----------------------------------------------------------------------------------- */
 
+/* A library that comes with glibc, and that nobody is linked with. */
 static void load_and_fault(void)
 {
-	if (!dlopen("libbz2.so.1.0", RTLD_NOW) && !dlopen("libm.so.6", RTLD_NOW))
+	if (!dlopen("libBrokenLocale.so.1", RTLD_NOW) && !dlopen("libm.so.6", RTLD_NOW))
 		_exit(93);
 	fault();
 }
