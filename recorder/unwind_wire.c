@@ -269,13 +269,15 @@ static void take_thread(struct cursor *cursor, struct scene_thread *thread)
 	const unsigned char *registers;
 	uint64_t bytes;
 
-	thread->tid = (uint32_t)take(cursor);
+	thread->tid = (uint32_t)take_number(cursor, UINT32_MAX);
 	thread->trap = take(cursor);
 	thread->error_code = take(cursor);
 	thread->fault_address = take(cursor);
 	bytes = take_number(cursor, sizeof(thread->registers));
 	registers = take_raw(cursor, bytes);
-	if (registers)
+	if (bytes % sizeof(thread->registers[0]))
+		cursor->error = -EBADMSG;
+	else if (registers)
 		memcpy(thread->registers, registers, bytes);
 	thread->register_count = (unsigned int)(bytes / sizeof(thread->registers[0]));
 	thread->slices =

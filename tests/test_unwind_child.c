@@ -238,7 +238,7 @@ static void be_program(const char *script)
 	path_of("program", path);
 	file = fopen(path, "we");
 	cr_assert(file);
-	fprintf(file, "#!/bin/sh\nfolder=%s\n%s\n", own, script);
+	fprintf(file, "#!/bin/bash\nfolder=%s\n%s\n", own, script);
 	cr_assert_eq(fchmod(fileno(file), 0755), 0);
 	cr_assert_eq(fclose(file), 0);
 }
@@ -334,8 +334,8 @@ Test(unwind_child, inherits_the_scene_the_pipe_and_nothing_else)
 	cr_assert(file);
 	cr_assert_gt(fread(text, 1, sizeof(text) - 1, file), 0);
 	fclose(file);
-	/* 3 is the folder that ls reads. */
-	cr_assert_str_eq(text, "0 1 2 3 0\n0000000000000000\n");
+	/* 3 is the folder that ls reads. What ends a recorder waits until the child is done. */
+	cr_assert_str_eq(text, "0 1 2 3 0\n0000000000004a07\n");
 }
 
 /* ---- how many ---- */
