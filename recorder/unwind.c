@@ -152,18 +152,23 @@ static int plan_descriptors(posix_spawn_file_actions_t *actions, int root_fd, in
 	return err;
 }
 
-/* The threads of the recorder block every signal, and it ignores SIGPIPE: a child starts plainly.
+/*
+ * What ends a recorder reaches all of its group, by a terminal or a service manager. The recorder
+ * finishes its dumps first, so its child does, too. Other signals do what they do by default.
  */
 static int plan_signals(posix_spawnattr_t *attributes)
 {
-	sigset_t all, none;
+	static const int of_the_recorder[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+	sigset_t all, blocked;
 	int err;
 
 	sigfillset(&all);
-	sigemptyset(&none);
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < sizeof(of_the_recorder) / sizeof(of_the_recorder[0]); i++)
+		sigaddset(&blocked, of_the_recorder[i]);
 	err = posix_spawnattr_setsigdefault(attributes, &all);
 	if (!err)
-		err = posix_spawnattr_setsigmask(attributes, &none);
+		err = posix_spawnattr_setsigmask(attributes, &blocked);
 	if (!err)
 		err = posix_spawnattr_setflags(attributes,
 					       POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
