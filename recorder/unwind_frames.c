@@ -203,6 +203,8 @@ static int on_frame(Dwfl_Frame *state, void *context)
 		return DWARF_CB_ABORT;
 	if (walk.guess_count == 1)
 		say("what follows is guessed by frame pointers");
+	/* It looks for the frame behind this one already. */
+	walk.unread = 0;
 	if (!dwfl_frame_pc(state, &pc, &is_activation))
 		return DWARF_CB_ABORT;
 	if (walk.is_first && walk.begins_at_return) {
@@ -282,7 +284,8 @@ void unwind_thread(struct unwind_modules *modules, unsigned int thread_index)
 		add_frame(walk.registers[PC], true);
 		begin_to_guess(walk.registers[PC]);
 	}
-	if (result < 0 && !walk.is_guessing)
+	/* Where the return address could not be read libdwfl thinks that there is none. */
+	if ((result < 0 || walk.unread) && !walk.is_guessing)
 		say_why_it_ended();
 out:
 #else

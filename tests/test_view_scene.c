@@ -10,10 +10,10 @@
 static unsigned char stack[8192];
 static struct scene_slice slices[] = {{0x7000, 4096, stack}, {0x9000, 8192, stack}};
 static struct scene_frame frames[] = {
-	{.pc = 0x1010, .flags = SCENE_FRAME_ACTIVATION | SCENE_FRAME_INLINE, .module = 0, .offset = 0x2010,
+	{.pc = 0x1010, .flags = SCENE_FRAME_ACTIVATION, .module = 0, .offset = 0x2010,
 	 .symbol = "crash", .symbol_offset = 4, .function = "deep\x1b[31m", .file = "a.cc", .line = 7,
 	 .column = 3},
-	{.pc = 0x1100, .module = 0, .offset = 0x2100, .symbol = "main", .symbol_offset = 0x20},
+	{.pc = 0x1100, .flags = SCENE_FRAME_INLINE, .module = 0, .offset = 0x2100, .symbol = "main", .symbol_offset = 0x20},
 	{.pc = 0x5000, .flags = SCENE_FRAME_GUESSED, .module = -1},
 };
 static struct scene_thread threads[] = {
@@ -106,7 +106,7 @@ Test(view_scene, json_has_all_of_it)
 	expect("\"slices\":[{\"address\":\"0x7000\",\"bytes\":4096},{\"address\":\"0x9000\",\"bytes\":8192}]");
 	expect("{\"pc\":\"0x1010\",\"module\":0,\"offset\":\"0x2010\",\"symbol\":\"crash\",\"symbol_offset\":"
 	       "\"0x4\",\"function\":\"deep\\u001b[31m\",\"file\":\"a.cc\",\"line\":7,\"column\":3,"
-	       "\"inline\":true,\"activation\":true,\"guessed\":false}");
+	       "\"inline\":false,\"activation\":true,\"guessed\":false}");
 	expect("{\"pc\":\"0x5000\",\"module\":null,");
 	expect("\"x0\":\"0x0\"");
 	expect("\"sp\":\"0x5\",\"pc\":\"0x1234\"}");

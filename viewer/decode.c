@@ -9,7 +9,8 @@
 #include "recorder/dump_format.h"
 
 /* What the callbacks fill: one token, or the news that it is none of ours. */
-struct catch {
+struct catch
+{
 	struct token *token;
 	bool refused;
 };
@@ -165,7 +166,8 @@ int decode_next(struct decode *cursor, struct token *ret_token)
 		return -EBADMSG;
 	cursor->at += result.read;
 	left -= result.read;
-	/* An item has a byte at least: a count that can't be true is refused before anybody loops. */
+	/* An item has a byte at least: a count that can't be true is refused before anybody loops.
+	 */
 	if (ret_token->kind == TOKEN_ARRAY || ret_token->kind == TOKEN_MAP) {
 		least = ret_token->kind == TOKEN_MAP ? left / 2 : left;
 		if (ret_token->number > least)

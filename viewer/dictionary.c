@@ -16,7 +16,7 @@ static const char *const level_names[LEVEL_COUNT] = {
 };
 
 static const char *const type_names[FIELD_COUNT] = {
-	"",    "bool", "char", "i8",  "u8",  "i16",   "u16", "i32", "u32",
+	"",    "bool", "char", "i8",  "u8",  "i16",   "u16", "i32",  "u32",
 	"i64", "u64",  "f32",  "f64", "str", "bytes", "ptr", "istr",
 };
 
@@ -43,7 +43,8 @@ static enum field_type type_parse(struct span name)
 	return FIELD_UNKNOWN;
 }
 
-/* ---- decoding into something temporary -------------------------------------------------------- */
+/* ---- decoding into something temporary --------------------------------------------------------
+ */
 
 struct draft {
 	struct span level, target, message, file, function;
@@ -65,14 +66,18 @@ static int decode_fields(struct decode *cursor, void *to)
 	for (uint32_t i = 0; i < draft->field_count; i++) {
 		if (decode_next(cursor, &pair) || pair.kind != TOKEN_ARRAY || pair.number != 2 ||
 		    decode_next(cursor, &name) || decode_next(cursor, &type) ||
-		    (name.kind != TOKEN_TEXT && name.kind != TOKEN_BYTES) || type.kind != TOKEN_TEXT)
+		    (name.kind != TOKEN_TEXT && name.kind != TOKEN_BYTES) ||
+		    type.kind != TOKEN_TEXT)
 			return -EBADMSG;
 		draft->fields[i] = (struct site_field){name.span, type_parse(type.span)};
 	}
 	return 0;
 }
 
-#define SPAN(field) {#field, DECODE_SPAN, offsetof(struct draft, field), NULL, NULL}
+#define SPAN(field)                                                                                \
+	{                                                                                          \
+#field, DECODE_SPAN, offsetof(struct draft, field), NULL, NULL                     \
+	}
 static const struct decode_key draft_keys[] = {
 	SPAN(level),
 	SPAN(target),
@@ -85,7 +90,8 @@ static const struct decode_key draft_keys[] = {
 	{NULL, DECODE_SPAN, 0, NULL, NULL},
 };
 
-/* ---- copies ----------------------------------------------------------------------------------- */
+/* ---- copies -----------------------------------------------------------------------------------
+ */
 
 static void *take(struct dictionary *dictionary, size_t bytes)
 {

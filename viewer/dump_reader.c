@@ -18,7 +18,7 @@ struct dump {
 	unsigned char *meta_bytes, *summary_bytes; /* what the spans of meta point into */
 	struct dictionary dictionary;
 	struct meta_scene scene;
-	struct decode batch;	  /* the events that are left of the current batch */
+	struct decode batch; /* the events that are left of the current batch */
 	uint64_t batch_left;
 	uint64_t next_seq;
 	uint64_t events_read;
@@ -56,7 +56,8 @@ static const char *why(int error)
 	}
 }
 
-/* ---- frames ----------------------------------------------------------------------------------- */
+/* ---- frames -----------------------------------------------------------------------------------
+ */
 
 static int take_head(struct dump *dump, const struct frame *frame)
 {
@@ -95,7 +96,8 @@ static int take_batch(struct dump *dump, struct decode *cursor, const struct fra
 		if (decode_next(cursor, &key) || key.kind != TOKEN_TEXT)
 			return -EBADMSG;
 		if (span_is(key.span, "events")) {
-			/* "seq" comes first; what a later version has behind the events is its own. */
+			/* "seq" comes first; what a later version has behind the events is its own.
+			 */
 			if (decode_next(cursor, &value) || value.kind != TOKEN_ARRAY || !seq.known)
 				return -EBADMSG;
 			dump->batch = *cursor;
@@ -184,7 +186,8 @@ static int advance(struct dump *dump)
 	return got;
 }
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events -----------------------------------------------------------------------------------
+ */
 
 static bool take_uint(struct decode *cursor, uint64_t *ret_number)
 {
@@ -336,7 +339,8 @@ void record_decode(struct record *record)
 	}
 }
 
-/* ---- open and close --------------------------------------------------------------------------- */
+/* ---- open and close ---------------------------------------------------------------------------
+ */
 
 static int dump_start(struct dump *dump, int fd)
 {
@@ -377,7 +381,8 @@ int dump_open(struct dump **ret_dump, const char *path, const char **ret_why)
 		goto out;
 	}
 	dump->path = strdup(path);
-	fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO)
+				    : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	error = fd < 0 ? -errno : dump_start(dump, fd);
 	if (!dump->path)
 		error = -ENOMEM;
@@ -437,8 +442,8 @@ bool dump_damage(const struct dump *dump, char *buffer, size_t bytes)
 	bool cut = !dump->indexed && !frames->places;
 	int length;
 
-	if (!frames->places && dump->indexed && !dump->odd && !dump->failure && !dump->behind_index &&
-	    !dump->head_missing && dump->meta.format.known &&
+	if (!frames->places && dump->indexed && !dump->odd && !dump->failure &&
+	    !dump->behind_index && !dump->head_missing && dump->meta.format.known &&
 	    !(wanted.known && wanted.bits != dump->events_read))
 		return false;
 	if (dump->failure)
@@ -456,7 +461,7 @@ bool dump_damage(const struct dump *dump, char *buffer, size_t bytes)
 			 ": %" PRIu64 " of %" PRIu64 " events could be read", dump->events_read,
 			 wanted.bits);
 	else
-		snprintf(buffer + length, bytes - (size_t)length, ": %" PRIu64 " events could be read",
-			 dump->events_read);
+		snprintf(buffer + length, bytes - (size_t)length,
+			 ": %" PRIu64 " events could be read", dump->events_read);
 	return true;
 }

@@ -43,8 +43,8 @@ void json_signed(struct out *out, const char *key, struct number number)
 static bool is_text(const struct value *value)
 {
 	return value->kind == VALUE_TEXT || value->kind == VALUE_BYTES ||
-	       (value->kind == VALUE_UINT &&
-		(value->type == FIELD_POINTER || (value->type == FIELD_CHAR && value->number < 256)));
+	       (value->kind == VALUE_UINT && (value->type == FIELD_POINTER ||
+					      (value->type == FIELD_CHAR && value->number < 256)));
 }
 
 static void put_value(struct out *out, struct out *scratch, const struct value *value)

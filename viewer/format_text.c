@@ -32,13 +32,14 @@ struct format_text {
 	size_t channel_columns; /* 0: no channels, no column */
 	int64_t base_ns;
 	bool have_base;
-	bool have_carried; /* a dump with times that are not the events' own: "~", or its room */
+	bool have_carried;  /* a dump with times that are not the events' own: "~", or its room */
 	struct mark *marks; /* by time */
 	size_t mark_count, mark_next;
 	int64_t day; /* of the line above; INT64_MIN = none */
 };
 
-/* ---- colours ---------------------------------------------------------------------------------- */
+/* ---- colours ----------------------------------------------------------------------------------
+ */
 
 #define RESET "\033[0m"
 #define DIM "\033[2m"
@@ -47,8 +48,8 @@ struct format_text {
 #define DEATH "\033[1;31m"
 
 static const char *const level_colours[LEVEL_COUNT] = {
-	[LEVEL_TRACE] = "\033[2m",    [LEVEL_DEBUG] = "\033[36m",     [LEVEL_INFO] = "\033[32m",
-	[LEVEL_WARN] = "\033[33m",    [LEVEL_ERROR] = "\033[31m",     [LEVEL_FATAL] = "\033[1;37;41m",
+	[LEVEL_TRACE] = "\033[2m",    [LEVEL_DEBUG] = "\033[36m", [LEVEL_INFO] = "\033[32m",
+	[LEVEL_WARN] = "\033[33m",    [LEVEL_ERROR] = "\033[31m", [LEVEL_FATAL] = "\033[1;37;41m",
 	[LEVEL_UNKNOWN] = "\033[35m",
 };
 
@@ -58,7 +59,8 @@ static void colour(const struct format_text *text, const char *code)
 		out_text(text->out, code);
 }
 
-/* ---- columns ---------------------------------------------------------------------------------- */
+/* ---- columns ----------------------------------------------------------------------------------
+ */
 
 static size_t larger(size_t a, size_t b)
 {
@@ -136,7 +138,8 @@ static void measure(struct format_text *text, struct dump *dump)
 	text->have_carried |= meta->clock.mode.bytes && !span_is(meta->clock.mode, "exact");
 }
 
-/* ---- marks ------------------------------------------------------------------------------------ */
+/* ---- marks ------------------------------------------------------------------------------------
+ */
 
 static int compare_marks(const void *a, const void *b)
 {
@@ -207,7 +210,8 @@ void format_text_close(struct format_text *text)
 	free(text);
 }
 
-/* ---- lines ------------------------------------------------------------------------------------ */
+/* ---- lines ------------------------------------------------------------------------------------
+ */
 
 /* The day has a line of its own when it changes; then the two times. */
 static void put_times(struct format_text *text, int64_t ns, bool carried)
@@ -229,9 +233,10 @@ static void put_times(struct format_text *text, int64_t ns, bool carried)
 	if (text->have_base) {
 		out_char(&text->scratch, 'T');
 		when_relative(&text->scratch, ns, text->base_ns);
-		out_pad(text->out, ' ', text->scratch.bytes < RELATIVE_COLUMNS
-						? RELATIVE_COLUMNS - text->scratch.bytes
-						: 0);
+		out_pad(text->out, ' ',
+			text->scratch.bytes < RELATIVE_COLUMNS
+				? RELATIVE_COLUMNS - text->scratch.bytes
+				: 0);
 		out_span(text->out, span_of(&text->scratch));
 		out_char(text->out, ' ');
 		text->scratch.bytes = 0;

@@ -10,7 +10,8 @@
 #include "recorder/dump_format.h"
 
 #define READ_BYTES (256u << 10)
-#define INPUT_BYTES_MAX (DUMP_FRAME_BYTES_MAX + (1u << 20)) /* what does not compress grows a little */
+#define INPUT_BYTES_MAX                                                                            \
+	(DUMP_FRAME_BYTES_MAX + (1u << 20)) /* what does not compress grows a little */
 /*
  * A file can be full of starts of frames that all fail late. Failed attempts may cost so many times
  * the bytes read; after that each failure is stepped over, and some more, instead of searched. The
@@ -87,7 +88,8 @@ static int reserve(unsigned char **data, size_t *capacity, size_t wanted)
 	return 0;
 }
 
-/* Sees to it that `wanted` bytes from the frame's start are there, or all there are. 0 or an errno. */
+/* Sees to it that `wanted` bytes from the frame's start are there, or all there are. 0 or an errno.
+ */
 static int fill(struct frames *frames, size_t wanted)
 {
 	ssize_t got;
@@ -104,8 +106,7 @@ static int fill(struct frames *frames, size_t wanted)
 		error = reserve(&frames->input, &frames->capacity, frames->end + READ_BYTES);
 		if (error)
 			return error;
-		got = read(frames->fd, frames->input + frames->end,
-			   frames->capacity - frames->end);
+		got = read(frames->fd, frames->input + frames->end, frames->capacity - frames->end);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -130,7 +131,8 @@ static uint32_t get_le32(const unsigned char *from)
 
 static bool is_magic(uint32_t word)
 {
-	return word == FRAMES_DATA_MAGIC || (word & 0xfffffff0u) == (DUMP_SKIPPABLE_HEAD & 0xfffffff0u);
+	return word == FRAMES_DATA_MAGIC ||
+	       (word & 0xfffffff0u) == (DUMP_SKIPPABLE_HEAD & 0xfffffff0u);
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -152,7 +154,8 @@ static int content_room(struct frames *frames, size_t header_bytes)
 	return reserve(&frames->content, &frames->content_capacity, wanted);
 }
 
-/* 1 and the frame's bytes, 0 when it is damaged (and how far that was seen), or a negative errno. */
+/* 1 and the frame's bytes, 0 when it is damaged (and how far that was seen), or a negative errno.
+ */
 static int decompress(struct frames *frames, size_t *ret_bytes)
 {
 	size_t at = 0, room, taken, hint;
@@ -176,8 +179,8 @@ static int decompress(struct frames *frames, size_t *ret_bytes)
 		*ret_bytes = at;
 		if (!taken)
 			return 0;
-		hint = LZ4F_decompress(frames->context, frames->content + frames->content_bytes, &room,
-				       frames->input + frames->start + at, &taken, NULL);
+		hint = LZ4F_decompress(frames->context, frames->content + frames->content_bytes,
+				       &room, frames->input + frames->start + at, &taken, NULL);
 		if (LZ4F_isError(hint))
 			return 0;
 		frames->content_bytes += room;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "viewer/fault.h"
 #include "viewer/info_scene.h"
 #include "viewer/when.h"
 
@@ -140,6 +141,20 @@ static void put_actor(struct out *out, const char *what, const struct meta_actor
 	put_container(out, actor->container_runtime, actor->container_id, actor->pod_uid);
 }
 
+/* With a line behind it, for what follows is the stack, or about something else. */
+static void put_fault(struct out *out, struct dump *dump)
+{
+	struct out words;
+
+	out_init(&words, -1);
+	if (fault_explain(&words, &dump_meta(dump)->cause, dump_scene(dump))) {
+		label(out, "fault");
+		out_span(out, span_of(&words));
+		out_char(out, '\n');
+	}
+	out_fini(&words);
+}
+
 static void put_oom(struct out *out, const struct meta_oom *oom)
 {
 	if (!oom->trigger.pid.known)
@@ -252,7 +267,8 @@ static void put_clock(struct out *out, const struct meta_clock *clock)
 	if (span_is(clock->mode, "sparse"))
 		out_text(out, "; sparse: \"~\" is the time of an earlier event of the thread");
 	else if (span_is(clock->mode, "coarse"))
-		out_text(out, "; coarse: \"~\" may be some ms old, or the time of an earlier event");
+		out_text(out,
+			 "; coarse: \"~\" may be some ms old, or the time of an earlier event");
 	out_char(out, '\n');
 }
 
@@ -391,7 +407,8 @@ static void put_thread(struct out *out, const struct meta *meta, const struct me
 		out_text(out, "  ");
 		if (meta->death_ns.known) {
 			out_char(out, 'T');
-			when_relative(out, (int64_t)thread->last_ns.bits, (int64_t)meta->death_ns.bits);
+			when_relative(out, (int64_t)thread->last_ns.bits,
+				      (int64_t)meta->death_ns.bits);
 			out_text(out, "  ");
 		}
 		when_time(out, (int64_t)thread->last_ns.bits);
@@ -424,14 +441,17 @@ void info_text(struct out *out, struct dump *dump, bool colour, bool all_threads
 	const struct meta *meta = dump_meta(dump);
 
 	put_verdict(out, meta, colour);
+	put_fault(out, dump);
 	put_actor(out, "sender", &meta->cause.sender);
 	put_oom(out, &meta->cause.oom);
+	if (meta->cause.sender.pid.known || span_is(meta->cause.how, "fault"))
+		out_char(out, '\n');
+	info_scene_text(out, dump_scene(dump), all_threads);
 	put_who(out, meta);
 	put_when(out, meta);
 	put_dump(out, dump);
 	put_counts(out, dump);
 	put_channel_counts(out, &meta->channels);
-	info_scene_text(out, dump_scene(dump), all_threads);
 	put_lanes(out, meta);
 	put_channels(out, &meta->channels);
 	put_threads(out, meta);

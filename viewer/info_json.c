@@ -3,6 +3,7 @@
 
 #include "viewer/format_json.h"
 #include "viewer/info.h"
+#include "viewer/fault.h"
 #include "viewer/info_scene.h"
 
 /* Empty means that the dump does not say. */
@@ -90,7 +91,19 @@ static void put_truth(struct out *out, const char *key, bool truth)
 	out_text(out, truth ? "true" : "false");
 }
 
-static void put_cause(struct out *out, const struct meta_cause *cause)
+static void put_fault(struct out *out, const struct meta_cause *cause,
+		      const struct meta_scene *scene)
+{
+	struct out words;
+
+	out_init(&words, -1);
+	fault_explain(&words, cause, scene);
+	put_span(out, "fault", span_of(&words));
+	out_fini(&words);
+}
+
+static void put_cause(struct out *out, const struct meta_cause *cause,
+		      const struct meta_scene *scene)
 {
 	json_key(out, "cause");
 	out_char(out, '{');
@@ -101,6 +114,7 @@ static void put_cause(struct out *out, const struct meta_cause *cause)
 	put_span(out, "code_name", cause->code_name);
 	json_number(out, "exit_code", cause->exit_code);
 	put_address(out, "fault_address", cause->fault_address);
+	put_fault(out, cause, scene);
 	put_truth(out, "core_dumped", cause->core_dumped);
 	put_truth(out, "stack_overflow", cause->stack_overflow);
 	put_truth(out, "raised_again", cause->raised_again);
@@ -294,7 +308,7 @@ void info_json(struct out *out, struct dump *dump)
 	json_number(out, "dropped", meta->dropped);
 	json_number(out, "truncated", meta->truncated);
 	json_number(out, "torn", meta->torn);
-	put_cause(out, &meta->cause);
+	put_cause(out, &meta->cause, dump_scene(dump));
 	put_process(out, &meta->process);
 	info_scene_json(out, dump_scene(dump));
 	put_threads(out, meta);

@@ -10,14 +10,17 @@ static bool is_known(const struct meta_scene *scene)
 	return scene->thread_total.known || scene->thread_count;
 }
 
-/* ---- for people ------------------------------------------------------------------------------- */
+/* ---- for people -------------------------------------------------------------------------------
+ */
 
 static void put_module(struct out *out, const struct meta_module *module, uint64_t offset)
 {
 	static const char anonymous[] = "memory without a file";
 
-	out_escaped(out, module->path.bytes ? module->path
-					    : (struct span){anonymous, sizeof(anonymous) - 1}, 0);
+	out_escaped(out,
+		    module->path.bytes ? module->path
+				       : (struct span){anonymous, sizeof(anonymous) - 1},
+		    0);
 	out_printf(out, "+0x%" PRIx64, offset);
 	if (!module->build_id.bytes)
 		return;
@@ -47,9 +50,12 @@ static void put_line(struct out *out, const struct meta_frame *frame)
 	out_char(out, ')');
 }
 
-static void put_frame(struct out *out, const struct meta_scene *scene, const struct meta_frame *frame,
-		      uint64_t index)
+/* The frame behind it says whether this one's function was inlined there. */
+static void put_frame(struct out *out, const struct meta_scene *scene,
+		      const struct meta_scene_thread *thread, uint64_t index)
 {
+	const struct meta_frame *frame = &thread->frames[index];
+
 	out_printf(out, "    #%-3" PRIu64 " 0x%016" PRIx64 " ", index, frame->pc.bits);
 	if (frame->function.bytes) {
 		out_escaped(out, frame->function, 0);
@@ -62,22 +68,23 @@ static void put_frame(struct out *out, const struct meta_scene *scene, const str
 		put_place(out, scene, frame->pc.bits);
 	}
 	put_line(out, frame);
-	if (frame->is_inline)
+	if (index + 1 < thread->frame_count && frame[1].is_inline)
 		out_text(out, " [inlined]");
 	if (frame->is_guessed)
 		out_text(out, " [guessed]");
 	out_char(out, '\n');
 }
 
-static void put_thread(struct out *out, const struct meta_scene *scene, const struct meta_scene_thread *thread)
+static void put_thread(struct out *out, const struct meta_scene *scene,
+		       const struct meta_scene_thread *thread)
 {
 	const struct number pc = scene_pc(thread);
 
-	out_text(out, "\n  stack of thread ");
+	out_text(out, "  stack of thread ");
 	out_escaped(out, thread->name, 0);
 	out_printf(out, " (tid %" PRIu64 ")\n", thread->tid.bits);
 	for (uint64_t i = 0; i < thread->frame_count; i++)
-		put_frame(out, scene, &thread->frames[i], i);
+		put_frame(out, scene, thread, i);
 	if (!thread->frame_count && pc.known) {
 		out_printf(out, "    #%-3u 0x%016" PRIx64 " ", 0, pc.bits);
 		put_place(out, scene, pc.bits);
@@ -88,10 +95,13 @@ static void put_thread(struct out *out, const struct meta_scene *scene, const st
 		out_escaped(out, thread->note, 0);
 		out_char(out, '\n');
 	}
+	out_char(out, '\n');
 }
 
-static void put_left_out(struct out *out, const struct meta_scene *scene)
+static bool put_left_out(struct out *out, const struct meta_scene *scene)
 {
+	bool any = false;
+
 	const struct {
 		uint64_t count;
 		const char *what;
@@ -101,10 +111,14 @@ static void put_left_out(struct out *out, const struct meta_scene *scene)
 		{scene->modules_left_out.bits, "mappings"},
 	};
 
-	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
-		if (left_out[i].count)
-			out_printf(out, "  %" PRIu64 " %s had no room in the scene\n",
-				   left_out[i].count, left_out[i].what);
+	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {
+		if (!left_out[i].count)
+			continue;
+		out_printf(out, "  %" PRIu64 " %s had no room in the scene\n", left_out[i].count,
+			   left_out[i].what);
+		any = true;
+	}
+	return any;
 }
 
 void info_scene_text(struct out *out, const struct meta_scene *scene, bool all)
@@ -120,13 +134,15 @@ void info_scene_text(struct out *out, const struct meta_scene *scene, bool all)
 			others += 1;
 	}
 	if (others)
-		out_printf(out, "\n  %" PRIu64 " other thread%s known stack%s (--threads shows %s)\n", others,
-			   others == 1 ? " has a" : "s have", others == 1 ? "" : "s",
+		out_printf(out, "  %" PRIu64 " other thread%s known stack%s (--threads shows %s)\n",
+			   others, others == 1 ? " has a" : "s have", others == 1 ? "" : "s",
 			   others == 1 ? "it" : "them");
-	put_left_out(out, scene);
+	if (put_left_out(out, scene) || others)
+		out_char(out, '\n');
 }
 
-/* ---- for programs ----------------------------------------------------------------------------- */
+/* ---- for programs -----------------------------------------------------------------------------
+ */
 
 static void put_span(struct out *out, const char *key, struct span span)
 {

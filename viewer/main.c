@@ -125,7 +125,8 @@ int main(int argc, char **argv)
 	if (!error && view.dump_count && view.options.info)
 		show_infos(&view);
 	else if (!error && view.dump_count)
-		error = show_events(&view.out, &view.options, view.dumps, view.dump_count, &matched);
+		error = show_events(&view.out, &view.options, view.dumps, view.dump_count,
+				    &matched);
 	result = finish(&view, error, matched);
 out:
 	for (size_t i = 0; i < view.dump_count; i++)

@@ -57,8 +57,8 @@ static struct directive parse(const char *from, const char *end)
 	if (at < end && *at == '.')
 		at = parse_number(at + 1, end, &directive.precision);
 	at = parse_length(at, end, &directive.length);
-	if (at >= end || !*at || !strchr("diuxXocspfFeEgGaA%", *at) || directive.width > WIDTH_MAX ||
-	    directive.precision > WIDTH_MAX)
+	if (at >= end || !*at || !strchr("diuxXocspfFeEgGaA%", *at) ||
+	    directive.width > WIDTH_MAX || directive.precision > WIDTH_MAX)
 		return directive;
 	directive.conversion = *at;
 	/* Wide characters are no values of ours. */
@@ -112,7 +112,8 @@ static void write_real(struct out *out, const struct directive *directive, doubl
 
 bool value_is_integer(const struct value *value)
 {
-	return value->kind == VALUE_UINT || value->kind == VALUE_NEGATIVE || value->kind == VALUE_BOOL;
+	return value->kind == VALUE_UINT || value->kind == VALUE_NEGATIVE ||
+	       value->kind == VALUE_BOOL;
 }
 
 static unsigned int type_bytes(enum field_type type)
@@ -187,7 +188,8 @@ static bool write_value(struct out *out, const struct directive *directive,
 	case 'o':
 		if (!value_is_integer(value))
 			return false;
-		write_unsigned(out, directive, reinterpret(directive, value), directive->conversion);
+		write_unsigned(out, directive, reinterpret(directive, value),
+			       directive->conversion);
 		return true;
 	case 'c':
 		if (!value_is_integer(value))
@@ -296,7 +298,9 @@ void value_write(struct out *out, const struct value *value)
 		if (isfinite(value->real))
 			write_shortest(out, value);
 		else
-			out_text(out, isnan(value->real) ? "nan" : value->real < 0 ? "-inf" : "inf");
+			out_text(out, isnan(value->real) ? "nan"
+				      : value->real < 0	 ? "-inf"
+							 : "inf");
 		break;
 	case VALUE_TEXT:
 		out_span(out, value->span);

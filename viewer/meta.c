@@ -7,15 +7,35 @@
 
 #include "recorder/dump_format.h"
 
-#define SPAN(type, field) {#field, DECODE_SPAN, offsetof(struct type, field), NULL, NULL}
-#define NUMBER(type, field) {#field, DECODE_NUMBER, offsetof(struct type, field), NULL, NULL}
-#define TRUTH(type, field) {#field, DECODE_BOOL, offsetof(struct type, field), NULL, NULL}
-#define MAP(type, field, table) {#field, DECODE_MAP, offsetof(struct type, field), table, NULL}
-#define CALL(key, function) {key, DECODE_CALL, 0, NULL, function}
-#define END {NULL, DECODE_SPAN, 0, NULL, NULL}
+#define SPAN(type, field)                                                                          \
+	{                                                                                          \
+#field, DECODE_SPAN, offsetof(struct type, field), NULL, NULL                      \
+	}
+#define NUMBER(type, field)                                                                        \
+	{                                                                                          \
+#field, DECODE_NUMBER, offsetof(struct type, field), NULL, NULL                    \
+	}
+#define TRUTH(type, field)                                                                         \
+	{                                                                                          \
+#field, DECODE_BOOL, offsetof(struct type, field), NULL, NULL                      \
+	}
+#define MAP(type, field, table)                                                                    \
+	{                                                                                          \
+#field, DECODE_MAP, offsetof(struct type, field), table, NULL                      \
+	}
+#define CALL(key, function)                                                                        \
+	{                                                                                          \
+		key, DECODE_CALL, 0, NULL, function                                                \
+	}
+#define END                                                                                        \
+	{                                                                                          \
+		NULL, DECODE_SPAN, 0, NULL, NULL                                                   \
+	}
 
 static const struct decode_key parent_keys[] = {
-	NUMBER(meta_parent, pid), SPAN(meta_parent, comm), END,
+	NUMBER(meta_parent, pid),
+	SPAN(meta_parent, comm),
+	END,
 };
 
 static int decode_parents(struct decode *cursor, void *to)
@@ -38,33 +58,21 @@ static int decode_parents(struct decode *cursor, void *to)
 }
 
 static const struct decode_key actor_keys[] = {
-	NUMBER(meta_actor, pid),
-	NUMBER(meta_actor, tid),
-	NUMBER(meta_actor, uid),
-	NUMBER(meta_actor, gid),
-	SPAN(meta_actor, comm),
-	SPAN(meta_actor, exe),
-	SPAN(meta_actor, cgroup),
-	SPAN(meta_actor, container_runtime),
-	SPAN(meta_actor, container_id),
-	SPAN(meta_actor, pod_uid),
-	CALL("parents", decode_parents),
-	END,
+	NUMBER(meta_actor, pid),	 NUMBER(meta_actor, tid),
+	NUMBER(meta_actor, uid),	 NUMBER(meta_actor, gid),
+	SPAN(meta_actor, comm),		 SPAN(meta_actor, exe),
+	SPAN(meta_actor, cgroup),	 SPAN(meta_actor, container_runtime),
+	SPAN(meta_actor, container_id),	 SPAN(meta_actor, pod_uid),
+	CALL("parents", decode_parents), END,
 };
 
 static const struct decode_key oom_keys[] = {
-	MAP(meta_oom, trigger, actor_keys),
-	NUMBER(meta_oom, total_bytes),
-	NUMBER(meta_oom, anonymous_bytes),
-	NUMBER(meta_oom, file_bytes),
-	NUMBER(meta_oom, shared_bytes),
-	NUMBER(meta_oom, swap_bytes),
-	NUMBER(meta_oom, limit_bytes),
-	NUMBER(meta_oom, usage_bytes),
-	NUMBER(meta_oom, limit_level),
-	NUMBER(meta_oom, limit_cgroup_id),
-	SPAN(meta_oom, limit_cgroup),
-	END,
+	MAP(meta_oom, trigger, actor_keys), NUMBER(meta_oom, total_bytes),
+	NUMBER(meta_oom, anonymous_bytes),  NUMBER(meta_oom, file_bytes),
+	NUMBER(meta_oom, shared_bytes),	    NUMBER(meta_oom, swap_bytes),
+	NUMBER(meta_oom, limit_bytes),	    NUMBER(meta_oom, usage_bytes),
+	NUMBER(meta_oom, limit_level),	    NUMBER(meta_oom, limit_cgroup_id),
+	SPAN(meta_oom, limit_cgroup),	    END,
 };
 
 /* How many items the array has. */

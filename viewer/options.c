@@ -19,7 +19,8 @@ static const struct {
 	const char *argument;
 	const char *help;
 } table[] = {
-	{"filter", 'f', "EXPR", "only events for which EXPR is true; may be repeated, all must be true"},
+	{"filter", 'f', "EXPR",
+	 "only events for which EXPR is true; may be repeated, all must be true"},
 	{"limit", 'n', "N", "the newest N events, printed oldest first; +N: the oldest N"},
 	{"format", 'o', "FORMAT", "text (default) or json, one object a line"},
 	{"info", 'i', NULL, "what the dump says of the process and its death, without events"},
@@ -48,7 +49,8 @@ static void print_help(void)
 	       "        or the name of a field\n"
 	       "  ops   = != ~= (contains) < <= > >=\n\n"
 	       "  ttlog-view --info dump.bin\n"
-	       "  ttlog-view --limit 100 --filter 'level>=WARN' --filter 'status!=200,204' dump.bin\n\n"
+	       "  ttlog-view --limit 100 --filter 'level>=WARN' --filter 'status!=200,204' "
+	       "dump.bin\n\n"
 	       "Exit status: 0 fine, 1 nothing matched (only with --exit-code), 2 usage,\n"
 	       "3 damaged but all that could be saved was printed, 4 unreadable.\n");
 }
@@ -118,14 +120,16 @@ static bool parse_color(struct options *options, const char *text)
 	else if (strcmp(text, "auto") == 0)
 		options->colour = colour_wanted();
 	else {
-		fprintf(stderr, "ttlog-view: --color takes auto, always or never, not '%s'\n", text);
+		fprintf(stderr, "ttlog-view: --color takes auto, always or never, not '%s'\n",
+			text);
 		return false;
 	}
 	return true;
 }
 
 /* False with *ret_exit VIEW_FINE: it was a question, and was answered. */
-static bool take(struct options *options, int letter, const char *argument, enum view_exit *ret_exit)
+static bool take(struct options *options, int letter, const char *argument,
+		 enum view_exit *ret_exit)
 {
 	*ret_exit = VIEW_USAGE;
 	switch (letter) {
@@ -168,8 +172,8 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 	*options = (struct options){.colour = colour_wanted()};
 	query_init(&options->query);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		wanted[i] = (struct option){table[i].name, table[i].argument ? required_argument
-									    : no_argument,
+		wanted[i] = (struct option){table[i].name,
+					    table[i].argument ? required_argument : no_argument,
 					    NULL, table[i].letter};
 		*at++ = (char)table[i].letter;
 		if (table[i].argument)
@@ -183,7 +187,8 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 	options->path_count = (size_t)(argc - optind);
 	if (options->path_count)
 		return true;
-	fprintf(stderr, "ttlog-view: which dump? Name a file (ttlog-*.bin), or - for the standard input.\n");
+	fprintf(stderr, "ttlog-view: which dump? Name a file (ttlog-*.bin), or - for the standard "
+			"input.\n");
 	return usage(ret_exit);
 }
 

@@ -204,9 +204,9 @@ size_t out_escaped(struct out *out, struct span span, char quote)
 	uint32_t code = 0;
 
 	while (at < span.bytes) {
-		for (plain = at; plain < span.bytes && span.data[plain] >= ' ' &&
-				 span.data[plain] <= '~' && span.data[plain] != '\\' &&
-				 span.data[plain] != quote;
+		for (plain = at;
+		     plain < span.bytes && span.data[plain] >= ' ' && span.data[plain] <= '~' &&
+		     span.data[plain] != '\\' && span.data[plain] != quote;
 		     plain++)
 			;
 		if (plain > at) {
@@ -245,8 +245,8 @@ void out_json(struct out *out, struct span span)
 
 	while (at < span.bytes) {
 		for (plain = at; plain < span.bytes && (unsigned char)span.data[plain] >= ' ' &&
-				 (unsigned char)span.data[plain] < 0x7f && span.data[plain] != '"' &&
-				 span.data[plain] != '\\';
+				 (unsigned char)span.data[plain] < 0x7f &&
+				 span.data[plain] != '"' && span.data[plain] != '\\';
 		     plain++)
 			;
 		if (plain > at) {

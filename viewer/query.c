@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Matching. What depends on the call site alone is worked out once a site and kept in it, so that most
- * events are let through or refused by one look.
+ * Matching. What depends on the call site alone is worked out once a site and kept in it, so that
+ * most events are let through or refused by one look.
  */
 #include "viewer/query.h"
 
@@ -105,7 +105,8 @@ static bool level_matches(const struct query_term *term, enum site_level level)
 	bool any = false;
 
 	if (term->op == QUERY_CONTAINS)
-		return text_matches(term, (struct span){level_name(level), strlen(level_name(level))});
+		return text_matches(term,
+				    (struct span){level_name(level), strlen(level_name(level))});
 	/* An unknown level is a missing one. */
 	for (uint32_t i = 0; i < term->value_count && !any && level != LEVEL_UNKNOWN; i++)
 		any = ordered(term->op, (int)level - (int)term->values[i].level);

@@ -9,21 +9,20 @@
 #include "viewer/query.h"
 
 static const char *const key_names[QUERY_FIELD] = {
-	[QUERY_LEVEL] = "level",     [QUERY_TARGET] = "target",	  [QUERY_MSG] = "msg",
-	[QUERY_TID] = "tid",	     [QUERY_THREAD] = "thread",	  [QUERY_PID] = "pid",
-	[QUERY_SERVICE] = "service", [QUERY_HOST] = "host",	  [QUERY_LANE] = "lane",
-	[QUERY_CHANNEL] = "channel",
-	[QUERY_SEQ] = "seq",	     [QUERY_FILE] = "file",	  [QUERY_LINE] = "line",
-	[QUERY_FUNC] = "func",
+	[QUERY_LEVEL] = "level",     [QUERY_TARGET] = "target", [QUERY_MSG] = "msg",
+	[QUERY_TID] = "tid",	     [QUERY_THREAD] = "thread", [QUERY_PID] = "pid",
+	[QUERY_SERVICE] = "service", [QUERY_HOST] = "host",	[QUERY_LANE] = "lane",
+	[QUERY_CHANNEL] = "channel", [QUERY_SEQ] = "seq",	[QUERY_FILE] = "file",
+	[QUERY_LINE] = "line",	     [QUERY_FUNC] = "func",
 };
 
 static const struct {
 	const char *text; /* longer ones first */
 	enum query_op op;
 } ops[] = {
-	{"==", QUERY_EQUAL},	   {"!=", QUERY_UNEQUAL},	{"~=", QUERY_CONTAINS},
-	{"<=", QUERY_LESS_EQUAL},  {">=", QUERY_GREATER_EQUAL}, {"=", QUERY_EQUAL},
-	{"<", QUERY_LESS},	   {">", QUERY_GREATER},
+	{"==", QUERY_EQUAL},	  {"!=", QUERY_UNEQUAL},       {"~=", QUERY_CONTAINS},
+	{"<=", QUERY_LESS_EQUAL}, {">=", QUERY_GREATER_EQUAL}, {"=", QUERY_EQUAL},
+	{"<", QUERY_LESS},	  {">", QUERY_GREATER},
 };
 
 static __attribute__((format(printf, 3, 4))) int refuse(struct query_error *error, size_t at,
@@ -122,7 +121,8 @@ static int parse_values(struct query_term *term, char *from, struct query_error 
 		}
 		if (term->value_count == QUERY_VALUES_MAX)
 			return refuse(error, origin, "more than %d values", QUERY_VALUES_MAX);
-		value = (struct query_value){.text = trim((struct span){start, (size_t)(to - start)})};
+		value = (struct query_value){
+			.text = trim((struct span){start, (size_t)(to - start)})};
 		result = check_value(term, &value, origin, error);
 		if (result)
 			return result;

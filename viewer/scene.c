@@ -8,13 +8,29 @@
 
 #include "recorder/dump_format.h"
 
-#define SPAN(type, field) {#field, DECODE_SPAN, offsetof(struct type, field), NULL, NULL}
-#define NUMBER(type, field) {#field, DECODE_NUMBER, offsetof(struct type, field), NULL, NULL}
-#define TRUTH(key, type, field) {key, DECODE_BOOL, offsetof(struct type, field), NULL, NULL}
-#define CALL(key, function) {key, DECODE_CALL, 0, NULL, function}
-#define END {NULL, DECODE_SPAN, 0, NULL, NULL}
+#define SPAN(type, field)                                                                          \
+	{                                                                                          \
+#field, DECODE_SPAN, offsetof(struct type, field), NULL, NULL                      \
+	}
+#define NUMBER(type, field)                                                                        \
+	{                                                                                          \
+#field, DECODE_NUMBER, offsetof(struct type, field), NULL, NULL                    \
+	}
+#define TRUTH(key, type, field)                                                                    \
+	{                                                                                          \
+		key, DECODE_BOOL, offsetof(struct type, field), NULL, NULL                         \
+	}
+#define CALL(key, function)                                                                        \
+	{                                                                                          \
+		key, DECODE_CALL, 0, NULL, function                                                \
+	}
+#define END                                                                                        \
+	{                                                                                          \
+		NULL, DECODE_SPAN, 0, NULL, NULL                                                   \
+	}
 
-/* ---- a thread --------------------------------------------------------------------------------- */
+/* ---- a thread ---------------------------------------------------------------------------------
+ */
 
 static int decode_registers(struct decode *cursor, void *to)
 {
@@ -125,12 +141,13 @@ static int decode_thread(struct decode *cursor, void *to)
 	return decode_map(cursor, thread_keys, &scene->threads[scene->thread_count++]);
 }
 
-/* ---- modules ---------------------------------------------------------------------------------- */
+/* ---- modules ----------------------------------------------------------------------------------
+ */
 
 static const struct decode_key module_keys[] = {
-	NUMBER(meta_module, start),	NUMBER(meta_module, end),   NUMBER(meta_module, offset),
-	NUMBER(meta_module, inode),	NUMBER(meta_module, major), NUMBER(meta_module, minor),
-	SPAN(meta_module, build_id), SPAN(meta_module, path),	   END,
+	NUMBER(meta_module, start),  NUMBER(meta_module, end),	 NUMBER(meta_module, offset),
+	NUMBER(meta_module, inode),  NUMBER(meta_module, major), NUMBER(meta_module, minor),
+	SPAN(meta_module, build_id), SPAN(meta_module, path),	 END,
 };
 
 static int decode_modules(struct decode *cursor, void *to)
@@ -156,7 +173,8 @@ static const struct decode_key scene_keys[] = {
 	END,
 };
 
-/* ---- all of it -------------------------------------------------------------------------------- */
+/* ---- all of it --------------------------------------------------------------------------------
+ */
 
 int scene_add(struct meta_scene *scene, const unsigned char *data, size_t bytes)
 {

@@ -29,7 +29,8 @@ struct show {
 	uint64_t matched;
 };
 
-/* ---- the merge -------------------------------------------------------------------------------- */
+/* ---- the merge --------------------------------------------------------------------------------
+ */
 
 static bool earlier(const struct show *show, size_t a, size_t b)
 {
@@ -78,7 +79,8 @@ static void merge_step(struct show *show)
 		sift_down(show, 0);
 }
 
-/* ---- the newest ------------------------------------------------------------------------------- */
+/* ---- the newest -------------------------------------------------------------------------------
+ */
 
 static int ring_grow(struct show *show)
 {
@@ -127,7 +129,8 @@ static int keep(struct show *show, const struct event *event)
 	return 0;
 }
 
-/* ---- printing --------------------------------------------------------------------------------- */
+/* ---- printing ---------------------------------------------------------------------------------
+ */
 
 static void print(struct show *show, struct record *record)
 {

@@ -83,7 +83,8 @@ void when_rfc3339(struct out *out, int64_t ns)
 void when_relative(struct out *out, int64_t ns, int64_t base_ns)
 {
 	bool before = ns < base_ns;
-	uint64_t distance = before ? (uint64_t)base_ns - (uint64_t)ns : (uint64_t)ns - (uint64_t)base_ns;
+	uint64_t distance = before ? (uint64_t)base_ns - (uint64_t)ns
+				   : (uint64_t)ns - (uint64_t)base_ns;
 
 	char text[8] = ".";
 
@@ -99,7 +100,8 @@ void when_duration(struct out *out, int64_t from_ns, int64_t to_ns)
 	uint64_t seconds = distance / NS_PER_S;
 
 	if (seconds >= 86400)
-		out_printf(out, "%" PRIu64 " d %" PRIu64 " h", seconds / 86400, seconds / 3600 % 24);
+		out_printf(out, "%" PRIu64 " d %" PRIu64 " h", seconds / 86400,
+			   seconds / 3600 % 24);
 	else if (seconds >= 3600)
 		out_printf(out, "%" PRIu64 " h %" PRIu64 " min", seconds / 3600, seconds / 60 % 60);
 	else if (seconds >= 60)
