@@ -70,6 +70,9 @@ static void keep_more(struct evidence *evidence, const struct ttlog_bpf_record *
 	verdict_path(record->names, exe_bytes, more->exe, sizeof(more->exe));
 	verdict_path(record->names + exe_bytes, record->more.cgroup_bytes, more->cgroup,
 		     sizeof(more->cgroup));
+	/* The root has no name. */
+	if (exe_bytes && !more->cgroup[0] && more->sender.cgroup_id)
+		strcpy(more->cgroup, "/");
 }
 
 void verdict_note(struct evidence *evidence, const struct ttlog_bpf_event *event)

@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -205,8 +206,13 @@ const char *no_seccomp(void)
 
 const char *no_core_files(void)
 {
+	struct rlimit limit;
 	char pattern[128] = "|";
-	int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
+	int fd;
+
+	if (getrlimit(RLIMIT_CORE, &limit) || !limit.rlim_max)
+		return "no core files are allowed here (RLIMIT_CORE)";
+	fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
 
 	if (fd >= 0 && read(fd, pattern, sizeof(pattern) - 1) > 0 && pattern[0] != '|' &&
 	    !strchr(pattern, '/')) {

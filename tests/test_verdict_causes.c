@@ -189,6 +189,19 @@ Test(verdict_causes, names_become_paths)
 	cr_assert_str_eq(evidence.more[0].cgroup, "/system.slice/x.service");
 }
 
+Test(verdict_causes, the_root_of_cgroups_is_a_path)
+{
+	struct ttlog_bpf_record record = with_names(50, FATAL);
+	struct evidence evidence = {0};
+
+	record.more.cgroup_bytes = 0;
+	verdict_note(&evidence, &record.event);
+	cr_assert_str_eq(evidence.more[0].cgroup, "", "not known");
+	record.event.sender.cgroup_id = 1;
+	verdict_note(&evidence, &record.event);
+	cr_assert_str_eq(evidence.more[1].cgroup, "/");
+}
+
 Test(verdict_causes, a_path_is_made_of_any_bytes)
 {
 	char path[16];
