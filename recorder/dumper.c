@@ -3,6 +3,9 @@
 #include "recorder/dumper.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +20,7 @@
 #define SENTENCE_BYTES 512
 /* With more dumps than these to write, stacks are kept and not unwound. */
 #define UNWINDING_QUEUE_MAX 16
+#define DUMPS_BEFORE_TRIM 256
 /* Servers are asked over the network. */
 #define DEBUGINFOD_TIMEOUT_MS 60000
 
@@ -223,10 +227,25 @@ static void write_dump(struct workers_job *job)
 	refresh_modules(order);
 }
 
+/*
+ * A storm of deaths leaves a heap full of holes behind: once its last dump is written they go back to
+ * the system. Not after each dump, as it walks through all of the heap.
+ */
+static void give_memory_back(struct dumper *dumper)
+{
+	if (++dumper->untrimmed < DUMPS_BEFORE_TRIM || workers_pending(dumper->workers))
+		return;
+	dumper->untrimmed = 0;
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
 static void dump_done(struct workers_job *job)
 {
 	struct order *order = (struct order *)job;
 	struct subject *subject = order->subject;
+	struct dumper *dumper = order->dumper;
 	char sentence[SENTENCE_BYTES];
 
 	dump_sentence(&order->verdict, sentence, sizeof(sentence));
@@ -248,6 +267,7 @@ static void dump_done(struct workers_job *job)
 	}
 	subject_release(subject);
 	free(order);
+	give_memory_back(dumper);
 }
 
 int dumper_submit(struct dumper *dumper, struct subject *subject, const struct evidence *evidence,

@@ -53,6 +53,7 @@ struct dumper {
 	struct calibration *calibration;
 	bool unwinds, debuginfod; /* set once, before the first dump */
 	uint64_t written, failed;
+	unsigned int untrimmed; /* dumps since memory was given back */
 };
 
 void dumper_init(struct dumper *dumper, struct workers *workers, struct store *store,

@@ -124,6 +124,7 @@ static void put_cause(struct out *out, const struct meta_cause *cause,
 	put_oom(out, &cause->oom);
 	put_address(out, "ip", cause->ip);
 	put_address(out, "sp", cause->sp);
+	json_number(out, "evidence_lost", cause->evidence_lost);
 	put_span(out, "confidence", cause->confidence);
 	put_span(out, "sentence", cause->sentence);
 	out_char(out, '}');
