@@ -229,6 +229,7 @@ struct task_struct {
 	unsigned long sas_ss_sp;
 	__kernel_size_t sas_ss_size;
 	struct fs_struct *fs;
+	struct bpf_local_storage *bpf_storage;
 } KERNEL;
 
 struct thread_struct___x86 {
