@@ -3,6 +3,7 @@
 #   make            the library, the recorder, the viewer, into build/
 #   make demo       installs what is missing (Debian, Ubuntu), builds, kills a real service five times
 #   make check      installs what is missing, builds, runs every test
+#   make check-kernels  the death tests under Debian's kernels 6.1 and 6.12, in QEMU
 #   make check-arm64  cross-compiles for arm64, runs the unit and race tests under qemu-user
 #   make soak       a reader copies rings that are lapped, checked event by event; SOAK_SECONDS=300 in all,
 #                   half of them under TSan; not part of check, where the same takes seconds
@@ -65,7 +66,7 @@ MISSING := $(strip $(foreach p,liblz4 libcbor libdw $(if $(filter 1,$(BPF)),libb
 	$(if $(filter 1,$(BPF)),$(if $(BPFTOOL),,bpftool) $(if $(shell command -v $(CLANG)),,$(CLANG))))
 
 ifneq ($(MISSING),)
-ifneq ($(filter-out deps deps-arm64 deps-peers clean check check-arm64 soak demo bench bench-peers,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-arm64 deps-kernels deps-peers clean check check-arm64 check-kernels soak demo bench bench-peers,$(or $(MAKECMDGOALS),all)),)
 $(error missing: $(MISSING). `make deps` installs what the build needs (BPF=0 needs no libbpf, clang, bpftool))
 endif
 endif
@@ -223,7 +224,7 @@ TESTS_UNIT := $(call TEST_NAMES,test)
 TESTS_CRASH := $(call TEST_NAMES,crash)
 TESTS_RACE := $(call TEST_NAMES,race)
 TESTS_FUZZ := $(filter-out fuzz_main,$(call TEST_NAMES,fuzz))
-TESTS_SHELL := $(patsubst tests/%.sh,%,$(filter-out tests/run.sh tests/arm64_sysroot.sh,$(wildcard tests/*.sh)))
+TESTS_SHELL := $(patsubst tests/%.sh,%,$(filter-out tests/run.sh tests/arm64_sysroot.sh tests/kernels.sh,$(wildcard tests/*.sh)))
 # Stopped behind each instruction: with a sanitizer's own among them it takes minutes.
 TESTS_STEPPED := test_process_handlers test_channel_signals test_stops test_writer_signals
 JOBS := -j$(shell nproc 2>/dev/null || echo 2)
@@ -242,6 +243,15 @@ check: deps
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SAN=thread B=build-tsan tests-race
 	$(Q)tests/run.sh build:"$(TESTS_UNIT) $(TESTS_FUZZ) $(TESTS_RACE) $(TESTS_CRASH) $(TESTS_SHELL)" \
 		build-asan:"$(filter-out $(TESTS_STEPPED),$(TESTS_UNIT)) $(TESTS_FUZZ)" build-tsan:"$(TESTS_RACE)"
+
+# ---- other kernels, emulated ----
+
+KERNEL_TESTS := $(filter test_watch test_watch_exits test_controls test_ladder crash_deaths crash_causes, \
+	$(TESTS_UNIT) $(TESTS_CRASH))
+
+check-kernels: deps-kernels
+	$(Q)$(MAKE) --no-print-directory $(JOBS) B=build all $(KERNEL_TESTS:%=build/tests/%)
+	$(Q)tests/kernels.sh build $(KERNEL_TESTS)
 
 # ---- arm64: its own memory order and page size, emulated ----
 
@@ -278,7 +288,7 @@ demo: deps
 
 # ---- benchmarks: one program a question; nothing is asserted, whatever the machine is doing ----
 
-BENCHES := $(addprefix bench_,event busy sparse promises threads channels instructions bytes paced cold skew death dump)
+BENCHES := $(addprefix bench_,event busy sparse threads channels instructions bytes paced cold skew death dump cost)
 
 $(B)/bench/%.o: EXTRA_CFLAGS := -O2
 
@@ -329,6 +339,8 @@ endif
 PACKAGES_ARM64 := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 # For the programs; not installed, but unpacked into the build's folder.
 PACKAGES_ARM64_ROOT := libc6-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev libbpf-dev libcriterion-dev
+# For the kernels' machine; what it boots is fetched, and not installed.
+PACKAGES_KERNELS := qemu-system-x86 busybox-static debian-archive-keyring
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # What bench-peers measures and nothing else needs.
@@ -351,6 +363,9 @@ endef
 
 deps:
 	$(call install_packages,$(PACKAGES) $(PACKAGES_TEST))
+
+deps-kernels: deps
+	$(call install_packages,$(PACKAGES_KERNELS))
 
 deps-arm64: deps
 	$(call install_packages,$(PACKAGES_ARM64))
@@ -378,6 +393,6 @@ clean:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: FORCE all clean check check-arm64 soak demo bench benches bench-peers peers deps deps-arm64 deps-peers install examples tests-unit tests-race tests-all
+.PHONY: FORCE all clean check check-arm64 check-kernels soak demo bench benches bench-peers peers deps deps-arm64 deps-kernels deps-peers install examples tests-unit tests-race tests-all
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -91,9 +91,9 @@ static void check_capabilities(struct doctor *doctor)
 
 static void take_piece(void *context, const char *what, int err, const char *detail)
 {
-	const char *advice = err == -EPERM || err == -EACCES
-				     ? "see the capabilities above"
-				     : "a kernel from 5.15 on, with BTF and BPF, has it";
+	const char *advice = err == -EPERM    ? "see the capabilities above"
+			     : err == -EACCES ? "with --verbose the verifier says why"
+					      : "a kernel from 5.15 on, with BTF and BPF, has it";
 
 	if (err && detail[0])
 		note(context, what, DOCTOR_BAD, advice, "%s: %s", detail, strerror(-err));
@@ -331,7 +331,8 @@ static void find_rung(struct doctor *doctor, bool without_bpf)
 
 	if (without_bpf)
 		snprintf(doctor->why, sizeof(doctor->why), "--no-bpf");
-	else if (watch_open(&watch, ignore_event, NULL, 0, doctor->why, sizeof(doctor->why)))
+	else if (watch_open(&watch, ignore_event, NULL, log_verbose, doctor->why,
+			    sizeof(doctor->why)))
 		watch = NULL;
 	doctor->rung = recorder_rung_name(watch);
 	if (watch && !watch_freezes(watch))
