@@ -18,8 +18,8 @@
 #include "recorder/unwind.h"
 
 #define SENTENCE_BYTES 512
-/* With more dumps than these to write, stacks are kept and not unwound. */
-#define UNWINDING_QUEUE_MAX 16
+/* A dump that waited for so long has others behind it: its stacks are kept and not unwound. */
+#define UNWINDING_WAIT_MS 2000
 #define DUMPS_BEFORE_TRIM 256
 /* Servers are asked over the network. */
 #define DEBUGINFOD_TIMEOUT_MS 60000
@@ -37,7 +37,7 @@ struct order {
 	struct timeline timeline;
 	struct capture *capture; /* until the worker makes the scene of it */
 	struct modules *modules;
-	bool others_wait; /* so many that there is no time to unwind */
+	uint64_t submitted_ms;
 	struct modules *fresh; /* read for a snapshot; NULL: no news */
 };
 
@@ -123,6 +123,14 @@ static struct dump_facts facts_of(const struct order *order)
 	};
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static void unwind(const struct order *order, struct scene *scene)
 {
 	const struct dumper *dumper = order->dumper;
@@ -136,7 +144,7 @@ static void unwind(const struct order *order, struct scene *scene)
 		unwind_decline(scene, "not unwound: not wanted");
 		return;
 	}
-	if (order->others_wait) {
+	if (now_ms() - order->submitted_ms > UNWINDING_WAIT_MS) {
 		unwind_decline(scene, "not unwound: too many dumps were waiting");
 		return;
 	}
@@ -285,7 +293,7 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 	order->dumper = dumper;
 	order->subject = subject;
 	order->capture = capture;
-	order->others_wait = workers_pending(dumper->workers) >= UNWINDING_QUEUE_MAX;
+	order->submitted_ms = now_ms();
 	order->modules = subject->modules;
 	if (order->modules)
 		order->modules->holders++;

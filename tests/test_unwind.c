@@ -140,6 +140,19 @@ Test(unwind, stops_within_a_stack_that_overflowed)
 	scene_done(scene);
 }
 
+Test(unwind, says_that_a_stack_goes_on_where_nothing_was_kept_of_it)
+{
+	struct scene *scene = crash_and_unwind("pie", "far_away");
+
+	require_frames(scene, (struct expected[]){AT("shop::fault", "fault"),
+						  AT("shop::far_away", "far_away"), END});
+	cr_assert_eq(scene->threads[0].frame_count, 2);
+	cr_assert(scene->threads[0].unwind_note &&
+			  strstr(scene->threads[0].unwind_note, "was not captured"),
+		  "%s", scene->threads[0].unwind_note);
+	scene_done(scene);
+}
+
 Test(unwind, knows_a_library_that_was_loaded_later)
 {
 	struct scene *scene = crash_and_unwind("pie", "plugin");

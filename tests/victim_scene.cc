@@ -66,6 +66,16 @@ static void handle(int flags)
 	interrupted();
 }
 
+/* Deeper than what is kept of a stack. */
+NOINLINE static void far_away()
+{
+	volatile char room[200000];
+
+	room[0] = 1;
+	fault(nullptr); /* @far_away */
+	sink = room[0];
+}
+
 static void call_plugin()
 {
 #ifndef WITHOUT_DLOPEN
@@ -113,6 +123,8 @@ void Order::checkout(const char *how)
 		handle(0);
 	if (!strcmp(how, "altstack"))
 		handle(SA_ONSTACK);
+	if (!strcmp(how, "far_away"))
+		far_away();
 	if (!strcmp(how, "plugin"))
 		call_plugin();
 	STAY;

@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# crash_scene.sh BUILD - a service dies under the recorder, and its dump says in which functions and lines.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+build=$1
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+bad=0
+
+# The dump of a service that was sent SIGSEGV, as JSON, in $info; options are the recorder's.
+crash()
+{
+	local recorder server
+
+	rm -f "$dir"/*.bin "$dir/port"
+	"$build/ttlog-recorder" run --dir "$dir" "$@" -- "$build/examples/kvserver" --workers 2 \
+		--port-file "$dir/port" >"$dir/said" 2>&1 &
+	recorder=$!
+	for _ in $(seq 3000); do
+		[ -s "$dir/port" ] && break
+		sleep 0.01
+	done
+	read -r server _ <"/proc/$recorder/task/$recorder/children"
+	kill -SEGV "$server"
+	wait "$recorder" 2>/dev/null
+	info=$("$build/ttlog-view" --info --format json "$dir"/*.bin)
+}
+
+expect()
+{
+	jq -e "$2" >/dev/null <<<"$info" && return
+	echo "$1: not so in:"
+	jq .scene <<<"$info" | head -c 3000
+	bad=1
+}
+
+crash
+grep -q 'without eBPF' "$dir/said" && { echo "skipped: no eBPF, so nobody captures stacks"; exit 77; }
+fatal='[.scene.threads[] | select(.fatal)][0]'
+expect "who waits for the workers has a line" \
+	"$fatal.frames | any(.function == \"serve\" and .line > 0 and (.file | endswith(\"kvserver.c\")))"
+# A function of this service needs more stack than is kept.
+expect "the frames go up to main, or it is said why not" \
+	"$fatal | any(.frames[]; .function == \"main\") or (.note | contains(\"was not captured\"))"
+expect "each worker has frames with names" '[.scene.threads[] | select(any(.frames[]; .function or .symbol))] | length >= 3'
+
+crash --no-unwind
+expect "no names without unwinding" "[$fatal.frames[]? | .function // empty] == []"
+expect "and it is said" "$fatal.note | contains(\"not wanted\")"
+
+[ "$bad" = 0 ] && echo "crash_scene: functions, files and lines are in the dump"
+exit "$bad"
