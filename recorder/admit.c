@@ -66,8 +66,9 @@ static int open_peer(int socket_fd, pid_t pid)
 
 	if (!getsockopt(socket_fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &bytes))
 		return pidfd;
+	/* Up to 6.15 a peer that was reaped is said to be no valid argument. */
 	if (errno != ENOPROTOOPT)
-		return -errno;
+		return errno == EINVAL ? -ESRCH : -errno;
 	pidfd = pidfd_open(pid, 0);
 	if (pidfd < 0)
 		return -errno;

@@ -91,9 +91,10 @@ static void check_capabilities(struct doctor *doctor)
 
 static void take_piece(void *context, const char *what, int err, const char *detail)
 {
-	const char *advice = err == -EPERM    ? "see the capabilities above"
-			     : err == -EACCES ? "with --verbose the verifier says why"
-					      : "a kernel from 5.15 on, with BTF and BPF, has it";
+	const char *advice = err == -EPERM ? "see the capabilities above"
+			     : err == -EACCES || strstr(what, "program")
+				     ? "--verbose says why"
+				     : "Linux 5.15 has it, built with BPF and BTF";
 
 	if (err && detail[0])
 		note(context, what, DOCTOR_BAD, advice, "%s: %s", detail, strerror(-err));

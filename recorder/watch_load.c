@@ -76,6 +76,16 @@ static int choose(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_byte
 	return 0;
 }
 
+/*
+ * Functions that the kernel may lack are looked for in its modules too, which takes CAP_SYS_ADMIN,
+ * and libbpf 1.1 gives up where that is refused instead of going on without. It looks only once,
+ * and for an attach target as well: who lets it look for one that nobody has gets that behind him.
+ */
+static void look_through_modules(struct ttlog_bpf *skeleton)
+{
+	bpf_program__set_attach_target(skeleton->progs.ttlog_signal_generate, 0, "ttlog_nothing");
+}
+
 int watch_load_control_map(__u32 flags)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags);
@@ -107,6 +117,8 @@ int watch_load_open(struct ttlog_bpf **ret_skeleton, char *why_not, size_t why_n
 		ttlog_bpf__destroy(skeleton);
 		return err;
 	}
+	if (!skeleton->rodata->can_walk_mappings)
+		look_through_modules(skeleton);
 	*ret_skeleton = skeleton;
 	return 0;
 }
@@ -171,7 +183,8 @@ int watch_load_explain(int err, char *why_not, size_t why_not_bytes)
 {
 	const char *missing = capability_missing_for_bpf();
 
-	if (err == -EPERM || (err == -EACCES && missing)) {
+	/* Kernels differ in which of the verifier's rules a missing capability breaks first. */
+	if (err == -EPERM || missing) {
 		snprintf(why_not, why_not_bytes, "%s", missing ? missing : "bpf() is refused");
 		return -EPERM;
 	}
