@@ -246,12 +246,11 @@ check: deps
 
 # ---- other kernels, emulated ----
 
-KERNEL_TESTS := $(filter test_watch test_watch_exits test_controls test_ladder crash_deaths crash_causes, \
-	$(TESTS_UNIT) $(TESTS_CRASH))
+KERNEL_TESTS := test_watch_exits test_ladder crash_deaths crash_causes
 
 check-kernels: deps-kernels
 	$(Q)$(MAKE) --no-print-directory $(JOBS) B=build all $(KERNEL_TESTS:%=build/tests/%)
-	$(Q)tests/kernels.sh build $(KERNEL_TESTS)
+	$(Q)tests/kernels.sh build $(KERNEL_TESTS) || [ $$? = 77 ]
 
 # ---- arm64: its own memory order and page size, emulated ----
 

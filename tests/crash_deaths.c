@@ -13,7 +13,8 @@
  *   - all numbers that are missing, of all threads, are as many as the dump says were overwritten;
  *   - nothing is torn or dropped, each event's checksum is right, and the verdict is the row's.
  *
- * With an argument, only the rows whose name has it.
+ * With an argument, only the rows whose name has it; with a '-' before it, only those that have it
+ * not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -463,6 +464,11 @@ static int count_fds(pid_t pid)
 	return count;
 }
 
+static bool is_wanted(const char *name, const char *words)
+{
+	return words[0] == '-' ? !strstr(name, words + 1) : strstr(name, words) != NULL;
+}
+
 int main(int argc, char **argv)
 {
 	char self[256], command[300];
@@ -493,7 +499,7 @@ int main(int argc, char **argv)
 	run_death(&deaths[0], watch, recorder); /* its own descriptors are there now */
 	before = count_fds(recorder);
 	for (size_t i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++)
-		if (argc < 2 || strstr(deaths[i].name, argv[1]))
+		if (argc < 2 || is_wanted(deaths[i].name, argv[1]))
 			run_death(&deaths[i], watch, recorder);
 	/* The last client's descriptors are closed a moment behind its dump. */
 	for (int64_t end = now_ms() + WAIT_MS;
