@@ -90,8 +90,9 @@ show() {
 	local guilty
 
 	printf '  %s%s%s\n' "$bold" "$("$view" --info "$dump" | head -n 1)" "$off"
-	"$view" --info "$dump" | grep -E '^  (process|died|events|dump) ' | sed 's/^/  /'
+	"$view" --info "$dump" | grep -E '^  (fault|process|died|events|dump) ' | sed 's/^/  /'
 	echo
+	"$view" --info "$dump" | sed -n '/^  stack of /,/^$/p' | sed 's/^./  &/'
 	"$view" $color --limit 8 "$dump" | sed 's/^/  /'
 	# Of the thread that faulted or aborted, where it is known.
 	guilty=$(grep -o '"thread":{[^}]*' <<<"$info" | grep -o '"tid":[0-9]*' | tr -dc 0-9)
