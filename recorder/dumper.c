@@ -20,7 +20,7 @@
 #define SENTENCE_BYTES 512
 /* A dump that waited for so long has others behind it: its stacks are kept and not unwound. */
 #define UNWINDING_WAIT_MS 2000
-#define DUMPS_BEFORE_TRIM 256
+#define DUMPS_BEFORE_TRIM 16
 /* Servers are asked over the network. */
 #define DEBUGINFOD_TIMEOUT_MS 60000
 

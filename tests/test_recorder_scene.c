@@ -80,7 +80,7 @@ Test(recorder_scene, is_in_the_dump_and_in_what_the_viewer_says_of_it)
 	cr_assert(strstr(view(line, "--info --format json"), "\"name\":\"the-unlucky\",\"fatal\":true"));
 	cr_assert(strstr(info, "\"fault_address\":\"0x8\",\"error_code\":6,\"trap\":14") ||
 			  !strstr(info, "\"rip\""), "%s", info);
-	cr_assert(strstr(info, "/libc.so"));
+	cr_assert(strstr(info, "/libc.so"), "%s", info);
 	stop_recorder(&recorder);
 }
 
@@ -111,6 +111,6 @@ Test(recorder_scene, knows_a_library_from_a_snapshot_where_mappings_cannot_be_wa
 		cr_skip("no kernel program");
 	cr_assert(strstr(line, "-sigkill.bin"));
 	cr_assert(strstr(view(line, "--info --format json"), "/libm.so.6\""), "%s", info);
-	cr_assert(strstr(info, "/libc.so"));
+	cr_assert(strstr(info, "/libc.so"), "%s", info);
 	stop_recorder(&recorder);
 }
