@@ -141,6 +141,16 @@ static const char *end_word(const struct verdict *verdict)
 	return verdict->signal == SIGKILL ? "killed" : "terminated";
 }
 
+static void say_exit(struct line *line, const struct verdict *verdict)
+{
+	if (!verdict->have_exit_code)
+		say(line, "exited with a status that is not known");
+	else if (verdict->exit_code == 0)
+		say(line, "exited cleanly (status 0)");
+	else
+		say(line, "exited with status %d", verdict->exit_code);
+}
+
 static void say_death(struct line *line, const struct verdict *verdict)
 {
 	switch (verdict->how) {
@@ -148,12 +158,7 @@ static void say_death(struct line *line, const struct verdict *verdict)
 		say(line, "alive: a snapshot");
 		return;
 	case VERDICT_EXIT:
-		if (!verdict->have_exit_code)
-			say(line, "exited with a status that is not known");
-		else if (verdict->exit_code == 0)
-			say(line, "exited cleanly (status 0)");
-		else
-			say(line, "exited with status %d", verdict->exit_code);
+		say_exit(line, verdict);
 		return;
 	case VERDICT_FAULT:
 		say(line, "%s: ", verdict->stack_overflow ? "stack overflow"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "viewer/format_json.h"
 
+#include <inttypes.h>
+
 #include <math.h>
 #include <string.h>
 
@@ -109,4 +111,29 @@ void format_json_event(struct out *out, struct out *scratch, struct record *reco
 	json_span(out, "func", site->function);
 	put_fields(out, scratch, record);
 	out_text(out, "}\n");
+}
+
+void json_known(struct out *out, const char *key, struct span span)
+{
+	if (span.bytes) {
+		json_span(out, key, span);
+		return;
+	}
+	json_key(out, key);
+	out_text(out, "null");
+}
+
+void json_truth(struct out *out, const char *key, bool truth)
+{
+	json_key(out, key);
+	out_text(out, truth ? "true" : "false");
+}
+
+void json_address(struct out *out, const char *key, struct number address)
+{
+	json_key(out, key);
+	if (address.known)
+		out_printf(out, "\"0x%" PRIx64 "\"", address.bits);
+	else
+		out_text(out, "null");
 }

@@ -6,27 +6,6 @@
 #include "viewer/fault.h"
 #include "viewer/info_scene.h"
 
-/* Empty means that the dump does not say. */
-static void put_span(struct out *out, const char *key, struct span span)
-{
-	if (span.bytes) {
-		json_span(out, key, span);
-		return;
-	}
-	json_key(out, key);
-	out_text(out, "null");
-}
-
-/* Addresses are text, as pointers are in events. */
-static void put_address(struct out *out, const char *key, struct number address)
-{
-	json_key(out, key);
-	if (address.known)
-		out_printf(out, "\"0x%" PRIx64 "\"", address.bits);
-	else
-		out_text(out, "null");
-}
-
 static void put_parents(struct out *out, const struct meta_actor *actor)
 {
 	json_key(out, "parents");
@@ -55,11 +34,11 @@ static void put_actor(struct out *out, const char *key, const struct meta_actor 
 	json_number(out, "tid", actor->tid);
 	/* Of a thread of the process itself these are said elsewhere. */
 	if (actor->have_parents) {
-		put_span(out, "exe", actor->exe);
-		put_span(out, "cgroup", actor->cgroup);
-		put_span(out, "container_id", actor->container_id);
-		put_span(out, "container_runtime", actor->container_runtime);
-		put_span(out, "pod_uid", actor->pod_uid);
+		json_known(out, "exe", actor->exe);
+		json_known(out, "cgroup", actor->cgroup);
+		json_known(out, "container_id", actor->container_id);
+		json_known(out, "container_runtime", actor->container_runtime);
+		json_known(out, "pod_uid", actor->pod_uid);
 		put_parents(out, actor);
 	}
 	out_char(out, '}');
@@ -81,14 +60,8 @@ static void put_oom(struct out *out, const struct meta_oom *oom)
 	json_number(out, "swap_bytes", oom->swap_bytes);
 	json_number(out, "limit_bytes", oom->limit_bytes);
 	json_number(out, "usage_bytes", oom->usage_bytes);
-	put_span(out, "limit_cgroup", oom->limit_cgroup);
+	json_known(out, "limit_cgroup", oom->limit_cgroup);
 	out_char(out, '}');
-}
-
-static void put_truth(struct out *out, const char *key, bool truth)
-{
-	json_key(out, key);
-	out_text(out, truth ? "true" : "false");
 }
 
 static void put_fault(struct out *out, const struct meta_cause *cause,
@@ -98,7 +71,7 @@ static void put_fault(struct out *out, const struct meta_cause *cause,
 
 	out_init(&words, -1);
 	fault_explain(&words, cause, scene);
-	put_span(out, "fault", span_of(&words));
+	json_known(out, "fault", span_of(&words));
 	out_fini(&words);
 }
 
@@ -107,26 +80,26 @@ static void put_cause(struct out *out, const struct meta_cause *cause,
 {
 	json_key(out, "cause");
 	out_char(out, '{');
-	put_span(out, "how", cause->how);
+	json_known(out, "how", cause->how);
 	json_number(out, "signal", cause->signal);
-	put_span(out, "signal_name", cause->signal_name);
+	json_known(out, "signal_name", cause->signal_name);
 	json_signed(out, "code", cause->code);
-	put_span(out, "code_name", cause->code_name);
+	json_known(out, "code_name", cause->code_name);
 	json_number(out, "exit_code", cause->exit_code);
-	put_address(out, "fault_address", cause->fault_address);
+	json_address(out, "fault_address", cause->fault_address);
 	put_fault(out, cause, scene);
-	put_truth(out, "core_dumped", cause->core_dumped);
-	put_truth(out, "stack_overflow", cause->stack_overflow);
-	put_truth(out, "raised_again", cause->raised_again);
-	put_truth(out, "by_tracer", cause->by_tracer);
+	json_truth(out, "core_dumped", cause->core_dumped);
+	json_truth(out, "stack_overflow", cause->stack_overflow);
+	json_truth(out, "raised_again", cause->raised_again);
+	json_truth(out, "by_tracer", cause->by_tracer);
 	put_actor(out, "sender", &cause->sender);
 	put_actor(out, "thread", &cause->thread);
 	put_oom(out, &cause->oom);
-	put_address(out, "ip", cause->ip);
-	put_address(out, "sp", cause->sp);
+	json_address(out, "ip", cause->ip);
+	json_address(out, "sp", cause->sp);
 	json_number(out, "evidence_lost", cause->evidence_lost);
-	put_span(out, "confidence", cause->confidence);
-	put_span(out, "sentence", cause->sentence);
+	json_known(out, "confidence", cause->confidence);
+	json_known(out, "sentence", cause->sentence);
 	out_char(out, '}');
 }
 
@@ -179,14 +152,14 @@ static void put_process(struct out *out, const struct meta_process *process)
 {
 	json_key(out, "process");
 	out_char(out, '{');
-	put_span(out, "comm", process->comm);
-	put_span(out, "exe", process->exe);
-	put_span(out, "cmdline", process->cmdline);
-	put_span(out, "cwd", process->cwd);
-	put_span(out, "cgroup", process->cgroup);
-	put_span(out, "container_id", process->container_id);
-	put_span(out, "container_runtime", process->container_runtime);
-	put_span(out, "pod_uid", process->pod_uid);
+	json_known(out, "comm", process->comm);
+	json_known(out, "exe", process->exe);
+	json_known(out, "cmdline", process->cmdline);
+	json_known(out, "cwd", process->cwd);
+	json_known(out, "cgroup", process->cgroup);
+	json_known(out, "container_id", process->container_id);
+	json_known(out, "container_runtime", process->container_runtime);
+	json_known(out, "pod_uid", process->pod_uid);
 	json_number(out, "uid", process->uid);
 	json_number(out, "gid", process->gid);
 	json_number(out, "ppid", process->ppid);
@@ -300,8 +273,8 @@ void info_json(struct out *out, struct dump *dump)
 	json_span(out, "service", meta->service);
 	json_span(out, "hostname", meta->hostname);
 	json_number(out, "pid", meta->pid);
-	put_span(out, "created_at", meta->created_at);
-	put_span(out, "reason", meta->reason);
+	json_known(out, "created_at", meta->created_at);
+	json_known(out, "reason", meta->reason);
 	put_ns(out, "death_ns", meta->death_ns);
 	json_number(out, "events", meta->events);
 	json_number(out, "events_read", read);
@@ -316,6 +289,6 @@ void info_json(struct out *out, struct dump *dump)
 	put_lanes(out, meta);
 	put_channels(out, &meta->channels);
 	put_clock(out, &meta->clock);
-	put_span(out, "rung", meta->recorder.rung);
+	json_known(out, "rung", meta->recorder.rung);
 	out_text(out, "}\n");
 }

@@ -144,31 +144,6 @@ void info_scene_text(struct out *out, const struct meta_scene *scene, bool all)
 /* ---- for programs -----------------------------------------------------------------------------
  */
 
-static void put_span(struct out *out, const char *key, struct span span)
-{
-	if (span.bytes) {
-		json_span(out, key, span);
-		return;
-	}
-	json_key(out, key);
-	out_text(out, "null");
-}
-
-static void put_address(struct out *out, const char *key, struct number address)
-{
-	json_key(out, key);
-	if (address.known)
-		out_printf(out, "\"0x%" PRIx64 "\"", address.bits);
-	else
-		out_text(out, "null");
-}
-
-static void put_truth(struct out *out, const char *key, bool value)
-{
-	json_key(out, key);
-	out_text(out, value ? "true" : "false");
-}
-
 static void put_hex(struct out *out, const char *key, struct span span)
 {
 	json_key(out, key);
@@ -184,18 +159,18 @@ static void put_hex(struct out *out, const char *key, struct span span)
 static void json_frame(struct out *out, const struct meta_frame *frame)
 {
 	out_char(out, '{');
-	put_address(out, "pc", frame->pc);
+	json_address(out, "pc", frame->pc);
 	json_number(out, "module", frame->module);
-	put_address(out, "offset", frame->offset);
-	put_span(out, "symbol", frame->symbol);
-	put_address(out, "symbol_offset", frame->symbol_offset);
-	put_span(out, "function", frame->function);
-	put_span(out, "file", frame->file);
+	json_address(out, "offset", frame->offset);
+	json_known(out, "symbol", frame->symbol);
+	json_address(out, "symbol_offset", frame->symbol_offset);
+	json_known(out, "function", frame->function);
+	json_known(out, "file", frame->file);
 	json_number(out, "line", frame->line);
 	json_number(out, "column", frame->column);
-	put_truth(out, "inline", frame->is_inline);
-	put_truth(out, "activation", frame->is_activation);
-	put_truth(out, "guessed", frame->is_guessed);
+	json_truth(out, "inline", frame->is_inline);
+	json_truth(out, "activation", frame->is_activation);
+	json_truth(out, "guessed", frame->is_guessed);
 	out_char(out, '}');
 }
 
@@ -218,7 +193,7 @@ static void json_slices(struct out *out, const struct meta_scene_thread *thread)
 	out_char(out, '[');
 	for (uint64_t i = 0; i < thread->slice_count; i++) {
 		out_text(out, i ? ",{" : "{");
-		put_address(out, "address", (struct number){thread->slices[i].address, true});
+		json_address(out, "address", (struct number){thread->slices[i].address, true});
 		json_number(out, "bytes", (struct number){thread->slices[i].bytes.bytes, true});
 		out_char(out, '}');
 	}
@@ -230,16 +205,16 @@ static void json_thread(struct out *out, const struct meta_scene_thread *thread)
 	out_char(out, '{');
 	json_number(out, "tid", thread->tid);
 	json_span(out, "name", thread->name);
-	put_truth(out, "fatal", thread->is_fatal);
+	json_truth(out, "fatal", thread->is_fatal);
 	json_registers(out, thread);
-	put_address(out, "fs_base", thread->fs_base);
-	put_address(out, "fault_address", thread->fault_address);
+	json_address(out, "fs_base", thread->fs_base);
+	json_address(out, "fault_address", thread->fault_address);
 	json_number(out, "error_code", thread->error_code);
 	json_number(out, "trap", thread->trap);
-	put_address(out, "alternate_stack", thread->alternate_stack);
+	json_address(out, "alternate_stack", thread->alternate_stack);
 	json_number(out, "alternate_stack_bytes", thread->alternate_stack_bytes);
-	put_address(out, "interrupted_sp", thread->interrupted_sp);
-	put_address(out, "code_address", thread->code_address);
+	json_address(out, "interrupted_sp", thread->interrupted_sp);
+	json_address(out, "code_address", thread->code_address);
 	put_hex(out, "code", thread->code);
 	json_slices(out, thread);
 	json_key(out, "frames");
@@ -250,19 +225,19 @@ static void json_thread(struct out *out, const struct meta_scene_thread *thread)
 		json_frame(out, &thread->frames[i]);
 	}
 	out_char(out, ']');
-	put_span(out, "note", thread->note);
+	json_known(out, "note", thread->note);
 	out_char(out, '}');
 }
 
 static void json_module(struct out *out, const struct meta_module *module)
 {
 	out_char(out, '{');
-	put_address(out, "start", module->start);
-	put_address(out, "end", module->end);
-	put_address(out, "offset", module->offset);
+	json_address(out, "start", module->start);
+	json_address(out, "end", module->end);
+	json_address(out, "offset", module->offset);
 	json_number(out, "inode", module->inode);
 	put_hex(out, "build_id", module->build_id);
-	put_span(out, "path", module->path);
+	json_known(out, "path", module->path);
 	out_char(out, '}');
 }
 
