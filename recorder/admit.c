@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "recorder/client.h"
+#include "recorder/counters.h"
 #include "recorder/log.h"
 #include "recorder/watch.h"
 
@@ -173,6 +174,7 @@ void admit_refuse(struct client *client, int status)
 	const int none[2] = {-1, -1};
 
 	log_detail("a client is refused (pid %d): %s", (int)client->pid, strerror(-status));
+	counters_refuse(status);
 	if (client->socket_fd >= 0)
 		send_welcome(client, status, none);
 	client_free(client);
@@ -265,6 +267,7 @@ static int hand_over(struct client *client, struct making *making)
 	client->state = CLIENT_LIVE;
 	coarse_begin(client);
 	clients->registered++;
+	counters.registrations++;
 	if (client->hello.flush_interval_s)
 		loop_timer_set(clients->config.loop, &client->flush_timer,
 			       client->hello.flush_interval_s * UINT64_C(1000), flush_due, client);

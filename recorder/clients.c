@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "recorder/client.h"
+#include "recorder/counters.h"
 #include "recorder/log.h"
 #include "recorder/watch.h"
 
@@ -229,8 +230,10 @@ static void take_snapshot(struct client *client, const struct hello_message *mes
 
 	snprintf(reason, sizeof(reason), "snapshot-%s", message->reason);
 	if (++client->snapshots > SNAPSHOTS_A_SECOND || !client->subject->base ||
-	    deaths_snapshot(client, reason))
+	    deaths_snapshot(client, reason)) {
 		client->snapshots_refused++;
+		counters.snapshots_refused++;
+	}
 }
 
 /* A message in the order of the protocol. 0 or a negative errno; takes the descriptor. */
@@ -264,9 +267,10 @@ static void give_up(struct client *client, int why)
 			   strerror(-why));
 	if (client->state == CLIENT_WAITING && why == -EPROTONOSUPPORT)
 		admit_refuse(client, why);
-	else if (client->state == CLIENT_WAITING)
+	else if (client->state == CLIENT_WAITING) {
+		counters_refuse(why);
 		client_free(client);
-	else {
+	} else {
 		client_hang_up(client);
 		if (why == -ECONNRESET)
 			deaths_hung_up(client);
@@ -338,6 +342,7 @@ static void silent(void *context)
 
 	log_detail("a peer said nothing for %u ms and was dropped",
 		   client->clients->config.hello_timeout_ms);
+	counters_refuse(-ETIMEDOUT);
 	client_free(client);
 }
 
@@ -349,6 +354,7 @@ static void take_peer(struct clients *clients, int socket_fd)
 		if (!clients->said_full)
 			log_say("%u clients are connected: no more are accepted", clients->count);
 		clients->said_full = true;
+		counters_refuse(-EUSERS);
 		close(socket_fd);
 		return;
 	}

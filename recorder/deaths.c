@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 
 #include "recorder/client.h"
+#include "recorder/counters.h"
 #include "recorder/log.h"
 #include "recorder/watch.h"
 
@@ -75,6 +76,7 @@ static void finalise(struct client *client)
 	if (client->clients->watch)
 		client->evidence.lost = watch_lost(client->clients->watch) - client->lost_before;
 	verdict_reach(&client->evidence, (uint32_t)client->pid, &verdict);
+	counters_death(&verdict);
 	dump_end(client, &verdict);
 	client_free(client);
 }
@@ -262,6 +264,7 @@ static void replaced_by_exec(struct client *client)
 {
 	const struct verdict verdict = {.how = VERDICT_EXEC, .confidence = VERDICT_MEDIUM};
 
+	counters_death(&verdict);
 	dumper_submit(client->clients->config.dumper, client->subject, &client->evidence, NULL,
 		      &verdict, "exec");
 	client_free(client);

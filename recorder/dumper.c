@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/reader.h"
+#include "recorder/counters.h"
 #include "recorder/dump_writer.h"
 #include "recorder/log.h"
 #include "recorder/unwind.h"
@@ -37,7 +39,8 @@ struct order {
 	struct timeline timeline;
 	struct capture *capture; /* until the worker makes the scene of it */
 	struct modules *modules;
-	uint64_t submitted_ms;
+	uint64_t submitted_ms, written_ms;
+	uint64_t file_bytes;
 	struct modules *fresh; /* read for a snapshot; NULL: no news */
 };
 
@@ -174,6 +177,7 @@ static int write_with(struct order *order, struct ttlog_reader *reader, const st
 	struct store *store = order->dumper->store;
 	struct dump_facts facts;
 	struct store_file file;
+	struct stat status;
 	int err;
 
 	take_time(order);
@@ -187,7 +191,11 @@ static int write_with(struct order *order, struct ttlog_reader *reader, const st
 		store_abandon(store, &file);
 		return err;
 	}
-	return store_commit(store, &file, facts.pid, facts.created_ns, facts.reason, order->path);
+	if (!fstat(file.fd, &status))
+		order->file_bytes = (uint64_t)status.st_size;
+	err = store_commit(store, &file, facts.pid, facts.created_ns, facts.reason, order->path);
+	order->written_ms = now_ms();
+	return err;
 }
 
 static int write_file(struct order *order, struct ttlog_reader *reader)
@@ -249,6 +257,23 @@ static void give_memory_back(struct dumper *dumper)
 #endif
 }
 
+static void count(const struct order *order)
+{
+	const enum counters_trigger trigger =
+		counters_trigger_of(&order->verdict, order->reason);
+	struct timespec now;
+
+	counters.dumps[trigger][order->err ? COUNTERS_RESULT_FAILED : COUNTERS_RESULT_WRITTEN]++;
+	if (order->err)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	counters.last_dump_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+	counters.dump_bytes += order->file_bytes;
+	counters_observe(&counters.dump_seconds, counters_seconds_bound,
+			 (double)(order->written_ms - order->submitted_ms) / 1e3);
+	counters_observe(&counters.dump_sizes, counters_bytes_bound, (double)order->file_bytes);
+}
+
 static void dump_done(struct workers_job *job)
 {
 	struct order *order = (struct order *)job;
@@ -257,6 +282,7 @@ static void dump_done(struct workers_job *job)
 	char sentence[SENTENCE_BYTES];
 
 	dump_sentence(&order->verdict, sentence, sizeof(sentence));
+	count(order);
 	if (order->err) {
 		order->dumper->failed++;
 		log_say("%s (pid %d): %s; its dump (%s) could not be written: %s", subject->service,
@@ -285,6 +311,7 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 
 	if (!order) {
 		dumper->failed++;
+		counters.dumps[counters_trigger_of(verdict, reason)][COUNTERS_RESULT_FAILED]++;
 		capture_free(capture);
 		log_say("%s (pid %d): no memory for its dump", subject->service, (int)subject->pid);
 		return -ENOMEM;

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "recorder/counters.h"
+
 #define BATCH 64
 #define MS UINT64_C(1000000)
 
@@ -192,6 +194,7 @@ int loop_once(struct loop *loop, int timeout_ms)
 
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
+	counters.loop_wakeups++;
 	for (int i = 0; i < count; i++) {
 		struct loop_source *source = event[i].data.ptr;
 
