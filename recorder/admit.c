@@ -307,7 +307,7 @@ static struct subject *subject_new(const struct client *client)
 		return NULL;
 	subject->holders = 1;
 	subject->root_fd = -1;
-	subject->memory_bytes = &client->clients->memory_bytes;
+	subject->user = quota_hold(client->user);
 	subject->pid = client->pid;
 	memcpy(subject->service, client->hello.service, sizeof(subject->service));
 	subject->clock_source = client->hello.clock_source;
@@ -358,6 +358,7 @@ static int start_making(struct client *client)
 {
 	struct clients *clients = client->clients;
 	struct making *making = calloc(1, sizeof(*making));
+	int err;
 
 	if (!making)
 		return -ENOMEM;
@@ -367,21 +368,18 @@ static int start_making(struct client *client)
 	making->clock_source = client->hello.clock_source;
 	memcpy(making->service, client->hello.service, sizeof(making->service));
 	plan(client, &making->plan);
-	if (making->plan.region_bytes > clients->config.memory_bytes_max - clients->memory_bytes) {
+	making->subject = subject_new(client);
+	err = making->subject ? quota_take(client->user, making->plan.region_bytes) : -ENOMEM;
+	if (err == -ENOSPC)
 		log_say("%s (pid %d): no room for its region, %llu bytes are in use",
 			client->hello.service, (int)client->pid,
-			(unsigned long long)clients->memory_bytes);
+			(unsigned long long)clients->quota.bytes);
+	if (err) {
 		making_free(making);
-		return -ENOSPC;
-	}
-	making->subject = subject_new(client);
-	if (!making->subject) {
-		making_free(making);
-		return -ENOMEM;
+		return err;
 	}
 	/* Accounted for from now on, whatever becomes of it. */
 	making->subject->geometry.region_bytes = making->plan.region_bytes;
-	clients->memory_bytes += making->plan.region_bytes;
 	making->job = (struct workers_job){.run = make_in_worker, .done = made};
 	workers_submit(clients->config.makers, &making->job);
 	return 0;
@@ -421,13 +419,14 @@ int admit_region(struct client *client, int region_fd)
 	close(region_fd);
 	if (err)
 		return err;
-	if (geometry.region_bytes > clients->config.region_bytes_max ||
-	    geometry.region_bytes > clients->config.memory_bytes_max - clients->memory_bytes) {
+	err = geometry.region_bytes > clients->config.region_bytes_max
+		      ? -ENOSPC
+		      : quota_take(subject->user, geometry.region_bytes);
+	if (err) {
 		ttlog_region_unmap(base, &geometry);
-		return -ENOSPC;
+		return err;
 	}
-	clients->memory_bytes += geometry.region_bytes;
-	clients->memory_bytes -= subject->geometry.region_bytes;
+	quota_give(subject->user, subject->geometry.region_bytes);
 	if (subject->base)
 		ttlog_region_unmap(subject->base, &subject->geometry);
 	subject->base = base;

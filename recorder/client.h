@@ -30,6 +30,7 @@ struct client {
 	struct loop_source *pidfd_source;
 	pid_t pid;
 	uid_t uid;
+	struct quota_user *user; /* held; it has this connection */
 	gid_t gid;
 	struct hello_message hello;
 	struct subject *subject;       /* LIVE */
@@ -66,7 +67,7 @@ struct clients {
 	uint32_t next_slot;
 	uint64_t serial;
 	uint64_t registered;
-	uint64_t memory_bytes;
+	struct quota quota;
 	struct client *slot[];
 };
 

@@ -34,6 +34,12 @@ int clients_open(struct clients **ret_clients, const struct clients_config *conf
 	if (!clients)
 		return -ENOMEM;
 	clients->config = *config;
+	quota_init(&clients->quota, &(struct quota_limits){
+					    .clients_max = config->count_max,
+					    .bytes_max = config->memory_bytes_max,
+					    .clients_max_per_uid = config->count_max_per_uid,
+					    .bytes_max_per_uid = config->memory_bytes_max_per_uid,
+				    });
 	if (!clients->config.hello_timeout_ms)
 		clients->config.hello_timeout_ms = HELLO_TIMEOUT_MS;
 	clients->listen_fd = -1;
@@ -84,12 +90,19 @@ uint64_t clients_registered_count(const struct clients *clients)
 
 /* ---- one client ------------------------------------------------------------------------- */
 
-static struct client *client_new(struct clients *clients, int socket_fd)
+/* Of a user whose share has room for it. NULL with the reason in errno. */
+static struct client *client_new(struct clients *clients, int socket_fd, uid_t uid)
 {
-	struct client *client = calloc(1, sizeof(*client));
+	struct quota_user *user = quota_get(&clients->quota, uid);
+	struct client *client = user ? calloc(1, sizeof(*client)) : NULL;
+	const int err = !client ? -ENOMEM : quota_connect(user);
 
-	if (!client)
+	if (err) {
+		free(client);
+		quota_put(user);
+		errno = -err;
 		return NULL;
+	}
 	while (clients->slot[clients->next_slot])
 		clients->next_slot = (clients->next_slot + 1) % clients->config.count_max;
 	*client = (struct client){
@@ -97,6 +110,8 @@ static struct client *client_new(struct clients *clients, int socket_fd)
 		.id = ++clients->serial << 16 | clients->next_slot,
 		.socket_fd = socket_fd,
 		.pidfd = -1,
+		.uid = uid,
+		.user = user,
 	};
 	clients->slot[clients->next_slot] = client;
 	clients->count++;
@@ -137,6 +152,8 @@ void client_free(struct client *client)
 			(unsigned long long)client->snapshots_refused);
 	capture_free(client->capture);
 	subject_release(client->subject);
+	quota_disconnect(client->user);
+	quota_put(client->user);
 	clients->slot[client->id & 0xffff] = NULL;
 	clients->count--;
 	clients->said_full = false;
@@ -348,6 +365,8 @@ static void silent(void *context)
 
 static void take_peer(struct clients *clients, int socket_fd)
 {
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
 	struct client *client;
 
 	if (clients->count >= clients->config.count_max) {
@@ -358,8 +377,11 @@ static void take_peer(struct clients *clients, int socket_fd)
 		close(socket_fd);
 		return;
 	}
-	client = client_new(clients, socket_fd);
+	client = getsockopt(socket_fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes)
+			 ? NULL
+			 : client_new(clients, socket_fd, peer.uid);
 	if (!client) {
+		counters_refuse(-errno);
 		close(socket_fd);
 		return;
 	}

@@ -28,6 +28,9 @@ struct clients_config {
 	uint32_t count_max;	   /* clients, and connections that are none yet */
 	uint64_t region_bytes_max; /* of one client */
 	uint64_t memory_bytes_max; /* of all regions */
+	/* Of one user; 0: a share, see quota.h. */
+	uint32_t count_max_per_uid;
+	uint64_t memory_bytes_max_per_uid;
 	uint32_t hello_timeout_ms; /* a peer that says nothing is dropped; 0 = 5 s */
 	bool dump_on_exit;	   /* a clean exit(0) too */
 };

@@ -48,7 +48,8 @@ void subject_release(struct subject *subject)
 {
 	if (!subject || --subject->holders)
 		return;
-	*subject->memory_bytes -= subject->geometry.region_bytes;
+	quota_give(subject->user, subject->geometry.region_bytes);
+	quota_put(subject->user);
 	calibration_end(subject->calibration);
 	if (subject->base)
 		ttlog_region_unmap(subject->base, &subject->geometry);

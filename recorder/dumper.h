@@ -19,6 +19,7 @@
 #include "recorder/capture.h"
 #include "recorder/identity.h"
 #include "recorder/modules.h"
+#include "recorder/quota.h"
 #include "recorder/store.h"
 #include "recorder/verdict.h"
 #include "recorder/workers.h"
@@ -29,7 +30,7 @@
 struct subject {
 	unsigned int holders;
 	unsigned int dumps_pending;
-	uint64_t *memory_bytes; /* where its region is accounted for */
+	struct quota_user *user; /* whom its region is accounted to; held */
 	struct calibration *calibration; /* which goes on while there are subjects */
 	pid_t pid;
 	char service[TTLOG_SERVICE_BYTES];

@@ -37,6 +37,8 @@ enum key {
 	KEY_MAX_CLIENTS,
 	KEY_MAX_REGION,
 	KEY_MAX_MEMORY,
+	KEY_MAX_CLIENTS_PER_UID,
+	KEY_MAX_MEMORY_PER_UID,
 	KEY_NO_BPF,
 	KEY_NO_UNWIND,
 	KEY_DEBUGINFOD,
@@ -57,6 +59,10 @@ static const struct option_row {
 	{"max-clients", KEY_MAX_CLIENTS, "N", "connections at a time (4096)"},
 	{"max-region", KEY_MAX_REGION, "BYTES", "memory of one client, with K, M or G (256M)"},
 	{"max-memory", KEY_MAX_MEMORY, "BYTES", "memory of all clients (half of the machine's)"},
+	{"max-clients-per-uid", KEY_MAX_CLIENTS_PER_UID, "N",
+	 "connections of one user (half; root and ours: all)"},
+	{"max-memory-per-uid", KEY_MAX_MEMORY_PER_UID, "BYTES",
+	 "memory of one user's clients (half; root and ours: all)"},
 	{"no-bpf", KEY_NO_BPF, NULL, "work without eBPF, even if it could be had"},
 	{"no-unwind", KEY_NO_UNWIND, NULL, "keep stacks as they are, without functions and lines"},
 	{"debuginfod", KEY_DEBUGINFOD, NULL, "fetch debug files from $DEBUGINFOD_URLS"},
@@ -179,6 +185,13 @@ static int take_option(struct command_line *line, int key, const char *argument)
 		return parse_bytes(argument, &options->region_bytes_max);
 	case KEY_MAX_MEMORY:
 		return parse_bytes(argument, &options->memory_bytes_max);
+	case KEY_MAX_CLIENTS_PER_UID:
+		if (parse_bytes(argument, &number) || number > CLIENTS_MAX)
+			return -EINVAL;
+		options->clients_max_per_uid = (uint32_t)number;
+		return 0;
+	case KEY_MAX_MEMORY_PER_UID:
+		return parse_bytes(argument, &options->memory_bytes_max_per_uid);
 	default:
 		return -EINVAL;
 	}

@@ -84,6 +84,8 @@ static int open_clients(struct recorder *recorder, const struct recorder_options
 		.region_bytes_max = options->region_bytes_max,
 		.memory_bytes_max = options->memory_bytes_max ? options->memory_bytes_max
 							      : half_of_memory(),
+		.count_max_per_uid = options->clients_max_per_uid,
+		.memory_bytes_max_per_uid = options->memory_bytes_max_per_uid,
 		.dump_on_exit = options->dump_on_exit,
 	};
 	int err = clients_open(&recorder->clients, &config);

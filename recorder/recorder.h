@@ -27,6 +27,8 @@ struct recorder_options {
 	uint32_t clients_max;
 	uint64_t region_bytes_max;
 	uint64_t memory_bytes_max; /* 0: half of the machine's */
+	uint32_t clients_max_per_uid;	   /* 0: a share */
+	uint64_t memory_bytes_max_per_uid; /* 0: a share */
 };
 
 struct recorder {

@@ -221,7 +221,7 @@ Test(clients, ends_each_client_once_however_often_it_is_said)
 	cr_assert_eq(count_dumps(""), 1);
 	cr_assert_eq(count_dumps("-exit-3.bin"), 1);
 	cr_assert_eq(parts.clients->count, 0);
-	cr_assert_eq(parts.clients->memory_bytes, 0);
+	cr_assert_eq(parts.clients->quota.bytes, 0);
 	cr_assert_eq(count_own_fds(), before);
 }
 
@@ -364,11 +364,14 @@ Test(clients, thaws_the_frozen_when_the_recorder_leaves)
 	subject->holders++; /* to look at it when the client is gone */
 	tell(&peer, TTLOG_BPF_SIGNAL, TTLOG_BPF_FATAL);
 	cr_assert_eq(freeze_of(client), 1);
+	/* What it is accounted to goes with the clients. */
+	quota_give(subject->user, subject->geometry.region_bytes);
+	quota_put(subject->user);
 	clients_close(parts.clients);
 	open_clients(false);
 	cr_assert_eq(freeze_of(&(struct client){.subject = subject}), 2);
-	subject->memory_bytes = &parts.clients->memory_bytes;
-	*subject->memory_bytes += subject->geometry.region_bytes;
+	subject->user = quota_get(&parts.clients->quota, 0);
+	cr_assert_eq(quota_take(subject->user, subject->geometry.region_bytes), 0);
 	subject_release(subject);
 	end_peer(&peer);
 }
@@ -480,7 +483,7 @@ Test(clients, lives_on_when_a_dump_can_not_be_written)
 	cr_assert_eq(parts.dumper.failed + parts.dumper.written, 2);
 	cr_assert_geq(parts.dumper.failed, 1);
 	cr_assert_eq(count_dumps(".tmp"), 0);
-	cr_assert_eq(parts.clients->memory_bytes, 0);
+	cr_assert_eq(parts.clients->quota.bytes, 0);
 	store_close(&parts.store);
 	cr_assert_eq(umount2(dumps, MNT_DETACH), 0);
 	cr_assert_eq(store_open(&parts.store, dumps), 0);
