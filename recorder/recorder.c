@@ -80,11 +80,11 @@ static int open_clients(struct recorder *recorder, const struct recorder_options
 		.loop = recorder->loop,
 		.makers = recorder->makers,
 		.dumper = &recorder->dumper,
-		.count_max = options->clients_max,
+		.count_max = (uint32_t)options->clients_max,
 		.region_bytes_max = options->region_bytes_max,
 		.memory_bytes_max = options->memory_bytes_max ? options->memory_bytes_max
 							      : half_of_memory(),
-		.count_max_per_uid = options->clients_max_per_uid,
+		.count_max_per_uid = (uint32_t)options->clients_max_per_uid,
 		.memory_bytes_max_per_uid = options->memory_bytes_max_per_uid,
 		.dump_on_exit = options->dump_on_exit,
 	};

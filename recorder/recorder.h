@@ -24,10 +24,12 @@ struct recorder_options {
 	bool dump_on_exit;
 	bool without_bpf;
 	bool without_unwinding, debuginfod;
-	uint32_t clients_max;
+	bool verbose;
+	const char *pretend; /* features to do without; NULL: none */
+	uint64_t clients_max;
 	uint64_t region_bytes_max;
-	uint64_t memory_bytes_max; /* 0: half of the machine's */
-	uint32_t clients_max_per_uid;	   /* 0: a share */
+	uint64_t memory_bytes_max;	   /* 0: half of the machine's */
+	uint64_t clients_max_per_uid;	   /* 0: a share */
 	uint64_t memory_bytes_max_per_uid; /* 0: a share */
 };
 

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* config_table.c - each thing that the recorder can be told, one row each. */
+#include "lib/ttlog_abi.h"
+#include "recorder/config.h"
+#include "recorder/pretend.h"
+
+#define DIR_DEFAULT "/var/lib/ttlog/dumps"
+
+#define AT(member) .offset = offsetof(struct config, options.member)
+#define LINE(member) .offset = offsetof(struct config, line.member), .use = CONFIG_LINE_ONLY
+
+static int check_pretend(const char *text)
+{
+	unsigned int flags = 0;
+
+	return pretend_parse(text, &flags);
+}
+
+/* clang-format off */
+const struct config_row config_rows[] = {
+	{"socket", 's', CONFIG_PATH, "PATH", AT(socket),
+		.environment = "TTLOG_SOCKET", .otherwise = TTLOG_SOCKET_DEFAULT,
+		.help = "listen there"},
+	{"dir", 'd', CONFIG_FOLDER, "DIR", AT(dir),
+		.environment = "TTLOG_SNAPSHOT_DIR", .otherwise = DIR_DEFAULT,
+		.help = "write dumps there"},
+	{"dump-on-exit", 0, CONFIG_FLAG, NULL, AT(dump_on_exit),
+		.help = "write a dump after an exit with status 0, too"},
+	{"max-clients", 0, CONFIG_COUNT, "N", AT(clients_max),
+		.otherwise = "4096", .least = 1, .most = CLIENTS_MAX,
+		.help = "connections at a time"},
+	{"max-region", 0, CONFIG_BYTES, "BYTES", AT(region_bytes_max),
+		.otherwise = "256M", .least = 1,
+		.help = "memory of one client, with K, M, G or T"},
+	{"max-memory", 0, CONFIG_BYTES, "BYTES", AT(memory_bytes_max),
+		.default_words = "half of the machine's", .least = 1,
+		.help = "memory of all clients"},
+	{"max-clients-per-uid", 0, CONFIG_COUNT, "N", AT(clients_max_per_uid),
+		.default_words = "half; root and ours: all", .least = 1, .most = CLIENTS_MAX,
+		.help = "connections of one user"},
+	{"max-memory-per-uid", 0, CONFIG_BYTES, "BYTES", AT(memory_bytes_max_per_uid),
+		.default_words = "half; root and ours: all", .least = 1,
+		.help = "memory of one user's clients"},
+	{"no-bpf", 0, CONFIG_FLAG, NULL, AT(without_bpf),
+		.help = "work without eBPF, even if it could be had"},
+	{"no-unwind", 0, CONFIG_FLAG, NULL, AT(without_unwinding),
+		.help = "keep stacks as they are, without functions and lines"},
+	{"debuginfod", 0, CONFIG_FLAG, NULL, AT(debuginfod),
+		.help = "fetch debug files from $DEBUGINFOD_URLS"},
+	{"pretend", 0, CONFIG_TEXT, "NAMES", AT(pretend),
+		.check = check_pretend,
+		.help = "do without features that the kernel has, for tests"},
+	{"verbose", 'v', CONFIG_FLAG, NULL, AT(verbose),
+		.help = "say more on stderr"},
+	{"format", 0, CONFIG_CHOICE, "text|json", LINE(format),
+		.help = "of what the doctor says"},
+	{"help", 'h', CONFIG_FLAG, NULL, LINE(help),
+		.help = "show this"},
+	{"version", 0, CONFIG_FLAG, NULL, LINE(version),
+		.help = "show the version"},
+};
+/* clang-format on */
+
+const size_t config_row_count = sizeof(config_rows) / sizeof(config_rows[0]);
+
+_Static_assert(sizeof(config_rows) / sizeof(config_rows[0]) <= CONFIG_ROWS_MAX,
+	       "struct config has a value for each row");
