@@ -223,9 +223,10 @@ static uint64_t settle(const struct sending *sending, uint32_t index, uint64_t s
 		return atomic_load_explicit(&sending->records[index].state, memory_order_acquire);
 	}
 	/* Its own in INIT it just takes. */
-	if (sending->is_nested || TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT || !atomic_compare_exchange_strong_explicit(
-					  &sending->records[index].state, &state, retired,
-					  memory_order_acq_rel, memory_order_acquire))
+	if (sending->is_nested || TTLOG_STATE_OF(state) == TTLOG_CHUNK_INIT ||
+	    !atomic_compare_exchange_strong_explicit(&sending->records[index].state, &state,
+						     retired, memory_order_acq_rel,
+						     memory_order_acquire))
 		return state;
 	return retired;
 }
@@ -261,7 +262,8 @@ static bool is_passed(const struct sending *sending, uint32_t index, uint64_t st
 static enum found take(const struct sending *sending, uint32_t index, uint64_t state,
 		       uint64_t ticket, struct place *ret_place)
 {
-	const struct ttlog_taker taker = {sending->tid, sending->thread->name, sending->ticks};
+	const struct ttlog_taker taker = {
+		.tid = sending->tid, .name = sending->thread->name, .ticks = sending->ticks};
 
 	switch (ttlog_chunk_take_at(TTLOG_LANE_CHANNEL, &taker, index, state, sending->generation,
 				    &ret_place->tenure)) {

@@ -118,6 +118,8 @@ INLINE void occupy(const struct ttlog_lane *lane, const struct ttlog_taker *take
 	__atomic_store_n(&chunk->epoch, epoch, __ATOMIC_RELAXED);
 	ttlog_store_((unsigned char *)chunk->thread_name, taker->name, sizeof(chunk->thread_name));
 	__atomic_store_n(&chunk->taken_ticks, taker->ticks, __ATOMIC_RELAXED);
+	if (lane->id != TTLOG_LANE_CHANNEL)
+		__atomic_store_n(&chunk->writer, taker->writer, __ATOMIC_RELAXED);
 	/* 9. Dead here: OWNED and empty. */
 	atomic_store_explicit(&lane->records[tenure->index].state,
 			      TTLOG_STATE(new, taker->tid, TTLOG_CHUNK_OWNED),
@@ -272,8 +274,8 @@ static bool retire_vanished(const struct ttlog_lane *lane, uint32_t tid, uint32_
 		uint64_t state =
 			atomic_load_explicit(&lane->records[i].state, memory_order_acquire);
 
-		found |= is_in_use(state) &&
-			 owner_vanished(TTLOG_STATE_TID(state)) && retire_left(lane, i, state, tid);
+		found |= is_in_use(state) && owner_vanished(TTLOG_STATE_TID(state)) &&
+			 retire_left(lane, i, state, tid);
 	}
 	if (found)
 		atomic_store_explicit(&ttlog_life()->next_search_ticks[lane->id], 0,

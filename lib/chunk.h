@@ -18,6 +18,7 @@ struct ttlog_taker {
 	uint32_t tid;
 	const char *name; /* TTLOG_THREAD_NAME_BYTES of them */
 	uint64_t ticks;	  /* when, about: not before the newest event of the chunk before */
+	uint32_t writer;  /* which of the thread's */
 };
 
 /* A chunk that was taken. */

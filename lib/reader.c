@@ -2,8 +2,9 @@
 /*
  * reader.c - a copied region, checked and put in order of time.
  *
- * A run is the chunks that one thread filled one after the other in one lane or channel, or all slots
- * of a lane. Within a run the order of recording holds whatever the timestamps say: an event that claims
+ * A run is the chunks that one thread filled one after the other in one lane or channel, or all
+ * slots of a lane; what its handlers recorded after they had set its writer aside is a run beside
+ * that. Within a run the order of recording holds whatever the timestamps say: an event that claims
  * to be older than the one before it comes right behind that one. The runs are merged by a heap.
  */
 #include <errno.h>
@@ -139,7 +140,9 @@ static int threads_make(struct ttlog_reader *reader)
 		if (thread->tid == chunk->tid)
 			memcpy(thread->name, chunk->thread_name, sizeof(thread->name));
 		chunk->thread = (uint32_t)(thread - reader->thread);
-		chunk->run = is_slots(reader, chunk->lane) ? 0 : chunk->thread;
+		chunk->run = is_slots(reader, chunk->lane)
+				     ? 0
+				     : chunk->thread * READER_WRITERS + chunk->writer;
 	}
 	return 0;
 }

@@ -176,6 +176,7 @@ static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct 
 	copy->channel = TTLOG_READER_NO_CHANNEL;
 	copy->tid = head.tid;
 	copy->taken_ticks = head.taken_ticks;
+	copy->writer = lane == TTLOG_LANE_CHANNEL ? 0 : head.writer % READER_WRITERS;
 	memcpy(copy->thread_name, head.thread_name, sizeof(copy->thread_name) - 1);
 	copy->thread_name[sizeof(copy->thread_name) - 1] = '\0';
 	return true;

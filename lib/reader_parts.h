@@ -15,6 +15,7 @@
 
 /* A region that claims more threads has the rest of them in one that is nobody's. */
 #define READER_THREADS_MAX 65536u
+#define READER_WRITERS 8u /* more than a thread has at a time */
 
 struct reader_site {
 	struct ttlog_reader_site seen;
@@ -50,6 +51,7 @@ struct reader_chunk {
 	bool is_torn; /* something in it makes no sense */
 	uint32_t run; /* chunks of a lane and channel with the same number are read one after the other */
 	uint32_t index;	  /* in its lane */
+	uint32_t writer;  /* of its thread */
 	uint32_t epoch;
 	uint32_t channel; /* or TTLOG_READER_NO_CHANNEL */
 	char thread_name[TTLOG_THREAD_NAME_BYTES];

@@ -52,6 +52,7 @@ static struct ttlog_taker taker_of(const struct ttlog_thread *thread)
 		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
 		.name = thread->name,
 		.ticks = thread->hot.last_ticks,
+		.writer = thread->number,
 	};
 
 	if (!taker.ticks)
@@ -259,8 +260,12 @@ __attribute__((visibility("default"))) int ttlog_room_(struct ttlog_writer *writ
 	*busy = 0;
 	if (ttlog_stops_forget_parents(thread) || !has_room)
 		return 0;
-	/* The first event of a chunk does not carry the time of another. */
-	return writer->clock_mask && writer->position >> 32 == 0 ? 2 : 1;
+	/*
+	 * The first event of a chunk does not carry the time of another, nor that of before:
+	 * handlers may have filled all the chunk before it since. Chunks are in the order of their
+	 * first events.
+	 */
+	return writer->position >> 32 == 0 ? 2 : 1;
 }
 
 /* ---- the slow way ---------------------------------------------------------------------------- */

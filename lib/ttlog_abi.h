@@ -333,7 +333,11 @@ struct ttlog_chunk {
 	_Atomic uint64_t retired_ticket; /* the lane's hand when it was retired: its age; in lane
 					  * CHANNEL the channel's hand when it had been taken */
 	_Atomic uint32_t retired_count;	 /* events */
-	_Atomic uint32_t retired_end;	 /* lane CHANNEL: where the next event would start */
+	union {
+		_Atomic uint32_t retired_end; /* lane CHANNEL: where the next event would start */
+		uint32_t writer; /* else: which of its thread's writers, 0 on, the chunk was taken for:
+				  * the events of one are in the order of its chunks */
+	};
 };
 
 #define TTLOG_CHUNK_FIRST ((uint32_t)sizeof(struct ttlog_chunk)) /* where the first event starts */

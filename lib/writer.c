@@ -184,6 +184,7 @@ static struct ttlog_thread *add_other(struct ttlog_thread *first)
 		struct ttlog_thread *none = NULL;
 
 		fresh->first = first;
+		fresh->number = i + 1;
 		memcpy(fresh->name, first->name, sizeof(fresh->name));
 		if (__atomic_compare_exchange_n(&first->other[i], &none, fresh, false,
 						__ATOMIC_RELAXED, __ATOMIC_RELAXED))

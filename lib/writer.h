@@ -52,6 +52,7 @@ struct ttlog_thread {
 	uint32_t nested;	/* events that interrupted the call that is marked busy */
 	uint64_t nested_at;	/* and its position */
 	struct ttlog_thread *first; /* the thread's first writer; NULL: this is it */
+	uint32_t number;	    /* 0 of the first; of another, its place in other[] and 1 */
 	/* Of the first one only. */
 	uint32_t slot_depth;	/* calls that write to slots, one inside the other */
 	uintptr_t slot_busy;	/* of the outermost of them, 0 = none */

@@ -83,6 +83,30 @@ Test(reader_order, keeps_a_threads_order_when_its_clock_goes_back)
 	by_hand_free(&hand);
 }
 
+/* A handler has set the first writer aside in mid-event, which ends when the handler is done. */
+Test(reader_order, merges_the_writers_of_a_thread_by_time)
+{
+	struct by_hand_writer writer, aside;
+	struct ttlog_reader *reader;
+	struct by_hand hand;
+
+	by_hand_make(&hand);
+	by_hand_site(&hand, u64_type, 1);
+	writer = by_hand_take(&hand, TTLOG_LANE_MAIN, 0, 5, "t", 1);
+	aside = by_hand_take(&hand, TTLOG_LANE_MAIN, 1, 5, "t", 1);
+	((struct ttlog_chunk *)(void *)aside.chunk)->writer = 1;
+	by_hand_number(&writer, 1, 100, 0);
+	by_hand_number(&aside, 1, 200, 1);
+	by_hand_number(&aside, 1, 300, 2);
+	by_hand_number(&writer, 1, 400, 3);
+	by_hand_number(&aside, 1, 500, 4);
+	reader = open_reader(&hand);
+	check_numbers(reader, 0, 4);
+	cr_assert_eq(ttlog_reader_thread_count(reader), 1);
+	ttlog_reader_close(reader);
+	by_hand_free(&hand);
+}
+
 Test(reader_order, puts_slots_where_they_belong)
 {
 	static const uint32_t lanes[] = {TTLOG_LANE_ALERT, TTLOG_LANE_NESTED};
