@@ -25,7 +25,16 @@
  *   frames are ignored by every LZ4 reader. All maps have definite lengths and text keys; a reader
  *   skips the keys that it does not know.
  *
- * summary   {"service", "pid", "created_at", "reason", "how", "events"}: values as in the metadata
+ * summary   (for whoever looks at many dumps; "signature" is always the first key)
+ *   "signature": text              16 hexadecimal digits: which bug it was. Dumps with the same cause, of
+ *                                  the same build, from the same place have the same; all zeros: not
+ *                                  known, as in a file that was cut off. Older dumps have none
+ *   "service", "pid", "created_at", "created_ns", "reason", "how", "events": as in the metadata
+ *   "uid": int                     of the process
+ *   "sentence": text               as in the cause, cut to DUMP_SUMMARY_TEXT_MAX bytes
+ *   "loop": text, "loop_since_ns": int, "loop_count": int    in a crash loop (a service that dies, is
+ *                                  started again and dies in the same way): which one, when it began, and
+ *                                  the how-manieth death this was, counting those without a dump
  *
  * metadata  (keys that do not apply are missing; *_ns are nanoseconds since 1970 unless they say
  *           otherwise; all integers)
@@ -167,6 +176,15 @@
 #define DUMP_MAGIC_INDEX "TTLOGIDX"
 #define DUMP_MAGIC_BYTES 8
 #define DUMP_PREFIX_BYTES 16 /* magic, version, compatible, zero */
+
+/*
+ * Where the digits of the summary's signature are in the file. Their frame has no checksum: they are
+ * written when all the rest is there.
+ */
+#define DUMP_SIGNATURE_OFFSET 36
+#define DUMP_SIGNATURE_DIGITS 16
+#define DUMP_SUMMARY_TEXT_MAX 240
+#define DUMP_SUMMARY_BYTES_MAX (64u << 10) /* a reader refuses more */
 
 /* A writer starts a new batch when either is reached. */
 #define DUMP_BATCH_EVENTS 4096

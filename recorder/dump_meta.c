@@ -5,6 +5,7 @@
  */
 #include "recorder/dump_meta.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +13,8 @@
 #include "recorder/dump_cause.h"
 #include "recorder/dump_channels.h"
 #include "recorder/dump_format.h"
+#include "recorder/log.h"
+#include "recorder/signature.h"
 
 static void pair_string_bytes(struct pack *pack, struct pack_map *map, const char *key,
 			      const char *data, size_t limit)
@@ -50,18 +53,46 @@ static uint64_t end_of(const struct verdict *verdict)
 	return verdict->signal_ns ? verdict->signal_ns : verdict->death_ns;
 }
 
+static void pair_sentence(struct pack *pack, struct pack_map *map, const struct verdict *verdict)
+{
+	char sentence[DUMP_SUMMARY_TEXT_MAX + 1];
+
+	dump_sentence(verdict, sentence, sizeof(sentence));
+	log_clean(sentence, LOG_CLEAN_LINE); /* it may have been cut inside of a character */
+	pack_pair_string(pack, map, "sentence", sentence);
+}
+
+static void pair_loop(struct pack *pack, struct pack_map *map, const struct dump_facts *facts)
+{
+	char key[SIGNATURE_BYTES];
+
+	if (!facts->loop_count)
+		return;
+	snprintf(key, sizeof(key), "%016" PRIx64, facts->loop_key);
+	pack_pair_string(pack, map, "loop", key);
+	pack_pair_uint(pack, map, "loop_since_ns", facts->loop_since_ns);
+	pack_pair_uint(pack, map, "loop_count", facts->loop_count);
+}
+
 void dump_meta_summary(struct pack *pack, const struct dump_facts *facts, uint64_t events)
 {
+	static const char unknown[] = "0000000000000000";
 	struct pack_map map = pack_map_begin(pack);
 	char created[40];
 
+	_Static_assert(sizeof(unknown) == DUMP_SIGNATURE_DIGITS + 1, "the digits have their room");
 	format_rfc3339(facts->created_ns, created, sizeof(created));
+	pack_pair_string(pack, &map, "signature", unknown);
 	pack_pair_string(pack, &map, "service", facts->service);
 	pack_pair_uint(pack, &map, "pid", facts->pid);
+	pack_pair_uint(pack, &map, "uid", facts->process.uid);
 	pack_pair_string(pack, &map, "created_at", created);
+	pack_pair_uint(pack, &map, "created_ns", facts->created_ns);
 	pack_pair_string(pack, &map, "reason", facts->reason);
 	pack_pair_string(pack, &map, "how", verdict_how_name(facts->verdict.how));
+	pair_sentence(pack, &map, &facts->verdict);
 	pack_pair_uint(pack, &map, "events", events);
+	pair_loop(pack, &map, facts);
 	pack_map_end(pack, &map);
 }
 

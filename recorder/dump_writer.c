@@ -47,6 +47,12 @@ static int write_all(struct writer *writer, const void *data, size_t bytes)
 	const unsigned char *from = data;
 	ssize_t done;
 
+	if (writer->facts->room) {
+		const int error = writer->facts->room(writer->facts->room_context, bytes);
+
+		if (error)
+			return error;
+	}
 	while (bytes) {
 		done = write(writer->fd, from, bytes);
 		if (done < 0 && errno == EINTR)
@@ -469,4 +475,16 @@ int dump_write(int fd, struct ttlog_reader *reader, const struct dump_facts *fac
 	free(writer.newest);
 	free(writer.channel_numbers);
 	return error;
+}
+
+int dump_write_signature(int fd, const char *signature)
+{
+	ssize_t done;
+
+	do
+		done = pwrite(fd, signature, DUMP_SIGNATURE_DIGITS, DUMP_SIGNATURE_OFFSET);
+	while (done < 0 && errno == EINTR);
+	if (done < 0)
+		return -errno;
+	return done == DUMP_SIGNATURE_DIGITS ? 0 : -EIO;
 }

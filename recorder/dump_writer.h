@@ -37,10 +37,21 @@ struct dump_facts {
 	const char *recorder_version, *rung;
 	uint64_t region_bytes;
 	const struct scene *scene; /* NULL: not known */
+	/* loop_count 0: it is no part of a crash loop. */
+	uint64_t loop_key, loop_since_ns, loop_count;
+	/* Asked before each write; what is not 0 ends the dump with that error. NULL: nobody is. */
+	int (*room)(void *context, uint64_t bytes);
+	void *room_context;
 };
 
-/* Writes the whole dump from the file's position on. 0 or a negative errno. No fsync. */
+/*
+ * Writes the whole dump from the file's position on, without its signature. 0 or a negative errno. No
+ * fsync.
+ */
 int dump_write(int fd, struct ttlog_reader *reader, const struct dump_facts *facts);
+
+/* Into a dump that starts where the file does. 0 or a negative errno. */
+int dump_write_signature(int fd, const char *signature);
 
 /* The verdict as one sentence without a full stop: "killed by SIGKILL from bash (pid 12, uid 0)". */
 void dump_sentence(const struct verdict *verdict, char *buffer, size_t bytes);

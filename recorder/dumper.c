@@ -17,6 +17,7 @@
 #include "recorder/counters.h"
 #include "recorder/dump_writer.h"
 #include "recorder/log.h"
+#include "recorder/signature.h"
 #include "recorder/unwind.h"
 
 #define SENTENCE_BYTES 512
@@ -36,6 +37,7 @@ struct order {
 	char reason[DUMPER_REASON_BYTES];
 	int err; /* of the worker */
 	char path[PATH_MAX];
+	char signature[SIGNATURE_BYTES];
 	struct timeline timeline;
 	struct capture *capture; /* until the worker makes the scene of it */
 	struct modules *modules;
@@ -173,6 +175,19 @@ static bool make_scene(struct order *order, struct scene *ret_scene)
 	return true;
 }
 
+static void make_signature(struct order *order, const struct scene *scene)
+{
+	const struct signature_facts facts = {
+		.verdict = &order->verdict,
+		.exe = order->subject->identity.exe,
+		.scene = scene,
+		.modules = order->modules ? order->modules->list : NULL,
+		.module_count = order->modules ? order->modules->count : 0,
+	};
+
+	signature_make(&facts, order->signature);
+}
+
 static int write_with(struct order *order, struct ttlog_reader *reader, const struct scene *scene)
 {
 	struct store *store = order->dumper->store;
@@ -188,6 +203,10 @@ static int write_with(struct order *order, struct ttlog_reader *reader, const st
 	if (err)
 		return err;
 	err = dump_write(file.fd, reader, &facts);
+	if (!err) {
+		make_signature(order, scene);
+		err = dump_write_signature(file.fd, order->signature);
+	}
 	if (err) {
 		store_abandon(store, &file);
 		return err;

@@ -239,7 +239,7 @@ Test(dump_writer, the_summary_and_the_index_stand_in_skippable_frames)
 	data = made_dump(&bytes);
 	cr_expect_eq(memcmp(data, "\x50\x2a\x4d\x18", 4), 0);
 	cr_expect_eq(memcmp(data + 8, "TTLOGDMP\1\0\1\0\0\0\0\0", 16), 0);
-	cr_expect(memmem(data + 24, data[4], "\x63how\x65" "fault", 10));
+	cr_expect(memmem(data + 24, (size_t)(data[4] | data[5] << 8), "\x63how\x65" "fault", 10));
 	for (index = bytes - 8; index && memcmp(data + index, "TTLOGIDX\1\0\1\0\0\0\0\0", 16) != 0;)
 		index--;
 	cr_assert(index);
@@ -249,6 +249,29 @@ Test(dump_writer, the_summary_and_the_index_stand_in_skippable_frames)
 	cr_expect_eq(memcmp(data + index + 16, "\xa2\x67" "batches\x82\x85", 11), 0);
 	cr_expect_eq(memcmp(data + bytes - 10, "\x66" "events\x19\x13\x88", 10), 0);
 	free(data);
+}
+
+/* It is found by its place, so that it can be written when all the rest is there. */
+Test(dump_writer, a_signature_stands_where_the_format_says)
+{
+	static const char before[] = "\x69signature\x70" "0000000000000000";
+	char digits[DUMP_SIGNATURE_DIGITS];
+	unsigned char *data;
+	size_t bytes;
+	int fd;
+
+	made_begin();
+	data = made_dump(&bytes);
+	cr_expect_eq(memcmp(data + DUMP_SIGNATURE_OFFSET - 11, before, sizeof(before) - 1), 0);
+	free(data);
+	write_file();
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	cr_assert_geq(fd, 0);
+	cr_expect_eq(dump_write_signature(fd, "0123456789abcdef"), 0);
+	cr_expect_eq(pread(fd, digits, sizeof(digits), DUMP_SIGNATURE_OFFSET), 16);
+	cr_expect_eq(memcmp(digits, "0123456789abcdef", 16), 0);
+	close(fd);
+	EXPECT(".[0] | .pid", "4242"); /* and the rest is as it was */
 }
 
 /* The writes fail one after another: at each of the first bytes of the file, and in between. */

@@ -272,6 +272,20 @@ static void put_clock(struct out *out, const struct meta_clock *clock)
 	out_char(out, '\n');
 }
 
+/* It died like this before, and was started again. */
+static void put_loop(struct out *out, const struct meta *meta)
+{
+	if (!meta->loop_count.known || meta->loop_count.bits < 2)
+		return;
+	label(out, "crash loop");
+	out_printf(out, "death %" PRIu64, meta->loop_count.bits);
+	if (meta->loop_since_ns.known) {
+		out_text(out, " since ");
+		put_moment(out, meta->loop_since_ns);
+	}
+	out_char(out, '\n');
+}
+
 static void put_dump(struct out *out, struct dump *dump)
 {
 	const struct meta *meta = dump_meta(dump);
@@ -282,6 +296,8 @@ static void put_dump(struct out *out, struct dump *dump)
 	out_char(out, '\n');
 	line_span(out, "written", meta->created_at);
 	line_span(out, "reason", meta->reason);
+	line_span(out, "signature", meta->signature);
+	put_loop(out, meta);
 	line_span(out, "confidence", meta->cause.confidence);
 	line_span(out, "recorder", meta->recorder.rung);
 	put_clock(out, &meta->clock);

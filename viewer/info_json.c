@@ -264,6 +264,21 @@ static void put_channels(struct out *out, const struct meta_channels *channels)
 	out_text(out, "]}");
 }
 
+/* Null for a death that was not one of many. */
+static void put_loop(struct out *out, const struct meta *meta)
+{
+	json_key(out, "loop");
+	if (!meta->loop_count.known) {
+		out_text(out, "null");
+		return;
+	}
+	out_char(out, '{');
+	json_known(out, "id", meta->loop);
+	json_number(out, "count", meta->loop_count);
+	put_ns(out, "since_ns", meta->loop_since_ns);
+	out_char(out, '}');
+}
+
 void info_json(struct out *out, struct dump *dump)
 {
 	const struct meta *meta = dump_meta(dump);
@@ -275,6 +290,8 @@ void info_json(struct out *out, struct dump *dump)
 	json_number(out, "pid", meta->pid);
 	json_known(out, "created_at", meta->created_at);
 	json_known(out, "reason", meta->reason);
+	json_known(out, "signature", meta->signature);
+	put_loop(out, meta);
 	put_ns(out, "death_ns", meta->death_ns);
 	json_number(out, "events", meta->events);
 	json_number(out, "events_read", read);

@@ -308,6 +308,10 @@ static const struct decode_key summary_keys[] = {
 	NUMBER(meta, pid),
 	NUMBER(meta, events),
 	{"how", DECODE_SPAN, offsetof(struct meta, cause.how), NULL, NULL},
+	SPAN(meta, signature),
+	SPAN(meta, loop),
+	NUMBER(meta, loop_count),
+	NUMBER(meta, loop_since_ns),
 	END,
 };
 
@@ -323,6 +327,8 @@ int meta_decode_summary(struct meta *meta, const unsigned char *data, size_t byt
 	struct decode cursor = {data, data + bytes};
 	int error = decode_map(&cursor, summary_keys, meta);
 
+	if (span_is(meta->signature, "0000000000000000"))
+		meta->signature = (struct span){0};
 	return error ? error : cursor.at == cursor.end ? 0 : -EBADMSG;
 }
 

@@ -96,6 +96,8 @@ struct meta_clock {
 struct meta {
 	struct number format; /* known only with real metadata, not with a summary */
 	struct span service, hostname, created_at, reason;
+	struct span signature, loop; /* of the summary alone, and so is loop_... */
+	struct number loop_count, loop_since_ns;
 	struct number pid, created_ns, death_ns;
 	struct number events, overwritten, dropped, truncated, torn;
 	struct meta_cause cause;
