@@ -140,6 +140,19 @@ static struct ttlog_thread *claim_any(uint32_t tid)
 	return thread;
 }
 
+/* A handler may fork in here, and the child come back with its parent's tid in hand. */
+static struct ttlog_thread *claim_mine(void)
+{
+	for (;;) {
+		uint32_t tid = (uint32_t)syscall(SYS_gettid);
+		struct ttlog_thread *thread = claim_any(tid);
+
+		if (!thread || tid == (uint32_t)syscall(SYS_gettid))
+			return thread;
+		give_up(thread);
+	}
+}
+
 /* One instruction: if a handler has recorded meanwhile, the writer that it made stays. */
 static struct ttlog_thread *install(struct ttlog_thread *thread, struct ttlog_writer *found)
 {
@@ -160,7 +173,7 @@ struct ttlog_thread *ttlog_thread_new(void)
 
 	if (atomic_load_explicit(&thread->tid, memory_order_relaxed))
 		return thread;
-	thread = claim_any((uint32_t)syscall(SYS_gettid));
+	thread = claim_mine();
 	if (!thread)
 		return NULL;
 	syscall(SYS_prctl, PR_GET_NAME, thread->name, 0, 0, 0);

@@ -9,6 +9,7 @@
  */
 #include <stdio.h>
 
+#include "lib/ring.h"
 #include "tests/interrupt.h"
 
 static pid_t parent, child;
@@ -52,6 +53,7 @@ static void end_of_child(void)
 	CHILD_CHECK(run.count == 30 && run.gaps == 0);
 	CHILD_CHECK(totals_now().torn == 0);
 	CHILD_CHECK(numbered_now("more").count == 0);
+	CHILD_CHECK(atomic_load(&my_thread()->tid) == (uint32_t)syscall(SYS_gettid));
 	_exit(0);
 }
 
@@ -126,6 +128,23 @@ static void run_fast(void)
 static void run_fast_recording(void)
 {
 	run_fast_with(on_signal_fork_and_record);
+}
+
+/* The first event of a thread: a writer is made. */
+static void run_first(void)
+{
+	uint64_t rounds = 0;
+
+	start(on_signal_fork);
+	while (!interrupt_->over) {
+		ttlog_ring_leave(my_thread(), ttlog_stack_pointer_());
+		ttlog_thread_forget();
+		interrupt_here();
+		ttlog_info("outer", "n", rounds);
+		interrupt_end();
+		end_of_round(rounds++);
+	}
+	check_parent(rounds, 3 * rounds);
 }
 
 static enum ttlog_stop at_stop; /* NONE: where there is no spare */
@@ -216,6 +235,11 @@ Test(process_handlers, a_fork_behind_every_instruction_of_an_event)
 Test(process_handlers, a_fork_that_records_behind_every_instruction_of_an_event)
 {
 	cr_expect_gt(interrupt_each(run_fast_recording, 1), 40);
+}
+
+Test(process_handlers, a_fork_behind_the_instructions_of_a_threads_first_event)
+{
+	cr_expect_gt(interrupt_each(run_first, 5), 40);
 }
 
 Test(process_handlers, a_fork_behind_the_instructions_of_a_chunk_change)
