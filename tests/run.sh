@@ -1,24 +1,28 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# run.sh - runs tests, one line each, and counts.
+# run.sh - runs tests, as many at a time as there are processors (TTLOG_TEST_JOBS), and counts.
 #
 #   tests/run.sh build:"test_ring crash_deaths" build-asan:"test_ring" ...
 #
 # A name is a program in FOLDER/tests, or a script tests/NAME.sh, which gets FOLDER as its argument.
 # Exit status 77 is "skipped here"; a Criterion program counts each of its tests. The output of what
-# failed is shown, and what was skipped says why. Ends with "N passed, N failed, N skipped".
+# failed is shown, and what was skipped says why. Those that take longest begin first. Ends with
+# "N passed, N failed, N skipped".
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 passed=0 failed=0 skipped=0
+long="crash_step model api crash_storm test_recorder test_clients test_channel_signals"
 skips_shown=5
 if [[ "$*" = *arm64:* ]]; then
 	skips_shown=20
 	export TTLOG_QEMU=${TTLOG_QEMU:-$(command -v qemu-aarch64)}
 fi
 limit_s=${TTLOG_TEST_LIMIT:-180}
-log=$(mktemp) && foreign_leaks=$(mktemp) || exit 1
-trap 'rm -f "$log" "$foreign_leaks"' EXIT
+jobs_max=${TTLOG_TEST_JOBS:-$(nproc)}
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+foreign_leaks=$scratch/foreign_leaks
 
 export ASAN_OPTIONS=detect_leaks=1:handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:allocator_may_return_null=1
 # Criterion 2.4.1 forgets 48 bytes of its own, now and then.
@@ -29,7 +33,7 @@ export TSAN_OPTIONS=halt_on_error=1:die_after_fork=0
 
 run_one()
 {
-	local folder=$1 name=$2 start status tries limit left=
+	local folder=$1 name=$2 log=$3 start status tries limit left=
 	local -a command
 
 	if [ -f "tests/$name.sh" ]; then
@@ -68,7 +72,7 @@ run_one()
 		sed 's/^/[SKIP] under qemu-user: /' <<<"$left" >>"$log"
 	fi
 	printf -v took '%.1f s' "$(echo "$EPOCHREALTIME - $start" | tr , . | awk '{print $1 - $3}')"
-	count_result "$folder/$name" "$status" "$took"
+	count_result "$folder/$name" "$status" "$took" "$log"
 }
 
 # What qemu-user can't run, by name, with the reasons: a line each, SUITE/TEST: REASON; TEST may be *.
@@ -90,9 +94,23 @@ check_left_out()
 	done < <(grep -v '^#' tests/arm64_left_out.txt)
 }
 
+# How it began, what Criterion says of each test, and how it ended.
+show_log()
+{
+	if [ "$(wc -l <"$1")" -le 100 ]; then
+		cat "$1"
+	else
+		head -n 40 "$1"
+		echo ...
+		tail -n +41 "$1" | head -n -40 | grep -a '^\[FAIL\|^\[CRASH' | head -n 20
+		echo ...
+		tail -n 40 "$1"
+	fi
+}
+
 count_result()
 {
-	local what=$1 status=$2 took=$3 line tested crashed
+	local what=$1 status=$2 took=$3 log=$4 line tested crashed
 	local ok=1 bad=0 skip=0
 
 	line=$(grep -a -o 'Tested: [0-9]* | Passing: [0-9]* | Failing: [0-9]* | Crashing: [0-9]*' "$log" | tail -n 1)
@@ -107,10 +125,10 @@ count_result()
 	elif [ "$status" != 0 ]; then
 		ok=0 bad=1
 	fi
-	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	echo "$ok $bad $skip" >"$log.counts"
 	if [ "$bad" -gt 0 ]; then
 		printf 'FAIL  %s (status %s, %s)\n' "$what" "$status" "$took"
-		tail -n 80 "$log" | sed 's/^/      /'
+		show_log "$log" | sed 's/^/      /'
 	elif [ "$skip" -gt 0 ]; then
 		printf 'skip  %s (%s)\n' "$what" "$took"
 		grep -a -i 'skip' "$log" | head -n "$skips_shown" | sed 's/^/      /'
@@ -120,11 +138,52 @@ count_result()
 	fi
 }
 
-[[ "$*" != *arm64:* ]] || check_left_out
-for group in "$@"; do
-	for name in ${group#*:}; do
-		run_one "${group%%:*}" "$name"
+# Its lines in one piece, whoever else is running.
+start_one()
+{
+	local log=$scratch/$1-$2.log
+
+	mkdir -p "${log%/*}"
+	{
+		run_one "$1" "$2" "$log" >"$log.said" 2>&1
+		flock "$scratch" cat "$log.said"
+	} &
+}
+
+# The long ones, then the others as they come.
+in_order()
+{
+	local group name what
+	local -a all=()
+
+	for group in "$@"; do
+		for name in ${group#*:}; do
+			all+=("${group%%:*} $name")
+		done
 	done
-done
+	for name in $long; do
+		for what in "${all[@]}"; do
+			[ "${what#* }" != "$name" ] || echo "$what"
+		done
+	done
+	for what in "${all[@]}"; do
+		[[ " $long " = *" ${what#* } "* ]] || echo "$what"
+	done
+}
+
+[[ "$*" != *arm64:* ]] || check_left_out
+running=0
+while read -r folder name; do
+	if [ "$running" -ge "$jobs_max" ]; then
+		wait -n
+		running=$((running - 1))
+	fi
+	start_one "$folder" "$name"
+	running=$((running + 1))
+done < <(in_order "$@")
+wait
+while read -r ok bad skip; do
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+done < <(find "$scratch" -name '*.counts' -exec cat {} +)
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
