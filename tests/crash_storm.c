@@ -304,8 +304,10 @@ static void check_recorder(pid_t recorder, unsigned int fds, uint64_t anonymous_
 	const int64_t end = now_ms() + WAIT_MS;
 	uint64_t now_kb = 0;
 
-	/* The last descriptors are closed a moment behind the last dump. */
-	while ((count_fds(recorder) > fds || grep(recorder, "maps", "memfd:ttlog", NULL)) &&
+	/* The last descriptors are closed a moment behind the last dump, and memory goes back then. */
+	while ((count_fds(recorder) > fds || grep(recorder, "maps", "memfd:ttlog", NULL) ||
+		!grep(recorder, "status", "RssAnon:", &now_kb) ||
+		now_kb > anonymous_kb + MORE_KB) &&
 	       now_ms() < end)
 		poll(NULL, 0, 20);
 	if (count_fds(recorder) > fds)
@@ -313,7 +315,6 @@ static void check_recorder(pid_t recorder, unsigned int fds, uint64_t anonymous_
 	if (grep(recorder, "maps", "memfd:ttlog", NULL))
 		fail("regions that are still mapped", grep(recorder, "maps", "memfd:ttlog", NULL),
 		     0);
-	grep(recorder, "status", "RssAnon:", &now_kb);
 	printf("  the recorder's own memory: %" PRIu64 " KiB before, %" PRIu64 " KiB after\n",
 	       anonymous_kb, now_kb);
 	if (now_kb > anonymous_kb + MORE_KB)

@@ -18,7 +18,7 @@ if [[ "$*" = *arm64:* ]]; then
 	skips_shown=20
 	export TTLOG_QEMU=${TTLOG_QEMU:-$(command -v qemu-aarch64)}
 fi
-limit_s=${TTLOG_TEST_LIMIT:-180}
+limit_s=${TTLOG_TEST_LIMIT:-400}
 jobs_max=${TTLOG_TEST_JOBS:-$(nproc)}
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
