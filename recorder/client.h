@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * client.h - one client, as the parts of clients.h see it: clients.c (the table and the socket),
- * admit.c (from a hello to a region), coarse.c (its clock), deaths.c (how it ends). Nobody else
- * includes this.
+ * admit.c (from a hello to a region), coarse.c (its clock), deaths.c (how it ends), census.c (how
+ * much it has recorded). Nobody else includes this.
  *
  *   WAITING --hello--> MAKING --region handed over--> LIVE --end is known--> gone
  *      |                 |                              \--pidfd, then a moment--/
@@ -36,6 +36,7 @@ struct client {
 	struct subject *subject;       /* LIVE */
 	struct ttlog_control *control; /* our mapping of the map over its control page, or NULL */
 	struct evidence evidence;
+	struct tally *tally; /* of the census, or NULL */
 	struct capture *capture; /* of its death, until it is dumped; NULL: nothing yet */
 	uint64_t lost_before; /* watch_lost() when it registered */
 	bool watched;	      /* by the kernel program */
@@ -57,6 +58,7 @@ struct client {
 struct clients {
 	struct clients_config config;
 	struct watch *watch;
+	struct census *census; /* NULL: nobody wants figures */
 	struct loop_source *listen_source;
 	struct loop_timer accept_timer; /* out of descriptors: try again later */
 	struct loop_timer coarse_timer;

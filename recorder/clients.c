@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "recorder/census.h"
 #include "recorder/client.h"
 #include "recorder/counters.h"
 #include "recorder/log.h"
@@ -83,6 +84,16 @@ unsigned int clients_living_count(const struct clients *clients)
 	return count;
 }
 
+uint64_t clients_memory_bytes(const struct clients *clients)
+{
+	return clients->quota.bytes;
+}
+
+uint64_t clients_memory_bytes_max(const struct clients *clients)
+{
+	return clients->quota.limits.bytes_max;
+}
+
 uint64_t clients_registered_count(const struct clients *clients)
 {
 	return clients->registered;
@@ -150,6 +161,9 @@ void client_free(struct client *client)
 		log_say("%s (pid %d): %llu snapshots refused, they came too fast",
 			client->hello.service, (int)client->pid,
 			(unsigned long long)client->snapshots_refused);
+	if (client->state == CLIENT_LIVE)
+		census_ended(clients->census, client);
+	free(client->tally);
 	capture_free(client->capture);
 	subject_release(client->subject);
 	quota_disconnect(client->user);

@@ -64,6 +64,9 @@ void clients_wind_down(struct clients *clients);
 /* Dead, but their end is not known to the last yet: the loop goes on until there are none. */
 unsigned int clients_dying_count(const struct clients *clients);
 unsigned int clients_living_count(const struct clients *clients);
+/* Of all regions that are held, of the dead too until they are dumped. */
+uint64_t clients_memory_bytes(const struct clients *clients);
+uint64_t clients_memory_bytes_max(const struct clients *clients);
 /* Registrations so far. */
 uint64_t clients_registered_count(const struct clients *clients);
 
