@@ -151,17 +151,18 @@ static int bind_and_listen(struct listener *listener, const char *temporary)
 	return 0;
 }
 
-int listener_open(struct listener *ret_listener, const char *path)
+static int open_type(struct listener *ret_listener, const char *path, int type)
 {
 	struct listener listener = {.fd = -1, .dir_fd = -1};
 	char temporary[64];
 	int err;
 
-	snprintf(temporary, sizeof(temporary), ".ttlog-recorder-%d", (int)getpid());
+	snprintf(temporary, sizeof(temporary), ".ttlog-recorder-%d%s", (int)getpid(),
+		 type == SOCK_STREAM ? "-stream" : "");
 	err = take_path(&listener, path);
 	if (err)
 		goto out;
-	listener.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	listener.fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	err = listener.fd < 0 ? -errno : bind_and_listen(&listener, temporary);
 	if (!err)
 		err = give_name(&listener, temporary);
@@ -177,6 +178,16 @@ out:
 	}
 	*ret_listener = listener;
 	return 0;
+}
+
+int listener_open(struct listener *ret_listener, const char *path)
+{
+	return open_type(ret_listener, path, SOCK_SEQPACKET);
+}
+
+int listener_open_stream(struct listener *ret_listener, const char *path)
+{
+	return open_type(ret_listener, path, SOCK_STREAM);
 }
 
 void listener_close(struct listener *listener)

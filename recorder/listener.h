@@ -25,6 +25,8 @@ struct listener {
  * could not name it).
  */
 int listener_open(struct listener *ret_listener, const char *path);
+/* The same for a stream of bytes. */
+int listener_open_stream(struct listener *ret_listener, const char *path);
 /* Stops listening and removes the file. A closed one is fine. */
 void listener_close(struct listener *listener);
 

@@ -142,7 +142,8 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 		    recorder_rung_name(recorder->watch));
 	recorder->dumper.unwinds = !options->without_unwinding;
 	recorder->dumper.debuginfod = options->debuginfod;
-	return open_socket(recorder, options->socket);
+	err = open_socket(recorder, options->socket);
+	return err ? err : metrics_open(&recorder->metrics, recorder, &options->metrics);
 }
 
 int recorder_open(struct recorder *ret_recorder, const struct recorder_options *options)
@@ -178,6 +179,7 @@ void recorder_close(struct recorder *recorder)
 	if (recorder->clients)
 		clients_wind_down(recorder->clients);
 	listener_close(&recorder->listener);
+	metrics_close(recorder->metrics);
 	/* Before the clients: jobs name them. */
 	workers_close(recorder->makers);
 	workers_close(recorder->writers);

@@ -15,6 +15,7 @@
 #include "recorder/dumper.h"
 #include "recorder/listener.h"
 #include "recorder/loop.h"
+#include "recorder/metrics.h"
 #include "recorder/store.h"
 #include "recorder/workers.h"
 
@@ -31,6 +32,7 @@ struct recorder_options {
 	uint64_t memory_bytes_max;	   /* 0: half of the machine's */
 	uint64_t clients_max_per_uid;	   /* 0: a share */
 	uint64_t memory_bytes_max_per_uid; /* 0: a share */
+	struct metrics_options metrics;
 };
 
 struct recorder {
@@ -43,6 +45,7 @@ struct recorder {
 	struct calibration *calibration;
 	struct dumper dumper;
 	struct clients *clients;
+	struct metrics *metrics; /* NULL: nobody wants figures */
 	struct rlimit file_limit; /* as it was, for a command that we start */
 	bool impatient;		  /* recorder_settle() gives up */
 	char rung[200];		  /* for people: what we run with, and what is lost without */
