@@ -134,7 +134,7 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/parts.a $(B)/libttlog.a
 $(B)/tests/test_recorder $(B)/tests/test_recorder_ends: | $(B)/ttlog-recorder
 $(B)/tests/test_run $(B)/tests/test_intruders $(B)/tests/test_times: | $(B)/ttlog-recorder
 $(B)/tests/test_ledger: | $(B)/ttlog-view
-$(B)/tests/test_doctor: | $(B)/ttlog-recorder
+$(B)/tests/test_doctor $(B)/tests/test_reload: | $(B)/ttlog-recorder
 $(B)/tests/test_ladder $(B)/tests/test_privileges: | $(PROGRAMS)
 $(B)/tests/test_retention_dump $(B)/tests/test_recovery $(B)/tests/test_storm: | $(PROGRAMS)
 
@@ -375,7 +375,7 @@ deps-peers:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin \
 		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3 \
-		$(DESTDIR)$(PREFIX)/share/man/man8
+		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 644 lib/ttlog.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 $(B)/libttlog.a $(DESTDIR)$(LIBDIR)/
 	install -m 755 $(B)/libttlog.so.0 $(DESTDIR)$(LIBDIR)/
@@ -384,7 +384,8 @@ install: all
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 viewer/ttlog-view.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 lib/ttlog.3 $(DESTDIR)$(PREFIX)/share/man/man3/
-	install -m 644 recorder/ttlog-recorder.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 644 recorder/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 644 recorder/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 
 clean:
 	rm -rf build build-*

@@ -25,6 +25,28 @@
 #define SNAPSHOTS_A_SECOND 10
 #define MESSAGES_A_SECOND 1000 /* somebody who only wants to keep us busy */
 
+static void limit_users(struct clients *clients)
+{
+	const struct clients_config *config = &clients->config;
+
+	clients->quota.limits = (struct quota_limits){
+		.clients_max = config->count_max,
+		.bytes_max = config->memory_bytes_max,
+		.clients_max_per_uid = config->count_max_per_uid,
+		.bytes_max_per_uid = config->memory_bytes_max_per_uid,
+	};
+}
+
+void clients_change(struct clients *clients, const struct clients_config *config)
+{
+	clients->config.region_bytes_max = config->region_bytes_max;
+	clients->config.memory_bytes_max = config->memory_bytes_max;
+	clients->config.count_max_per_uid = config->count_max_per_uid;
+	clients->config.memory_bytes_max_per_uid = config->memory_bytes_max_per_uid;
+	clients->config.dump_on_exit = config->dump_on_exit;
+	limit_users(clients);
+}
+
 int clients_open(struct clients **ret_clients, const struct clients_config *config)
 {
 	struct clients *clients;
@@ -35,12 +57,7 @@ int clients_open(struct clients **ret_clients, const struct clients_config *conf
 	if (!clients)
 		return -ENOMEM;
 	clients->config = *config;
-	quota_init(&clients->quota, &(struct quota_limits){
-					    .clients_max = config->count_max,
-					    .bytes_max = config->memory_bytes_max,
-					    .clients_max_per_uid = config->count_max_per_uid,
-					    .bytes_max_per_uid = config->memory_bytes_max_per_uid,
-				    });
+	limit_users(clients);
 	if (!clients->config.hello_timeout_ms)
 		clients->config.hello_timeout_ms = HELLO_TIMEOUT_MS;
 	clients->listen_fd = -1;

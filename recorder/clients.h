@@ -37,6 +37,11 @@ struct clients_config {
 
 int clients_open(struct clients **ret_clients, const struct clients_config *config);
 /*
+ * From now on: the limits (but for count_max, which has its places) and dump_on_exit. Who has more
+ * than he would get now keeps it.
+ */
+void clients_change(struct clients *clients, const struct clients_config *config);
+/*
  * Forgets all clients; those that were frozen are thawed. No dump, and none may be pending. NULL is
  * fine.
  */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "recorder/config_file.h"
 #include "recorder/log.h"
 
 /* ---- values ----------------------------------------------------------------------------- */
@@ -132,20 +133,15 @@ static void store_value(struct config *config, const struct config_row *row, con
 	}
 }
 
-int config_set(struct config *config, const struct config_row *row, const char *text,
-	       enum config_origin origin, const char *where)
+static int replace(struct config *config, const struct config_row *row, const char *text, bool flag,
+		   uint64_t number, enum config_origin origin, const char *where)
 {
 	struct config_value *value = &config->values[row - config_rows];
 	struct config_value fresh = {.origin = origin};
-	uint64_t number = 0;
-	bool flag = false;
-	int err = parse_value(row, text, &flag, &number);
 
-	if (err)
-		return err;
-	fresh.text = strdup(text);
+	fresh.text = text ? strdup(text) : NULL;
 	fresh.where = strdup(where);
-	if (!fresh.text || !fresh.where) {
+	if ((text && !fresh.text) || !fresh.where) {
 		free(fresh.text);
 		free(fresh.where);
 		return -ENOMEM;
@@ -155,6 +151,48 @@ int config_set(struct config *config, const struct config_row *row, const char *
 	free(value->where);
 	*value = fresh;
 	return 0;
+}
+
+int config_set(struct config *config, const struct config_row *row, const char *text,
+	       enum config_origin origin, const char *where)
+{
+	uint64_t number = 0;
+	bool flag = false;
+	int err = parse_value(row, text, &flag, &number);
+
+	if (err)
+		return err;
+	return replace(config, row, text, flag, number, origin, where);
+}
+
+int config_reset(struct config *config, const struct config_row *row, enum config_origin origin,
+		 const char *where)
+{
+	if (row->otherwise)
+		return config_set(config, row, row->otherwise, origin, where);
+	return replace(config, row, NULL, false, 0, origin, where);
+}
+
+void config_expects(const struct config_row *row, char *ret_text, size_t bytes)
+{
+	static const char *const nouns[] = {
+		[CONFIG_FLAG] = "yes or no",
+		[CONFIG_TEXT] = "a text",
+		[CONFIG_PATH] = "a path",
+		[CONFIG_FOLDER] = "a path",
+		[CONFIG_CHOICE] = "one of ",
+		[CONFIG_COUNT] = "a number",
+		[CONFIG_BYTES] = "a number with K, M, G or T",
+		[CONFIG_SECONDS] = "a time with s, m, h, d or w",
+	};
+	const bool choice = row->kind == CONFIG_CHOICE;
+	char range[64] = "";
+
+	if (row->least)
+		snprintf(range, sizeof(range), " from %llu", (unsigned long long)row->least);
+	if (row->most)
+		snprintf(strchr(range, '\0'), 32, " up to %llu", (unsigned long long)row->most);
+	snprintf(ret_text, bytes, "%s%s%s", nouns[row->kind], choice ? row->argument : "", range);
 }
 
 const struct config_row *config_find(const char *name)
@@ -214,11 +252,15 @@ static const struct config_row *row_of_key(int key)
 
 static int take_given(struct config *config, const struct config_given *given)
 {
+	char wanted[160];
 	const int err =
 		config_set(config, given->row, given->text, CONFIG_FROM_LINE, "command line");
 
 	if (err)
-		log_say("'%s' makes no sense for --%s", given->text, given->row->name);
+		config_expects(given->row, wanted, sizeof(wanted));
+	if (err)
+		log_say("'%s' makes no sense for --%s, which is %s", given->text, given->row->name,
+			wanted);
 	return err;
 }
 
@@ -233,6 +275,8 @@ static int check_words(const struct config *config)
 			*config->command);
 	else if (config->kind != CONFIG_DOCTOR && config->line.format)
 		log_say("--format is for 'doctor'");
+	else if (config->kind != CONFIG_DAEMON && config->line.check_config)
+		log_say("--check-config is for the daemon");
 	else
 		return 0;
 	return -EINVAL;
@@ -318,15 +362,95 @@ static int load_environment(struct config *config)
 	return err;
 }
 
+/* Of `run`, which anybody uses for anything, only the file that is named for it. */
+static int load_files(struct config *config)
+{
+	const struct config_row *row = config_find("config");
+	const char *path = NULL;
+
+	for (size_t i = 0; i < config->given_count; i++)
+		if (config->given[i].row == row)
+			path = config->given[i].text;
+	if (!path && config->kind == CONFIG_RUN)
+		return 0;
+	return config_file_load(config, path ? path : CONFIG_FILE_DEFAULT, path != NULL);
+}
+
+/* Each source in turn, also after one with mistakes: all of them are to be said. */
 int config_load(struct config *config)
 {
-	int err = load_defaults(config), failed = 0;
+	int failed = 0, err = load_defaults(config);
 
-	if (!err && load_environment(config))
+	if (!err)
+		failed = load_files(config);
+	if (!err && failed != -ENOMEM && load_environment(config))
 		failed = -EINVAL;
-	for (size_t i = 0; !err && i < config->given_count; i++)
+	for (size_t i = 0; !err && failed != -ENOMEM && i < config->given_count; i++)
 		err = take_given(config, &config->given[i]);
 	return err ? err : failed;
+}
+
+/* ---- once more, while the recorder runs ------------------------------------------------- */
+
+static bool is_same(const struct config *a, const struct config *b, const struct config_row *row)
+{
+	const void *in_a = (const char *)a + row->offset, *in_b = (const char *)b + row->offset;
+	const char *text_a, *text_b;
+
+	switch (row->kind) {
+	case CONFIG_FLAG:
+		return *(const bool *)in_a == *(const bool *)in_b;
+	case CONFIG_COUNT:
+	case CONFIG_BYTES:
+	case CONFIG_SECONDS:
+		return *(const uint64_t *)in_a == *(const uint64_t *)in_b;
+	default:
+		text_a = *(const char *const *)in_a;
+		text_b = *(const char *const *)in_b;
+		return text_a && text_b ? !strcmp(text_a, text_b) : text_a == text_b;
+	}
+}
+
+/* The value changes its owner. */
+static void move_value(struct config *to, struct config *from, const struct config_row *row)
+{
+	struct config_value *mine = &to->values[row - config_rows];
+	struct config_value *fresh = &from->values[row - config_rows];
+	const struct config_value old = *mine;
+	const void *member = (const char *)from + row->offset;
+	const bool flag = row->kind == CONFIG_FLAG && *(const bool *)member;
+	uint64_t number = 0;
+
+	if (row->kind == CONFIG_COUNT || row->kind == CONFIG_BYTES || row->kind == CONFIG_SECONDS)
+		number = *(const uint64_t *)member;
+	store_value(to, row, fresh->text, flag, number);
+	*mine = *fresh;
+	*fresh = old;
+}
+
+int config_reload(struct config *config)
+{
+	struct config fresh = {
+		.kind = config->kind,
+		.command = config->command,
+		.given = config->given,
+		.given_count = config->given_count,
+	};
+	const int err = config_load(&fresh);
+
+	for (size_t i = 0; !err && i < config_row_count; i++) {
+		const struct config_row *row = &config_rows[i];
+
+		if (row->use & CONFIG_LINE_ONLY || is_same(config, &fresh, row))
+			continue;
+		if (row->use & CONFIG_LIVE)
+			move_value(config, &fresh, row);
+		else
+			log_say("%s can't change while the recorder runs: restart it", row->name);
+	}
+	fresh.given = NULL;
+	config_fini(&fresh);
+	return err;
 }
 
 void config_fini(struct config *config)

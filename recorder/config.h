@@ -71,7 +71,8 @@ enum config_command { CONFIG_DAEMON, CONFIG_RUN, CONFIG_DOCTOR };
 
 /* What only a command line can say. */
 struct config_line {
-	bool help, version;
+	bool help, version, check_config;
+	const char *config; /* the file */
 	const char *format; /* of the doctor; NULL: not given */
 };
 
@@ -104,11 +105,24 @@ void config_fini(struct config *config);
 /* One value of a row, from its text. 0 or a negative errno; then nothing has changed. */
 int config_set(struct config *config, const struct config_row *row, const char *text,
 	       enum config_origin origin, const char *where);
+/* The default again. */
+int config_reset(struct config *config, const struct config_row *row, enum config_origin origin,
+		 const char *where);
+/* What a value has to be: "a number from 1 to 65535". */
+void config_expects(const struct config_row *row, char *ret_text, size_t bytes);
 /* NULL: there is no such row. */
 const struct config_row *config_find(const char *name);
 const struct config_value *config_value_of(const struct config *config, const char *name);
 
-/* --help, from the table. */
+/*
+ * For SIGHUP: reads everything again, and takes over what may change while the recorder runs. What
+ * may not is named on stderr. -EINVAL or -ENOMEM: something is wrong, which was said, and nothing
+ * has changed.
+ */
+int config_reload(struct config *config);
+
+/* On stdout: --help; each value, and who said so. */
 void config_help(void);
+void config_show(const struct config *config);
 
 #endif

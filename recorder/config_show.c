@@ -25,7 +25,7 @@ static void show_row(const struct config_row *row)
 
 	snprintf(name, sizeof(name), "--%s%s%s", row->name, row->argument ? " " : "",
 		 row->argument ? row->argument : "");
-	printf("  %c%c%s %-20s  %s", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
+	printf("  %c%c%s %-27s  %s", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
 	       row->letter ? "," : " ", name, row->help);
 	show_default(row);
 	putchar('\n');
@@ -45,4 +45,26 @@ void config_help(void)
 		show_row(&config_rows[i]);
 	puts("\nWith `run`, DIR is the current folder unless it is given, the socket a\n"
 	     "private one, and every end of a process is worth a dump.");
+}
+
+static const char *words_for(const struct config_row *row, const struct config_value *value)
+{
+	if (value->text)
+		return value->text;
+	if (row->kind == CONFIG_FLAG)
+		return "no";
+	return row->default_words ? row->default_words : "";
+}
+
+static void show_value(const struct config_row *row, const struct config_value *value)
+{
+	printf("%-24s = %-36s # %s\n", row->name, words_for(row, value),
+	       value->where ? value->where : "default");
+}
+
+void config_show(const struct config *config)
+{
+	for (size_t i = 0; i < config_row_count; i++)
+		if (!(config_rows[i].use & CONFIG_LINE_ONLY))
+			show_value(&config_rows[i], &config->values[i]);
 }

@@ -2,6 +2,7 @@
 /* config_table.c - each thing that the recorder can be told, one row each. */
 #include "lib/ttlog_abi.h"
 #include "recorder/config.h"
+#include "recorder/config_file.h"
 #include "recorder/pretend.h"
 
 #define DIR_DEFAULT "/var/lib/ttlog/dumps"
@@ -25,21 +26,26 @@ const struct config_row config_rows[] = {
 		.environment = "TTLOG_SNAPSHOT_DIR", .otherwise = DIR_DEFAULT,
 		.help = "write dumps there"},
 	{"dump-on-exit", 0, CONFIG_FLAG, NULL, AT(dump_on_exit),
+		.use = CONFIG_LIVE,
 		.help = "write a dump after an exit with status 0, too"},
 	{"max-clients", 0, CONFIG_COUNT, "N", AT(clients_max),
 		.otherwise = "4096", .least = 1, .most = CLIENTS_MAX,
 		.help = "connections at a time"},
 	{"max-region", 0, CONFIG_BYTES, "BYTES", AT(region_bytes_max),
 		.otherwise = "256M", .least = 1,
+		.use = CONFIG_LIVE,
 		.help = "memory of one client, with K, M, G or T"},
 	{"max-memory", 0, CONFIG_BYTES, "BYTES", AT(memory_bytes_max),
 		.default_words = "half of the machine's", .least = 1,
+		.use = CONFIG_LIVE,
 		.help = "memory of all clients"},
 	{"max-clients-per-uid", 0, CONFIG_COUNT, "N", AT(clients_max_per_uid),
 		.default_words = "half; root and ours: all", .least = 1, .most = CLIENTS_MAX,
+		.use = CONFIG_LIVE,
 		.help = "connections of one user"},
 	{"max-memory-per-uid", 0, CONFIG_BYTES, "BYTES", AT(memory_bytes_max_per_uid),
 		.default_words = "half; root and ours: all", .least = 1,
+		.use = CONFIG_LIVE,
 		.help = "memory of one user's clients"},
 	{"no-bpf", 0, CONFIG_FLAG, NULL, AT(without_bpf),
 		.help = "work without eBPF, even if it could be had"},
@@ -61,7 +67,13 @@ const struct config_row config_rows[] = {
 		.otherwise = "15s", .least = 1, .most = 86400,
 		.help = "write that file so often"},
 	{"verbose", 'v', CONFIG_FLAG, NULL, AT(verbose),
+		.use = CONFIG_LIVE,
 		.help = "say more on stderr"},
+	{"config", 'c', CONFIG_PATH, "FILE", LINE(config),
+		.otherwise = CONFIG_FILE_DEFAULT,
+		.help = "read that, and FILE.d/*.conf"},
+	{"check-config", 0, CONFIG_FLAG, NULL, LINE(check_config),
+		.help = "show what is in force and who said so, and exit"},
 	{"format", 0, CONFIG_CHOICE, "text|json", LINE(format),
 		.help = "of what the doctor says"},
 	{"help", 'h', CONFIG_FLAG, NULL, LINE(help),

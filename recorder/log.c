@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-bool log_verbose;
+_Atomic bool log_verbose;
 
 /*
  * Bytes of the UTF-8 character at `at`, 0 if there is none: the table of RFC 3629, which leaves out

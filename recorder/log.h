@@ -13,7 +13,7 @@
 
 #define LOG_LINE_BYTES 8192 /* a longer line is cut */
 
-extern bool log_verbose; /* set once, before the first thread */
+extern _Atomic bool log_verbose; /* changed by SIGHUP */
 
 /* "ttlog-recorder: ", the message, a newline, in one write(). errno is kept. */
 void log_say(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -34,9 +34,21 @@ static int usage(void)
 
 struct daemon {
 	struct recorder recorder;
+	struct config *config;
 	int signal_fd;
 	bool ending;
 };
+
+static void reload(struct daemon *daemon)
+{
+	if (config_reload(daemon->config)) {
+		log_say("the configuration stays as it was");
+		return;
+	}
+	log_verbose = daemon->config->options.verbose;
+	recorder_change(&daemon->recorder, &daemon->config->options);
+	log_say("the configuration was read again");
+}
 
 static void signal_came(void *context, uint32_t events)
 {
@@ -45,6 +57,10 @@ static void signal_came(void *context, uint32_t events)
 
 	(void)events;
 	while (read(daemon->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP) {
+			reload(daemon);
+			continue;
+		}
 		daemon->recorder.impatient = daemon->ending;
 		daemon->ending = true;
 		loop_stop(daemon->recorder.loop);
@@ -67,9 +83,10 @@ static int daemon_live(struct daemon *daemon)
 	_exit(EXIT_FAILURE); /* a worker may hang in a dead file system */
 }
 
-static int run_daemon(const struct recorder_options *options)
+static int run_daemon(struct config *config)
 {
-	struct daemon daemon = {.signal_fd = -1};
+	const struct recorder_options *options = &config->options;
+	struct daemon daemon = {.config = config, .signal_fd = -1};
 	struct loop_source *source;
 	sigset_t set;
 	int status = EXIT_FAILURE;
@@ -77,6 +94,7 @@ static int run_daemon(const struct recorder_options *options)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* who ignores it is not told how a child ended */
@@ -141,7 +159,7 @@ static int examine(const struct config *config)
 	return doctor.healthy ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int obey(const struct config *config)
+static int obey(struct config *config)
 {
 	const struct recorder_options *options = &config->options;
 
@@ -154,7 +172,7 @@ static int obey(const struct config *config)
 	case CONFIG_DOCTOR:
 		return examine(config);
 	default:
-		return run_daemon(options);
+		return run_daemon(config);
 	}
 }
 
@@ -177,7 +195,9 @@ int main(int argc, char **argv)
 	else if (config.line.version)
 		puts("ttlog-recorder " TTLOG_VERSION);
 	else if (config_load(&config))
-		status = usage();
+		status = EXIT_USAGE;
+	else if (config.line.check_config)
+		config_show(&config);
 	else
 		status = obey(&config);
 	config_fini(&config);

@@ -74,9 +74,10 @@ const char *recorder_rung_name(const struct watch *watch)
 	return watch_freezes(watch) ? "ebpf" : "ebpf-late-freeze";
 }
 
-static int open_clients(struct recorder *recorder, const struct recorder_options *options)
+static struct clients_config clients_config_of(struct recorder *recorder,
+					       const struct recorder_options *options)
 {
-	const struct clients_config config = {
+	return (struct clients_config){
 		.loop = recorder->loop,
 		.makers = recorder->makers,
 		.dumper = &recorder->dumper,
@@ -88,6 +89,11 @@ static int open_clients(struct recorder *recorder, const struct recorder_options
 		.memory_bytes_max_per_uid = options->memory_bytes_max_per_uid,
 		.dump_on_exit = options->dump_on_exit,
 	};
+}
+
+static int open_clients(struct recorder *recorder, const struct recorder_options *options)
+{
+	const struct clients_config config = clients_config_of(recorder, options);
 	int err = clients_open(&recorder->clients, &config);
 
 	if (!err)
@@ -159,6 +165,13 @@ int recorder_open(struct recorder *ret_recorder, const struct recorder_options *
 	if (err)
 		recorder_close(ret_recorder);
 	return err;
+}
+
+void recorder_change(struct recorder *recorder, const struct recorder_options *options)
+{
+	const struct clients_config config = clients_config_of(recorder, options);
+
+	clients_change(recorder->clients, &config);
 }
 
 int recorder_settle(struct recorder *recorder)

@@ -54,6 +54,11 @@ struct recorder {
 /* Says on stderr what went wrong. 0 or a negative errno. */
 int recorder_open(struct recorder *ret_recorder, const struct recorder_options *options);
 /*
+ * After a SIGHUP, in the loop's thread: takes over those options that are CONFIG_LIVE in
+ * config_table.c. Texts of the old options may be gone when it returns.
+ */
+void recorder_change(struct recorder *recorder, const struct recorder_options *options);
+/*
  * Before the end: no new clients, and the loop goes on until the dumps of all who are dead are
  * written. 0, or -EINTR when somebody set `impatient` meanwhile.
  */

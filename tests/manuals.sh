@@ -17,11 +17,12 @@ options_of_page()
 	sed -e 's/\\-/-/g' "$1" | grep -o -E -- '(Fl -|--)[a-z][a-z-]+' | sed 's/^Fl -/--/' | sort -u
 }
 
-for page in viewer/ttlog-view.1 recorder/ttlog-recorder.8 lib/ttlog.3; do
+for page in */*.[1-8]; do
 	[ -f "$page" ] || { echo "$page is missing"; bad=1; continue; }
 	lint=$(mandoc -Tlint -Wwarning "$page" 2>&1) || { echo "$lint"; bad=1; }
 done
 for pair in ttlog-view:viewer/ttlog-view.1 ttlog-recorder:recorder/ttlog-recorder.8; do
+	[ -x "$build/${pair%%:*}" ] || { echo "$build/${pair%%:*} is missing"; bad=1; continue; }
 	diff <(options_of_help "${pair%%:*}") <(options_of_page "${pair#*:}") >/tmp/ttlog-manuals.$$ || {
 		echo "${pair%%:*} --help (<) and its manual page (>) differ:"
 		cat /tmp/ttlog-manuals.$$
@@ -29,6 +30,14 @@ for pair in ttlog-view:viewer/ttlog-view.1 ttlog-recorder:recorder/ttlog-recorde
 	}
 	rm -f /tmp/ttlog-manuals.$$
 done
+
+# What SIGHUP changes: by the table, and by the page (one .Cm line each, commas between).
+diff <(awk '/^\t\{"/ {gsub(/[{",]/, " "); name = $1} /CONFIG_LIVE/ {print name}' recorder/config_table.c | sort) \
+	<(sed -n '/live rows begin/,/live rows end/s/^\.It Cm //p' recorder/ttlog-recorder.conf.5 | tr -d ' ' |
+		tr , '\n' | sort) || {
+	echo "what SIGHUP changes by the table (<) and by ttlog-recorder.conf.5 (>) differs"
+	bad=1
+}
 
 # Each public call and environment variable is in ttlog.3.
 for name in $(sed -n 's/^\(int\|void\|struct ttlog_interned\) \(ttlog_[a-z_]*[a-z]\)(.*/\2/p' lib/ttlog.h | sort -u) \
