@@ -6,6 +6,10 @@
  * stable kernels of 2026 refuse it while interrupts are off (-EBUSY, seen on 6.18.44); and at
  * sched_process_exit where that comes before exit_mm(), from 6.16 on. Both are tried. watch.c says
  * whether the kernel has the walk; what it can't do is dead code to the verifier.
+ *
+ * A kernel that locks one mapping at a time (the stable ones of 2026) ends the walk, as if there were
+ * no more, at one that another thread is changing. So they are counted, and a walk that saw fewer than
+ * there are is begun again where it ended, and then again by the next thread that exits.
  */
 #ifndef TTLOG_MODULES_BPF_H
 #define TTLOG_MODULES_BPF_H
@@ -30,6 +34,7 @@ extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *walk) __ksym __w
 /* One module while it is put together, and what must survive a step of the walk. */
 struct workbench {
 	__u32 looked_at, sent, path_bytes, zero;
+	__u64 end; /* of the last one */
 	struct ttlog_bpf_module module;
 };
 
@@ -158,30 +163,61 @@ static __always_inline void send_module(struct ttlog_bpf_client *client, struct 
 		bench->sent++;
 }
 
-/* Once; if it can't be done here and now, a later call may do it. */
-static __always_inline void send_modules(struct ttlog_bpf_client *client, struct task_struct *task,
-					 __u32 whose)
+static __always_inline bool saw_all(struct task_struct *task, const struct workbench *bench)
 {
-	struct workbench *bench = workbench(whose);
+	return bench->looked_at >= (__u32)BPF_CORE_READ(task, mm, map_count);
+}
+
+/* From where the one before ended. */
+static __always_inline void walk_on(struct ttlog_bpf_client *client, struct task_struct *task,
+				    __u32 whose, struct workbench *bench)
+{
 	struct bpf_iter_task_vma walk;
 	struct vm_area_struct *mapping;
 
-	if (!can_walk_mappings || !bench || client->scene.modules_told ||
-	    __sync_lock_test_and_set(&client->scene.modules_told, 1))
-		return;
-	bench->looked_at = bench->sent = 0;
-	bpf_iter_task_vma_new(&walk, task, 0);
+	bpf_iter_task_vma_new(&walk, task, bench->end);
 	while ((mapping = bpf_iter_task_vma_next(&walk))) {
 		if (++bench->looked_at > TTLOG_BPF_MAPPINGS) {
 			client->scene.modules_unsent++;
 			break;
 		}
+		bench->end = BPF_CORE_READ(mapping, vm_end);
 		if (BPF_CORE_READ(mapping, vm_flags) & VM_EXEC)
 			send_module(client, task, whose, bench, mapping);
 	}
 	bpf_iter_task_vma_destroy(&walk);
-	if (!bench->looked_at)
-		client->scene.modules_told = 0;
+}
+
+static __always_inline void send_end(struct ttlog_bpf_client *client)
+{
+	struct ttlog_bpf_scene end = {.client_id = client->client_id, .kind = TTLOG_BPF_MODULES_END};
+
+	bpf_ringbuf_output(&scenes, &end, sizeof(end), BPF_RB_NO_WAKEUP);
+}
+
+/* Once; if it can't be done here and now, or not to the end, a later call may do it. */
+static __always_inline void send_modules(struct ttlog_bpf_client *client, struct task_struct *task,
+					 __u32 whose)
+{
+	struct workbench *bench = workbench(whose);
+
+	if (!can_walk_mappings || !bench || client->scene.modules_told ||
+	    client->scene.walks >= TTLOG_BPF_WALKS ||
+	    __sync_lock_test_and_set(&client->scene.modules_told, 1))
+		return;
+	bench->looked_at = bench->sent = 0;
+	bench->end = 0;
+	walk_on(client, task, whose, bench);
+	if (bench->looked_at && !saw_all(task, bench))
+		walk_on(client, task, whose, bench);
+	if (bench->looked_at && saw_all(task, bench)) {
+		send_end(client);
+		return;
+	}
+	/* Not even begun: that takes no time, and the next may be luckier. */
+	if (bench->looked_at)
+		client->scene.walks++;
+	client->scene.modules_told = 0;
 }
 
 #endif

@@ -9,8 +9,9 @@
  *   All of it comes before the client's DEATH. What could not be sent is counted.
  *
  *   scenes     a ring buffer of its own: no stack can push out a death, nor can a death wait for one.
- *              THREAD, then that thread's PAGEs; MODULEs once a client; UNSENT before its DEATH if
- *              there was no room for something. While the buffer is half full, only stacks of threads
+ *              THREAD, then that thread's PAGEs; MODULEs, and MODULES_END behind them if those were
+ *              all; without it they may be told of again, by another thread's exit, or are no more
+ *              than a part. UNSENT before its DEATH if there was no room for something. While the buffer is half full, only stacks of threads
  *              that took the fatal signal are sent; the registers of all still are.
  *
  * Not of threads that exit_group() or an exec ends: nobody asks where those were.
@@ -29,6 +30,7 @@
 #define TTLOG_BPF_THREADS 256u	    /* of a client; the one that took the fatal signal comes beside */
 #define TTLOG_BPF_MODULES 4096u
 #define TTLOG_BPF_MAPPINGS 16384u   /* looked at, executable or not */
+#define TTLOG_BPF_WALKS 8u	    /* of the mappings of a client, as long as none came to their end */
 #define TTLOG_BPF_REGISTERS_MAX 33u
 #define TTLOG_BPF_CODE_BYTES 64u
 #define TTLOG_BPF_PATH_BYTES 1024u
@@ -40,6 +42,7 @@ enum ttlog_bpf_scene_kind {
 	TTLOG_BPF_PAGE = 2,
 	TTLOG_BPF_MODULE = 3,
 	TTLOG_BPF_SCENE_UNSENT = 4,
+	TTLOG_BPF_MODULES_END = 5,
 };
 
 /* What each record starts with. */
@@ -112,7 +115,7 @@ struct ttlog_bpf_scene_state {
 	__u32 threads; /* told of */
 	__u32 modules_told;
 	__u32 threads_unsent, pages_unsent, modules_unsent;
-	__u32 zero;
+	__u32 walks; /* of the mappings, that were cut short */
 };
 
 _Static_assert(sizeof(struct ttlog_bpf_thread) == 16 + 8 + 33 * 8 + 8 * 8 + 8 + 16 + 64, "no padding");

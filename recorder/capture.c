@@ -15,6 +15,7 @@ static _Atomic size_t bytes_in_use;
 struct capture {
 	struct scene scene; /* slices are single pages, in the order in which they came */
 	size_t bytes;
+	bool has_all_modules; /* the walk of the mappings came to its end */
 };
 
 /* ---- what comes in ---------------------------------------------------------------------- */
@@ -196,6 +197,8 @@ void capture_take(struct capture **capture, const struct ttlog_bpf_scene *record
 		take_module(*capture, (const struct ttlog_bpf_module *)record, bytes);
 	else if (record->kind == TTLOG_BPF_SCENE_UNSENT)
 		take_unsent(*capture, (const struct ttlog_bpf_scene_unsent *)record);
+	else if (record->kind == TTLOG_BPF_MODULES_END)
+		(*capture)->has_all_modules = true;
 }
 
 void capture_free(struct capture *capture)
@@ -286,18 +289,71 @@ static void order_threads(struct scene *scene)
 		scene->threads[i].is_fatal = false;
 }
 
-static int copy_modules(struct scene *scene, const struct modules *registered)
+static int compare_modules(const void *a, const void *b)
 {
+	const struct scene_module *left = a, *right = b;
+
+	return (left->start > right->start) - (left->start < right->start);
+}
+
+/* Is something of it in the list already? Those of the list are in order, and none overlap. */
+static bool overlaps(const struct scene_module *modules, unsigned int count,
+		     const struct scene_module *module)
+{
+	unsigned int from = 0, end = count, middle;
+
+	while (from < end) {
+		middle = from + (end - from) / 2;
+		if (modules[middle].end <= module->start)
+			from = middle + 1;
+		else
+			end = middle;
+	}
+	return from < count && modules[from].start < module->end;
+}
+
+/* In order, each once: who told of them may have had to begin again. */
+static void order_modules(struct scene *scene)
+{
+	struct scene_module *modules = scene->modules;
+	unsigned int kept = 0;
+
+	if (!scene->module_count)
+		return;
+	qsort(modules, scene->module_count, sizeof(*modules), compare_modules);
+	for (unsigned int i = 0; i < scene->module_count; i++) {
+		if (kept && modules[i].start < modules[kept - 1].end)
+			free(modules[i].path);
+		else
+			modules[kept++] = modules[i];
+	}
+	scene->module_count = kept;
+}
+
+/* Of what was known before, all that was not told of at the death. */
+static int add_registered(struct scene *scene, const struct modules *registered)
+{
+	const unsigned int told = scene->module_count;
+	struct scene_module *modules;
 	int err = 0;
 
-	scene->modules = calloc(registered->count ? registered->count : 1, sizeof(*scene->modules));
-	if (!scene->modules)
+	modules = reallocarray(scene->modules, (size_t)told + registered->count + 1,
+			       sizeof(*modules));
+	if (!modules)
 		return -ENOMEM;
+	scene->modules = modules;
 	for (unsigned int i = 0; i < registered->count && !err; i++) {
-		err = modules_copy(&scene->modules[i], &registered->list[i]);
+		if (overlaps(modules, told, &registered->list[i]))
+			continue;
+		if (scene->module_count == SCENE_MODULES_MAX) {
+			scene->modules_left_out++;
+			continue;
+		}
+		err = modules_copy(&modules[scene->module_count], &registered->list[i]);
 		scene->module_count += !err;
 	}
 	scene->modules_left_out += registered->left_out;
+	order_modules(scene);
 	return err;
 }
 
@@ -317,14 +373,18 @@ static bool recall_build_id(struct scene_module *module, const struct modules *r
 	return false;
 }
 
-static int finish_modules(struct scene *scene, const struct modules *registered, int root_fd)
+static int finish_modules(struct capture *capture, const struct modules *registered, int root_fd)
 {
-	if (!scene->module_count)
-		return registered ? copy_modules(scene, registered) : 0;
+	struct scene *scene = &capture->scene;
+
+	order_modules(scene);
 	for (unsigned int i = 0; i < scene->module_count; i++)
 		if (!recall_build_id(&scene->modules[i], registered))
 			modules_find_build_id(&scene->modules[i], root_fd);
-	return 0;
+	if (capture->has_all_modules && !scene->modules_left_out)
+		return 0;
+	scene->modules_cut = scene->module_count;
+	return registered ? add_registered(scene, registered) : 0;
 }
 
 int capture_finish(struct capture *capture, const struct modules *registered, int root_fd,
@@ -336,7 +396,7 @@ int capture_finish(struct capture *capture, const struct modules *registered, in
 	for (unsigned int i = 0; i < scene->thread_count && !err; i++)
 		err = join_slices(&scene->threads[i]);
 	if (!err)
-		err = finish_modules(scene, registered, root_fd);
+		err = finish_modules(capture, registered, root_fd);
 	if (!err) {
 		order_threads(scene);
 		scene->root_fd = root_fd < 0 ? -1 : fcntl(root_fd, F_DUPFD_CLOEXEC, 0);

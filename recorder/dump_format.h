@@ -115,7 +115,9 @@
  * scene  (none of a living process, or where there was no kernel program to see it; a frame is known by
  *           the first key of its map, and a reader steps over one that it does not know)
  *   "scene": map                   {"threads": int (frames that follow), "threads_left_out",
- *                                  "pages_left_out" (of stacks, 4 KiB each), "modules_left_out": int}
+ *                                  "pages_left_out" (of stacks, 4 KiB each), "modules_left_out": int,
+ *                                  "modules_cut" (the kernel did not tell of all mappings at the death:
+ *                                  those that were known before are among them): true, or missing}
  *   "modules": array               what was mapped to execute, by address: maps {"start", "end",
  *                                  "offset" (of start in the file), "inode", "major", "minor": int,
  *                                  "build_id": bytes, "path": text}. The path is the process's own

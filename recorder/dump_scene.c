@@ -57,6 +57,7 @@ void dump_scene_encode(struct pack *pack, const struct scene *scene)
 	pack_pair_uint(pack, &inner, "threads_left_out", scene->threads_left_out);
 	pack_pair_uint(pack, &inner, "pages_left_out", scene->pages_left_out);
 	pack_pair_uint(pack, &inner, "modules_left_out", scene->modules_left_out);
+	pair_true(pack, &inner, "modules_cut", scene->modules_cut);
 	pack_map_end(pack, &inner);
 	pack_key(pack, &map, "modules");
 	pack_array(pack, scene->module_count);

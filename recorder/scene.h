@@ -90,6 +90,7 @@ struct scene {
 	struct scene_module *modules; /* in order of start, none overlap */
 	unsigned int module_count;
 	unsigned int modules_left_out;
+	bool modules_cut; /* the list at the death was cut short; what was known before is in it too */
 	int root_fd;	 /* of the process (O_PATH): where its paths start; -1: ours */
 	uid_t uid;	 /* of the process: as whom its files may be read */
 	gid_t gid;

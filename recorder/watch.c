@@ -107,6 +107,8 @@ static size_t scene_bytes(uint32_t kind)
 		return sizeof(struct ttlog_bpf_page);
 	case TTLOG_BPF_MODULE:
 		return TTLOG_BPF_MODULE_BYTES(0);
+	case TTLOG_BPF_MODULES_END:
+		return sizeof(struct ttlog_bpf_scene);
 	default:
 		return sizeof(struct ttlog_bpf_scene_unsent);
 	}

@@ -527,6 +527,78 @@ Test(capture, has_a_library_that_was_loaded_later)
 	done(&client);
 }
 
+/* ---- a walk of the mappings that was cut short -------------------------------------------------- */
+
+static void tell_of_module(uint64_t start, uint64_t inode)
+{
+	const struct ttlog_bpf_module record = {
+		.head.kind = TTLOG_BPF_MODULE,
+		.start = start,
+		.end = start + 0x1000,
+		.inode = inode,
+	};
+
+	capture_take(&capture, &record.head, TTLOG_BPF_MODULE_BYTES(0));
+}
+
+/* What a process had when it registered: at 0x2000 the same, at 0x3000 another, 0x4000 only here. */
+static int finish_with_known(bool to_the_end)
+{
+	const struct ttlog_bpf_scene end = {.kind = TTLOG_BPF_MODULES_END};
+	struct scene_module list[] = {
+		{.start = 0x2000, .end = 0x3000, .inode = 2},
+		{.start = 0x3000, .end = 0x3800, .inode = 9},
+		{.start = 0x4000, .end = 0x5000, .inode = 4},
+	};
+	const struct modules known = {.holders = 1, .list = list, .count = 3};
+
+	tell_of_module(0x3000, 3);
+	tell_of_module(0x1000, 1);
+	tell_of_module(0x2000, 2);
+	tell_of_module(0x1000, 1);
+	if (to_the_end)
+		capture_take(&capture, &end, sizeof(end));
+	return capture_finish(capture, &known, -1, &scene);
+}
+
+static void check_modules(unsigned int count)
+{
+	cr_assert_eq(scene.module_count, count, "%u of %u", scene.module_count, count);
+	for (unsigned int i = 0; i < count; i++) {
+		cr_assert_eq(scene.modules[i].start, (i + 1) * UINT64_C(0x1000));
+		cr_assert_eq(scene.modules[i].inode, i + 1);
+	}
+	scene_clear(&scene);
+}
+
+Test(capture, completes_a_list_that_was_cut_short_by_what_was_known)
+{
+	cr_assert_eq(finish_with_known(false), 0);
+	cr_assert(scene.modules_cut);
+	check_modules(4);
+}
+
+Test(capture, believes_a_list_that_came_to_its_end)
+{
+	cr_assert_eq(finish_with_known(true), 0);
+	cr_assert_not(scene.modules_cut);
+	check_modules(3);
+}
+
+Test(capture, knows_what_was_registered_where_nothing_is_told)
+{
+	struct scene_module list[] = {{.start = 0x1000, .end = 0x2000, .inode = 1}};
+	const struct modules known = {.holders = 1, .list = list, .count = 1};
+	const struct ttlog_bpf_scene_unsent nothing = {.head.kind = TTLOG_BPF_SCENE_UNSENT};
+
+	capture_take(&capture, &nothing.head, sizeof(nothing));
+	cr_assert_eq(capture_finish(capture, &known, -1, &scene), 0);
+	cr_assert_not(scene.modules_cut);
+	check_modules(1);
+}
+
+/* ---- the kernel program against /proc ----------------------------------------------------------- */
+
 /* On a mount of its own; where nothing may be executed there it is not mapped. */
 static void map_and_wait(void)
 {
@@ -549,7 +621,7 @@ static void forget_map(pid_t pid)
 	unlink(name);
 }
 
-/* The kernel program against /proc, for each mapping. */
+/* For each mapping; one thread has all of them to itself. */
 Test(capture, has_the_paths_of_proc_pid_maps)
 {
 	struct client client;
@@ -567,6 +639,7 @@ Test(capture, has_the_paths_of_proc_pid_maps)
 	capture = NULL;
 	if (!scene.module_count)
 		cr_skip("this kernel has no walk of the mappings before exit_mm()");
+	cr_assert_not(scene.modules_cut);
 	for (unsigned int i = 0; i < registered->count; i++) {
 		const struct scene_module *want = &registered->list[i], *got = &scene.modules[i];
 

@@ -112,7 +112,7 @@ Test(view_scene, json_has_all_of_it)
 	expect("\"sp\":\"0x5\",\"pc\":\"0x1234\"}");
 	expect("{\"start\":\"0x1000\",\"end\":\"0x2000\",\"offset\":\"0x1000\",\"inode\":5,\"build_id\":\"abcd\","
 	       "\"path\":\"/usr/bin/orders\"}");
-	expect("\"threads_left_out\":9,\"pages_left_out\":0,\"modules_left_out\":0}");
+	expect("\"threads_left_out\":9,\"pages_left_out\":0,\"modules_left_out\":0,\"modules_cut\":false}");
 	done();
 }
 

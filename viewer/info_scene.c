@@ -118,7 +118,10 @@ static bool put_left_out(struct out *out, const struct meta_scene *scene)
 			   left_out[i].what);
 		any = true;
 	}
-	return any;
+	if (scene->modules_cut)
+		out_text(out, "  the list of mappings was cut short at the death, and is completed "
+			      "by what was known before\n");
+	return any || scene->modules_cut;
 }
 
 void info_scene_text(struct out *out, const struct meta_scene *scene, bool all)
@@ -268,5 +271,6 @@ void info_scene_json(struct out *out, const struct meta_scene *scene)
 	json_number(out, "threads_left_out", scene->threads_left_out);
 	json_number(out, "pages_left_out", scene->pages_left_out);
 	json_number(out, "modules_left_out", scene->modules_left_out);
+	json_truth(out, "modules_cut", scene->modules_cut);
 	out_char(out, '}');
 }

@@ -163,6 +163,7 @@ static const struct decode_key counts_keys[] = {
 	NUMBER(meta_scene, threads_left_out),
 	NUMBER(meta_scene, pages_left_out),
 	NUMBER(meta_scene, modules_left_out),
+	TRUTH("modules_cut", meta_scene, modules_cut),
 	END,
 };
 

@@ -47,6 +47,7 @@ struct meta_scene_thread {
 
 struct meta_scene {
 	struct number thread_total, threads_left_out, pages_left_out, modules_left_out;
+	bool modules_cut;
 	struct meta_module *modules;
 	uint64_t module_count;
 	struct meta_scene_thread *threads; /* those whose frame of the file could be read */
