@@ -173,7 +173,8 @@ void admit_refuse(struct client *client, int status)
 {
 	const int none[2] = {-1, -1};
 
-	log_detail("a client is refused (pid %d): %s", (int)client->pid, strerror(-status));
+	log_limited(LOG_LEVEL_DETAIL, "a client is refused (pid %d): %s", (int)client->pid,
+		    strerror(-status));
 	counters_refuse(status);
 	if (client->socket_fd >= 0)
 		send_welcome(client, status, none);
@@ -205,8 +206,8 @@ static int arm(struct client *client)
 	err = watch_add(clients->watch, client->pidfd, client->id, control,
 			offsetof(struct ttlog_control, zero), &control_fd);
 	if (err) {
-		log_say("%s (pid %d) is watched without eBPF: %s", client->hello.service,
-			(int)client->pid, strerror(-err));
+		log_limited(LOG_LEVEL_WARNING, "%s (pid %d) is watched without eBPF: %s",
+			    client->hello.service, (int)client->pid, strerror(-err));
 		return -1;
 	}
 	client->watched = true;
@@ -371,9 +372,10 @@ static int start_making(struct client *client)
 	making->subject = subject_new(client);
 	err = making->subject ? quota_take(client->user, making->plan.region_bytes) : -ENOMEM;
 	if (err == -ENOSPC)
-		log_say("%s (pid %d): no room for its region, %llu bytes are in use",
-			client->hello.service, (int)client->pid,
-			(unsigned long long)clients->quota.bytes);
+		log_limited(LOG_LEVEL_WARNING,
+			    "%s (pid %d): no room for its region, %llu bytes are in use",
+			    client->hello.service, (int)client->pid,
+			    (unsigned long long)clients->quota.bytes);
 	if (err) {
 		making_free(making);
 		return err;

@@ -175,9 +175,10 @@ void client_free(struct client *client)
 	if (client->dead)
 		clients->dying--;
 	if (client->snapshots_refused)
-		log_say("%s (pid %d): %llu snapshots refused, they came too fast",
-			client->hello.service, (int)client->pid,
-			(unsigned long long)client->snapshots_refused);
+		log_limited(LOG_LEVEL_WARNING,
+			    "%s (pid %d): %llu snapshots refused, they came too fast",
+			    client->hello.service, (int)client->pid,
+			    (unsigned long long)client->snapshots_refused);
 	if (client->state == CLIENT_LIVE)
 		census_ended(clients->census, client);
 	free(client->tally);
@@ -388,8 +389,8 @@ static void silent(void *context)
 {
 	struct client *client = context;
 
-	log_detail("a peer said nothing for %u ms and was dropped",
-		   client->clients->config.hello_timeout_ms);
+	log_limited(LOG_LEVEL_DETAIL, "a peer said nothing for %u ms and was dropped",
+		    client->clients->config.hello_timeout_ms);
 	counters_refuse(-ETIMEDOUT);
 	client_free(client);
 }
@@ -402,7 +403,9 @@ static void take_peer(struct clients *clients, int socket_fd)
 
 	if (clients->count >= clients->config.count_max) {
 		if (!clients->said_full)
-			log_say("%u clients are connected: no more are accepted", clients->count);
+			log_limited(LOG_LEVEL_WARNING,
+				    "%u clients are connected: no more are accepted",
+				    clients->count);
 		clients->said_full = true;
 		counters_refuse(-EUSERS);
 		close(socket_fd);
@@ -433,7 +436,7 @@ static void accept_again(void *context)
 /* Without descriptors or memory accept() would be called again at once, for ever: pause. */
 static void pause_accepting(struct clients *clients, int why)
 {
-	log_say("can't accept clients for a moment: %s", strerror(why));
+	log_limited(LOG_LEVEL_WARNING, "can't accept clients for a moment: %s", strerror(why));
 	loop_modify(clients->listen_source, 0);
 	loop_timer_set(clients->config.loop, &clients->accept_timer, ACCEPT_PAUSE_MS, accept_again,
 		       clients);

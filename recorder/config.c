@@ -259,8 +259,8 @@ static int take_given(struct config *config, const struct config_given *given)
 	if (err)
 		config_expects(given->row, wanted, sizeof(wanted));
 	if (err)
-		log_say("'%s' makes no sense for --%s, which is %s", given->text, given->row->name,
-			wanted);
+		log_error("'%s' makes no sense for --%s, which is %s", given->text,
+			  given->row->name, wanted);
 	return err;
 }
 
@@ -269,14 +269,14 @@ static int check_words(const struct config *config)
 	if (config->line.help || config->line.version)
 		return 0;
 	if (config->kind == CONFIG_RUN && !*config->command)
-		log_say("run: which command?");
+		log_error("run: which command?");
 	else if (config->kind != CONFIG_RUN && *config->command)
-		log_say("what is '%s'? (options start with --, commands with 'run')",
-			*config->command);
+		log_error("what is '%s'? (options start with --, commands with 'run')",
+			  *config->command);
 	else if (config->kind != CONFIG_DOCTOR && config->line.format)
-		log_say("--format is for 'doctor'");
+		log_error("--format is for 'doctor'");
 	else if (config->kind != CONFIG_DAEMON && config->line.check_config)
-		log_say("--check-config is for the daemon");
+		log_error("--check-config is for the daemon");
 	else
 		return 0;
 	return -EINVAL;
@@ -356,7 +356,7 @@ static int load_environment(struct config *config)
 		snprintf(where, sizeof(where), "$%s", row->environment);
 		if (!config_set(config, row, text, CONFIG_FROM_ENVIRONMENT, where))
 			continue;
-		log_say("'%s' makes no sense for %s", text, where);
+		log_error("'%s' makes no sense for %s", text, where);
 		err = -EINVAL;
 	}
 	return err;
@@ -446,7 +446,7 @@ int config_reload(struct config *config)
 		if (row->use & CONFIG_LIVE)
 			move_value(config, &fresh, row);
 		else
-			log_say("%s can't change while the recorder runs: restart it", row->name);
+			log_warn("%s can't change while the recorder runs: restart it", row->name);
 	}
 	fresh.given = NULL;
 	config_fini(&fresh);

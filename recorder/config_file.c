@@ -25,7 +25,7 @@ struct text_file {
 
 static void complain(struct text_file *file, const char *what, const char *word)
 {
-	log_say("%s:%u: %s%s%s", file->path, file->line, what, word ? " " : "", word ? word : "");
+	log_error("%s:%u: %s%s%s", file->path, file->line, what, word ? " " : "", word ? word : "");
 	file->err = -EINVAL;
 }
 
@@ -90,8 +90,8 @@ static void take_value(struct text_file *file, const char *key, const char *text
 		file->err = err;
 	} else if (err) {
 		config_expects(row, wanted, sizeof(wanted));
-		log_say("%s: '%s' makes no sense for %s, which is %s", where, text, row->name,
-			wanted);
+		log_error("%s: '%s' makes no sense for %s, which is %s", where, text, row->name,
+			  wanted);
 		file->err = -EINVAL;
 	}
 }
@@ -210,7 +210,7 @@ static int load_one(struct config *config, const char *path, bool must_be)
 	if (!text) {
 		if (error == ENOENT && !must_be)
 			return 0;
-		log_say("%s: %s", path, why);
+		log_error("%s: %s", path, why);
 		return -EINVAL;
 	}
 	take_text(&file, text);
@@ -260,7 +260,7 @@ static int load_drop_ins(struct config *config, const char *folder)
 	if (stat(folder, &info)) {
 		if (errno == ENOENT || errno == ENOTDIR)
 			return 0;
-		log_say("%s: %s", folder, strerror(errno));
+		log_error("%s: %s", folder, strerror(errno));
 		return err;
 	}
 	why = S_ISDIR(info.st_mode) ? distrust(&info) : "is no folder";
@@ -270,7 +270,7 @@ static int load_drop_ins(struct config *config, const char *folder)
 	else if (count > CONFIG_DROP_INS_MAX)
 		why = "has too many files";
 	if (why)
-		log_say("%s: %s", folder, why);
+		log_error("%s: %s", folder, why);
 	else
 		err = load_entries(config, folder, entries, count);
 	for (int i = 0; i < count; i++)
@@ -285,7 +285,7 @@ int config_file_load(struct config *config, const char *path, bool must_be)
 	int err, err_in_folder = 0;
 
 	if (snprintf(folder, sizeof(folder), "%s.d", path) >= (int)sizeof(folder)) {
-		log_say("%s: %s", path, strerror(ENAMETOOLONG));
+		log_error("%s: %s", path, strerror(ENAMETOOLONG));
 		return -EINVAL;
 	}
 	err = load_one(config, path, must_be);

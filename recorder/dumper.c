@@ -305,8 +305,10 @@ static void dump_done(struct workers_job *job)
 	count(order);
 	if (order->err) {
 		order->dumper->failed++;
-		log_say("%s (pid %d): %s; its dump (%s) could not be written: %s", subject->service,
-			(int)subject->pid, sentence, order->reason, strerror(-order->err));
+		log_limited(LOG_LEVEL_ERROR,
+			    "%s (pid %d): %s; its dump (%s) could not be written: %s",
+			    subject->service, (int)subject->pid, sentence, order->reason,
+			    strerror(-order->err));
 	} else {
 		order->dumper->written++;
 		log_say("%s (pid %d): %s: %s", subject->service, (int)subject->pid, sentence,
@@ -333,7 +335,8 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 		dumper->failed++;
 		counters.dumps[counters_trigger_of(verdict, reason)][COUNTERS_RESULT_FAILED]++;
 		capture_free(capture);
-		log_say("%s (pid %d): no memory for its dump", subject->service, (int)subject->pid);
+		log_limited(LOG_LEVEL_ERROR, "%s (pid %d): no memory for its dump",
+			    subject->service, (int)subject->pid);
 		return -ENOMEM;
 	}
 	order->job = (struct workers_job){.run = write_dump, .done = dump_done};

@@ -3,13 +3,18 @@
 #include "recorder/log.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-_Atomic bool log_verbose;
+_Atomic bool log_verbose, log_quiet;
+static bool to_journal; /* set once, before the first thread */
 
 /*
  * Bytes of the UTF-8 character at `at`, 0 if there is none: the table of RFC 3629, which leaves out
@@ -55,39 +60,71 @@ void log_clean(char *text, enum log_clean how)
 	}
 }
 
-static void say(const char *format, va_list arguments)
+/* "DEVICE:INODE", in decimal, of what systemd connected to the journal. */
+void log_open(void)
 {
-	static const char prefix[] = "ttlog-recorder: ";
+	const char *stream = secure_getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat stat;
+	int end = 0;
+
+	to_journal = stream && sscanf(stream, "%llu:%llu%n", &device, &inode, &end) == 2 &&
+		     !stream[end] && !fstat(STDERR_FILENO, &stat) && stat.st_dev == device &&
+		     stat.st_ino == inode;
+}
+
+static bool is_wanted(enum log_level level)
+{
+	if (level >= LOG_LEVEL_DETAIL)
+		return log_verbose;
+	return level < LOG_LEVEL_SAY || !log_quiet;
+}
+
+void log_at(enum log_level level, const char *format, ...)
+{
 	const int saved = errno;
 	char line[LOG_LINE_BYTES];
-	char *end = stpcpy(line, prefix);
+	va_list arguments;
+	size_t bytes = 0;
 	ssize_t written;
 
-	vsnprintf(end, sizeof(line) - sizeof(prefix), format, arguments);
+	if (!is_wanted(level))
+		return;
+	if (to_journal)
+		bytes = (size_t)snprintf(line, sizeof(line), "<%d>", (int)level);
+	bytes += (size_t)snprintf(line + bytes, sizeof(line) - bytes, "ttlog-recorder: ");
+	va_start(arguments, format);
+	vsnprintf(line + bytes, sizeof(line) - bytes - 1, format, arguments);
+	va_end(arguments);
 	log_clean(line, LOG_CLEAN_LINE);
-	end = stpcpy(strchr(line, '\0'), "\n");
+	bytes = (size_t)(stpcpy(strchr(line, '\0'), "\n") - line);
 	/* A message that can't be written has nowhere else to go. */
-	written = write(STDERR_FILENO, line, (size_t)(end - line));
+	written = write(STDERR_FILENO, line, bytes);
 	(void)written;
 	errno = saved;
 }
 
-void log_say(const char *format, ...)
+bool log_rate_take(struct log_rate *rate, enum log_level level)
 {
-	va_list arguments;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	const int saved = errno;
+	struct timespec now = {0};
+	unsigned int left_out = 0;
+	bool fine;
 
-	va_start(arguments, format);
-	say(format, arguments);
-	va_end(arguments);
-}
-
-void log_detail(const char *format, ...)
-{
-	va_list arguments;
-
-	if (!log_verbose)
-		return;
-	va_start(arguments, format);
-	say(format, arguments);
-	va_end(arguments);
+	if (!is_wanted(level))
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pthread_mutex_lock(&lock);
+	if ((uint64_t)now.tv_sec >= rate->since_s + LOG_BURST_SECONDS) {
+		left_out = rate->count > LOG_BURST ? rate->count - LOG_BURST : 0;
+		*rate = (struct log_rate){.since_s = (uint64_t)now.tv_sec};
+	}
+	fine = rate->count < LOG_BURST;
+	rate->count += rate->count < UINT_MAX;
+	pthread_mutex_unlock(&lock);
+	if (left_out)
+		log_at(level, "%u more lines like the next one were left out", left_out);
+	errno = saved;
+	return fine;
 }

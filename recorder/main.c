@@ -39,13 +39,19 @@ struct daemon {
 	bool ending;
 };
 
+static void set_log(const struct recorder_options *options)
+{
+	log_verbose = options->verbose;
+	log_quiet = options->quiet && !options->verbose;
+}
+
 static void reload(struct daemon *daemon)
 {
 	if (config_reload(daemon->config)) {
-		log_say("the configuration stays as it was");
+		log_error("the configuration stays as it was");
 		return;
 	}
-	log_verbose = daemon->config->options.verbose;
+	set_log(&daemon->config->options);
 	recorder_change(&daemon->recorder, &daemon->config->options);
 	log_say("the configuration was read again");
 }
@@ -73,13 +79,13 @@ static int daemon_live(struct daemon *daemon)
 	int err = loop_run(daemon->recorder.loop);
 
 	if (err) {
-		log_say("failed: %s", strerror(-err));
+		log_error("failed: %s", strerror(-err));
 		return EXIT_FAILURE;
 	}
 	err = recorder_settle(&daemon->recorder);
 	if (!err)
 		return EXIT_SUCCESS;
-	log_say("interrupted again: dumps that were being written are lost");
+	log_warn("interrupted again: dumps that were being written are lost");
 	_exit(EXIT_FAILURE); /* a worker may hang in a dead file system */
 }
 
@@ -131,7 +137,7 @@ static int run_one(const struct config *config)
 		options.socket = private_path;
 	}
 	if (err) {
-		log_say("can't make a folder for the socket: %s", strerror(-err));
+		log_error("can't make a folder for the socket: %s", strerror(-err));
 		return status;
 	}
 	if (!recorder_open(&recorder, &options)) {
@@ -163,7 +169,7 @@ static int obey(struct config *config)
 {
 	const struct recorder_options *options = &config->options;
 
-	log_verbose = options->verbose;
+	set_log(options);
 	if (options->pretend)
 		pretend_parse(options->pretend, &pretend_flags);
 	switch (config->kind) {
@@ -188,6 +194,7 @@ int main(int argc, char **argv)
 	 * is. */
 	mallopt(M_MMAP_THRESHOLD, 256 << 10);
 #endif
+	log_open();
 	if (config_read_line(&config, argc, argv))
 		status = usage();
 	else if (config.line.help)

@@ -73,8 +73,9 @@ int quota_connect(struct quota_user *user)
 		return 0;
 	}
 	if (!user->said_clients)
-		log_say("uid %u has %" PRIu32 " clients: no more of it are accepted",
-			(unsigned int)user->uid, user->clients);
+		log_limited(LOG_LEVEL_WARNING,
+			    "uid %u has %" PRIu32 " clients: no more of it are accepted",
+			    (unsigned int)user->uid, user->clients);
 	user->said_clients = true;
 	return -EDQUOT;
 }
@@ -100,8 +101,9 @@ int quota_take(struct quota_user *user, uint64_t bytes)
 	if (bytes > limits->bytes_max - quota->bytes)
 		return -ENOSPC;
 	if (!user->said_bytes)
-		log_say("uid %u has %" PRIu64 " bytes of regions: it gets no %" PRIu64 " more",
-			(unsigned int)user->uid, user->bytes, bytes);
+		log_limited(LOG_LEVEL_WARNING,
+			    "uid %u has %" PRIu64 " bytes of regions: it gets no %" PRIu64 " more",
+			    (unsigned int)user->uid, user->bytes, bytes);
 	user->said_bytes = true;
 	return -EDQUOT;
 }

@@ -103,7 +103,7 @@ static int open_clients(struct recorder *recorder, const struct recorder_options
 
 static int fail(const char *what, int err)
 {
-	log_say("%s: %s", what, strerror(-err));
+	log_error("%s: %s", what, strerror(-err));
 	return err;
 }
 
@@ -112,11 +112,12 @@ static int open_socket(struct recorder *recorder, const char *path)
 	int err = listener_open(&recorder->listener, path);
 
 	if (err == -EADDRINUSE) {
-		log_say("%s: another recorder is listening there (choose another --socket)", path);
+		log_error("%s: another recorder is listening there (choose another --socket)",
+			  path);
 		return err;
 	}
 	if (err == -EEXIST) {
-		log_say("%s: exists and is not a socket", path);
+		log_error("%s: exists and is not a socket", path);
 		return err;
 	}
 	if (err)

@@ -25,7 +25,7 @@ struct recorder_options {
 	bool dump_on_exit;
 	bool without_bpf;
 	bool without_unwinding, debuginfod;
-	bool verbose;
+	bool verbose, quiet;
 	const char *pretend; /* features to do without; NULL: none */
 	uint64_t clients_max;
 	uint64_t region_bytes_max;

@@ -193,13 +193,13 @@ static int run_to_end(struct run *run, const char *command)
 	if (!err)
 		err = loop_run(run->recorder->loop);
 	if (err) { /* never seen: the command must not be left without a parent that waits */
-		log_say("the recorder failed: %s; waiting for %s without it", strerror(-err),
-			command);
+		log_error("the recorder failed: %s; waiting for %s without it", strerror(-err),
+			  command);
 		waitpid(run->pid, &run->status, 0);
 		return exit_status(run);
 	}
 	if (recorder_settle(run->recorder))
-		log_say("interrupted: dumps may be missing");
+		log_warn("interrupted: dumps may be missing");
 	report(run, command);
 	return exit_status(run);
 }
@@ -215,12 +215,12 @@ int run_command(struct recorder *recorder, const struct run_inheritance *inherit
 		return 125;
 	err = start(&run, inheritance, argv);
 	if (err) {
-		log_say("%s: %s", argv[0], strerror(-err));
+		log_error("%s: %s", argv[0], strerror(-err));
 		return err == -ENOENT ? 127 : 126;
 	}
 	run.pidfd = pidfd_open(run.pid, 0);
 	if (run.pidfd < 0) {
-		log_say("pidfd_open: %s", strerror(errno));
+		log_error("pidfd_open: %s", strerror(errno));
 		waitpid(run.pid, &run.status, 0);
 		return exit_status(&run);
 	}
