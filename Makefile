@@ -52,12 +52,15 @@ LIB_SRC := $(filter-out lib/reader%.c,$(wildcard lib/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
 # What the recorder takes from lib/: the contract's own code, not the library.
 SHARED_OBJ := $(B)/lib/region.o $(B)/lib/region_plan.o $(B)/lib/clock.o $(patsubst %.c,$(B)/%.o,$(wildcard lib/reader*.c))
-REC_SRC := $(filter-out recorder/main.c,$(wildcard recorder/*.c))
+# ttlog-ctl's own; with what it shares with the recorder (ctl_wire.c) it is linked from parts.a.
+CTL_SRC := $(filter-out recorder/ctl_main.c recorder/ctl_wire.c recorder/ctl_server%.c,$(wildcard recorder/ctl_*.c))
+CTL_OBJ := $(CTL_SRC:%.c=$(B)/%.o)
+REC_SRC := $(filter-out recorder/main.c recorder/ctl_main.c $(CTL_SRC),$(wildcard recorder/*.c))
 REC_OBJ := $(REC_SRC:%.c=$(B)/%.o)
 VIEW_SRC := $(filter-out viewer/main.c,$(wildcard viewer/*.c))
 VIEW_OBJ := $(VIEW_SRC:%.c=$(B)/%.o)
 
-PROGRAMS := $(B)/ttlog-recorder $(B)/ttlog-view
+PROGRAMS := $(B)/ttlog-recorder $(B)/ttlog-ctl $(B)/ttlog-view
 
 # Said once, before anything is built: what is missing, and who can install it.
 MISSING := $(strip $(foreach p,liblz4 libcbor libdw $(if $(filter 1,$(BPF)),libbpf), \
@@ -93,6 +96,9 @@ $(B)/ttlog.pc: lib/ttlog.pc.in lib/ttlog.h FORCE
 $(B)/ttlog-recorder: $(B)/recorder/main.o $(REC_OBJ) $(SHARED_OBJ)
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
 
+$(B)/ttlog-ctl: $(B)/recorder/ctl_main.o $(B)/parts.a
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(REC_LIBS)
+
 $(B)/ttlog-view: $(B)/viewer/main.o $(VIEW_OBJ)
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(VIEW_LIBS)
 
@@ -122,7 +128,7 @@ $(B)/bpf/ttlog.skel.h: $(B)/bpf/ttlog.bpf.o
 
 # ---- tests: one program a file, linked against what it needs of the parts ----
 
-$(B)/parts.a: $(SHARED_OBJ) $(REC_OBJ) $(VIEW_OBJ)
+$(B)/parts.a: $(SHARED_OBJ) $(REC_OBJ) $(CTL_OBJ) $(VIEW_OBJ)
 	$(call say,AR,$@) rm -f $@ && $(AR) rcs $@ $^
 
 TEST_LIBS := $(call pkg,--libs,criterion)

@@ -2,7 +2,7 @@
 /*
  * client.h - one client, as the parts of clients.h see it: clients.c (the table and the socket),
  * admit.c (from a hello to a region), coarse.c (its clock), deaths.c (how it ends), census.c (how
- * much it has recorded). Nobody else includes this.
+ * much it has recorded), ctl_server*.c (what operators do to it). Nobody else includes this.
  *
  *   WAITING --hello--> MAKING --region handed over--> LIVE --end is known--> gone
  *      |                 |                              \--pidfd, then a moment--/
@@ -42,6 +42,7 @@ struct client {
 	bool watched;	      /* by the kernel program */
 	bool dead;	      /* the pidfd says so */
 	bool goodbye;
+	bool held; /* frozen by hand: only by hand it is thawed */
 	bool offered; /* the region is the client's own */
 	bool hung_up; /* while it was MAKING: what it said before can still be read */
 	/* Messages are rationed: a full second gives new ones. */
@@ -80,6 +81,9 @@ int client_read(struct client *client);	    /* starts to listen to the socket */
 /* Takes what it had said before it ended; a region that it offered is its region from then on. */
 void client_drain(struct client *client);
 
+/* One more snapshot in this second? From whatever side it is asked for. */
+bool client_may_snapshot(struct client *client);
+
 /* The control page that a LIVE client looks at. */
 struct ttlog_control *client_control(const struct client *client);
 
@@ -103,6 +107,9 @@ bool deaths_look(struct client *client);
 /* It closed its socket. May be the end of the client. */
 void deaths_hung_up(struct client *client);
 void deaths_thaw(struct client *client);
+/* By hand: it stays frozen until it is released, whatever becomes of its signals. */
+void deaths_hold(struct client *client);
+void deaths_release(struct client *client);
 /* A dump of the living client. 0 or a negative errno: -EBUSY (enough are being written). */
 int deaths_snapshot(struct client *client, const char *reason);
 

@@ -261,7 +261,7 @@ static int receive(struct client *client, struct hello_message *ret_message, int
 	return err ? err : 1;
 }
 
-/* The count of messages and of snapshots in this second. */
+/* The counts of messages and of snapshots are those of this second. */
 static void ration(struct client *client)
 {
 	const uint64_t now = now_ns();
@@ -270,7 +270,12 @@ static void ration(struct client *client)
 		client->ration_start_ns = now;
 		client->messages = client->snapshots = 0;
 	}
-	client->messages++;
+}
+
+bool client_may_snapshot(struct client *client)
+{
+	ration(client);
+	return ++client->snapshots <= SNAPSHOTS_A_SECOND;
 }
 
 static void take_snapshot(struct client *client, const struct hello_message *message)
@@ -291,7 +296,7 @@ static int take_message(struct client *client, const struct hello_message *messa
 	int err = 0;
 
 	ration(client);
-	if (client->messages > MESSAGES_A_SECOND)
+	if (++client->messages > MESSAGES_A_SECOND)
 		err = -EBUSY;
 	else if ((message->kind == TTLOG_MESSAGE_HELLO) != (client->state == CLIENT_WAITING))
 		err = -EPROTO;

@@ -198,9 +198,10 @@ static void look_at_frozen(void *context)
 			       look_at_frozen, client);
 		return;
 	}
-	log_detail("%s (pid %d) survived a fatal signal and is thawed", client->hello.service,
-		   (int)client->pid);
-	deaths_thaw(client);
+	log_detail("%s (pid %d) survived a fatal signal and is %s", client->hello.service,
+		   (int)client->pid, client->held ? "still frozen by hand" : "thawed");
+	if (!client->held)
+		deaths_thaw(client);
 }
 
 static void fatal(struct client *client)
@@ -209,6 +210,20 @@ static void fatal(struct client *client)
 	if (!loop_timer_armed(&client->freeze_timer))
 		loop_timer_set(client->clients->config.loop, &client->freeze_timer, FREEZE_LOOK_MS,
 			       look_at_frozen, client);
+}
+
+void deaths_hold(struct client *client)
+{
+	client->held = true;
+	freeze(client);
+}
+
+/* One that may be dying is thawed by the look at whether it did, if at all. */
+void deaths_release(struct client *client)
+{
+	client->held = false;
+	if (!client->dead && !loop_timer_armed(&client->freeze_timer))
+		deaths_thaw(client);
 }
 
 /* Who of them froze is not known, and who is not thawed would record no more. */

@@ -29,6 +29,7 @@
 
 struct order {
 	struct workers_job job;
+	uint64_t number;
 	struct dumper *dumper;
 	struct subject *subject;
 	bool have_evidence;
@@ -314,6 +315,8 @@ static void dump_done(struct workers_job *job)
 		log_say("%s (pid %d): %s: %s", subject->service, (int)subject->pid, sentence,
 			order->path);
 	}
+	if (dumper->told)
+		dumper->told(dumper->told_context, order->number, order->err, order->path);
 	subject->dumps_pending--;
 	capture_free(order->capture);
 	modules_release(order->modules);
@@ -340,6 +343,7 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 		return -ENOMEM;
 	}
 	order->job = (struct workers_job){.run = write_dump, .done = dump_done};
+	order->number = ++dumper->submitted;
 	order->dumper = dumper;
 	order->subject = subject;
 	order->capture = capture;

@@ -46,6 +46,9 @@ struct subject {
 
 void subject_release(struct subject *subject); /* by one of its holders; NULL is fine */
 
+/* A dump is written (path), or is not (err): dumps count from 1 in the order of their submission. */
+typedef void (*dumper_told_fn)(void *context, uint64_t number, int err, const char *path);
+
 struct dumper {
 	struct workers *workers;
 	struct store *store;
@@ -54,6 +57,9 @@ struct dumper {
 	struct calibration *calibration;
 	bool unwinds, debuginfod; /* set once, before the first dump */
 	uint64_t written, failed;
+	uint64_t submitted; /* the number of the newest dump */
+	dumper_told_fn told; /* in the loop; NULL: nobody waits for any */
+	void *told_context;
 	unsigned int untrimmed; /* dumps since memory was given back */
 };
 

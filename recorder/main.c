@@ -132,6 +132,8 @@ static int run_one(const struct config *config)
 	options.dump_on_exit = true;
 	if (config_value_of(config, "dir")->origin == CONFIG_FROM_DEFAULT)
 		options.dir = ".";
+	if (config_value_of(config, "control")->origin != CONFIG_FROM_LINE)
+		options.control = NULL;
 	if (config_value_of(config, "socket")->origin != CONFIG_FROM_LINE) {
 		err = run_make_socket_path(private_path);
 		options.socket = private_path;

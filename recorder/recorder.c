@@ -8,6 +8,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "recorder/ctl_server.h"
+#include "recorder/ctl_wire.h"
 #include "recorder/log.h"
 #include "recorder/watch.h"
 
@@ -126,6 +128,22 @@ static int open_socket(struct recorder *recorder, const char *path)
 	return err ? fail(path, err) : 0;
 }
 
+/* A ring that could be kept is worth more than being asked: only who names a socket insists on it. */
+static int open_control(struct recorder *recorder, const struct recorder_options *options)
+{
+	char beside[PATH_MAX];
+	const char *path = options->control ? options->control : beside;
+	int err = options->control ? 0 : ctl_socket_beside(options->socket, beside, sizeof(beside));
+
+	if (!err)
+		err = ctl_server_open(&recorder->ctl, recorder, path);
+	if (!err)
+		return 0;
+	log_say("%s: no control socket, ttlog-ctl can't reach this recorder: %s",
+		options->control ? path : CTL_SOCKET_NAME, strerror(-err));
+	return options->control ? err : 0;
+}
+
 static int open_parts(struct recorder *recorder, const struct recorder_options *options)
 {
 	int err = loop_open(&recorder->loop);
@@ -150,6 +168,8 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 	recorder->dumper.unwinds = !options->without_unwinding;
 	recorder->dumper.debuginfod = options->debuginfod;
 	err = open_socket(recorder, options->socket);
+	if (!err)
+		err = open_control(recorder, options);
 	return err ? err : metrics_open(&recorder->metrics, recorder, &options->metrics);
 }
 
@@ -181,6 +201,7 @@ int recorder_settle(struct recorder *recorder)
 
 	clients_wind_down(recorder->clients);
 	listener_close(&recorder->listener); /* who connects now shall find nobody, not silence */
+	ctl_server_wind_down(recorder->ctl);
 	while (!err && !recorder->impatient &&
 	       (clients_dying_count(recorder->clients) || workers_pending(recorder->makers) ||
 		workers_pending(recorder->writers)))
@@ -194,9 +215,11 @@ void recorder_close(struct recorder *recorder)
 		clients_wind_down(recorder->clients);
 	listener_close(&recorder->listener);
 	metrics_close(recorder->metrics);
+	ctl_server_wind_down(recorder->ctl);
 	/* Before the clients: jobs name them. */
 	workers_close(recorder->makers);
 	workers_close(recorder->writers);
+	ctl_server_close(recorder->ctl);
 	clients_close(recorder->clients);
 	calibration_close(recorder->calibration);
 	loop_remove(recorder->watch_source);

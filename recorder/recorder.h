@@ -21,6 +21,7 @@
 
 struct recorder_options {
 	const char *socket;
+	const char *control; /* NULL: beside the socket, if it can be had */
 	const char *dir;
 	bool dump_on_exit;
 	bool without_bpf;
@@ -46,6 +47,7 @@ struct recorder {
 	struct dumper dumper;
 	struct clients *clients;
 	struct metrics *metrics; /* NULL: nobody wants figures */
+	struct ctl_server *ctl; /* NULL: nobody can ask us anything */
 	struct rlimit file_limit; /* as it was, for a command that we start */
 	bool impatient;		  /* recorder_settle() gives up */
 	char rung[200];		  /* for people: what we run with, and what is lost without */

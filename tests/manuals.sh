@@ -21,7 +21,8 @@ for page in */*.[1-8]; do
 	[ -f "$page" ] || { echo "$page is missing"; bad=1; continue; }
 	lint=$(mandoc -Tlint -Wwarning "$page" 2>&1) || { echo "$lint"; bad=1; }
 done
-for pair in ttlog-view:viewer/ttlog-view.1 ttlog-recorder:recorder/ttlog-recorder.8; do
+for pair in ttlog-view:viewer/ttlog-view.1 ttlog-recorder:recorder/ttlog-recorder.8 \
+	ttlog-ctl:recorder/ttlog-ctl.8; do
 	[ -x "$build/${pair%%:*}" ] || { echo "$build/${pair%%:*} is missing"; bad=1; continue; }
 	diff <(options_of_help "${pair%%:*}") <(options_of_page "${pair#*:}") >/tmp/ttlog-manuals.$$ || {
 		echo "${pair%%:*} --help (<) and its manual page (>) differ:"
