@@ -91,16 +91,19 @@ static void check_capabilities(struct doctor *doctor)
 
 static void take_piece(void *context, const char *what, int err, const char *detail)
 {
+	/* Without this one the rung stays the same, see find_rung(). */
+	const enum doctor_result bad = strstr(what, "mark_victim") ? DOCTOR_NOTE : DOCTOR_BAD;
+	const bool verdict = (err == -EACCES || err == -EINVAL) && strstr(what, "program");
+	const char *reason = verdict ? "the verifier refuses it" : strerror(-err);
 	const char *advice = err == -EPERM ? "see the capabilities above"
 			     : err == -EACCES || strstr(what, "program")
 				     ? "--verbose says why"
 				     : "Linux 5.15 has it, built with BPF and BTF";
 
 	if (err && detail[0])
-		note(context, what, DOCTOR_BAD, advice, "%s: %s", detail, strerror(-err));
+		note(context, what, bad, advice, "%s: %s", detail, reason);
 	else
-		note(context, what, err ? DOCTOR_BAD : DOCTOR_OK, advice, "%s",
-		     err ? strerror(-err) : detail);
+		note(context, what, err ? bad : DOCTOR_OK, advice, "%s", err ? reason : detail);
 }
 
 static void check_pidfd(struct doctor *doctor)
@@ -336,6 +339,9 @@ static void find_rung(struct doctor *doctor, bool without_bpf)
 			    sizeof(doctor->why)))
 		watch = NULL;
 	doctor->rung = recorder_rung_name(watch);
+	if (watch && watch_without(watch))
+		note(doctor, "parts of the BPF program", DOCTOR_NOTE, "--verbose says why",
+		     "some are refused; lost: %s", watch_without(watch));
 	if (watch && !watch_freezes(watch))
 		snprintf(doctor->why, sizeof(doctor->why), "no BPF maps that can be mapped");
 	else if (watch)

@@ -15,9 +15,12 @@ unsigned int pretend_flags;
 #define NO_GROUP_DEAD "no-group-dead"
 #define SMALL_BUFFER "small-buffer"
 #define NO_MAPPING_WALK "no-mapping-walk"
+#define REFUSED_WALK "refused-mapping-walk"
+#define REFUSED_VICTIM "refused-mark-victim"
 
 const char pretend_names[] = NO_BPF "," NO_BTF "," NO_TASK_STORAGE "," NO_MMAPABLE_MAPS
-				    "," NO_GROUP_DEAD "," SMALL_BUFFER "," NO_MAPPING_WALK;
+				    "," NO_GROUP_DEAD "," SMALL_BUFFER "," NO_MAPPING_WALK
+				    "," REFUSED_WALK "," REFUSED_VICTIM;
 
 static const struct {
 	const char *name;
@@ -30,6 +33,8 @@ static const struct {
 	{NO_GROUP_DEAD, PRETEND_NO_GROUP_DEAD},
 	{SMALL_BUFFER, PRETEND_SMALL_BUFFER},
 	{NO_MAPPING_WALK, PRETEND_NO_MAPPING_WALK},
+	{REFUSED_WALK, PRETEND_REFUSED_WALK},
+	{REFUSED_VICTIM, PRETEND_REFUSED_VICTIM},
 };
 
 static unsigned int flag_of(const char *name, size_t length)

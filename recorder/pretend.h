@@ -18,6 +18,8 @@ enum pretend {
 	PRETEND_NO_GROUP_DEAD = 16,   /* before 6.16 */
 	PRETEND_SMALL_BUFFER = 32,    /* what the kernel program sends gets a page */
 	PRETEND_NO_MAPPING_WALK = 64, /* before 6.7 */
+	PRETEND_REFUSED_WALK = 128,   /* a verifier that does not take the walk */
+	PRETEND_REFUSED_VICTIM = 256, /* nor who is told of the OOM killer's choice */
 };
 
 extern unsigned int pretend_flags; /* set once, before the first thread */

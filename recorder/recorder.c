@@ -44,6 +44,7 @@ static uint64_t half_of_memory(void)
 /* The highest rung that is to be had. Not having eBPF is no error. */
 static int open_watch(struct recorder *recorder, const struct recorder_options *options)
 {
+	const char *without;
 	char why_not[80] = "not wanted";
 	int err = -EPERM;
 
@@ -63,6 +64,10 @@ static int open_watch(struct recorder *recorder, const struct recorder_options *
 		snprintf(recorder->rung, sizeof(recorder->rung),
 			 "with eBPF, but without maps that can be mapped: events that come after a "
 			 "fatal signal may take the place of older ones");
+	without = watch_without(recorder->watch);
+	if (without)
+		log_say("the kernel refuses parts of the BPF program; not known of deaths: %s",
+			without);
 	clients_set_watch(recorder->clients, recorder->watch);
 	watch_set_scenes(recorder->watch, clients_scene);
 	return loop_add(recorder->loop, watch_fd(recorder->watch), EPOLLIN, watch_ready,

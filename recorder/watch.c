@@ -39,6 +39,7 @@ struct watch {
 	void *context;
 	bool dispatching;
 	bool without_control_maps; /* nobody could map them: the recorder freezes by itself */
+	unsigned int without; /* enum watch_part */
 	uint64_t told_lost;
 };
 
@@ -154,18 +155,45 @@ static int open_rings(struct watch *watch)
 	return err ? err : join(watch->epoll_fd, ring_buffer__epoll_fd(watch->scenes));
 }
 
-static int start(struct watch *watch, char *why_not, size_t why_not_bytes)
+static int load(struct watch *watch, char *why_not, size_t why_not_bytes)
 {
 	int err;
 
-	err = watch_load_open(&watch->skeleton, why_not, why_not_bytes);
+	err = watch_load_open(&watch->skeleton, watch->without, why_not, why_not_bytes);
 	if (err)
 		return err;
 	err = watch_load(watch->skeleton, &watch->without_control_maps);
 	if (!err)
 		err = ttlog_bpf__attach(watch->skeleton);
+	if (!err)
+		return 0;
+	err = watch_load_explain(err, why_not, why_not_bytes);
+	ttlog_bpf__destroy(watch->skeleton);
+	watch->skeleton = NULL;
+	return err;
+}
+
+/* All of it, or as much as the verifier takes. */
+static int load_most(struct watch *watch, char *why_not, size_t why_not_bytes)
+{
+	int err;
+
+	for (;;) {
+		err = load(watch, why_not, why_not_bytes);
+		if (!err || err == -EPERM || err == -ENOENT || err == -EOPNOTSUPP ||
+		    watch->without == WATCH_PARTS_ALL)
+			return err;
+		watch->without++;
+	}
+}
+
+static int start(struct watch *watch, char *why_not, size_t why_not_bytes)
+{
+	int err;
+
+	err = load_most(watch, why_not, why_not_bytes);
 	if (err)
-		return watch_load_explain(err, why_not, why_not_bytes);
+		return err;
 	err = open_rings(watch);
 	if (err) {
 		snprintf(why_not, why_not_bytes, "no ring buffer: %s", strerror(-err));
@@ -221,6 +249,17 @@ void watch_close(struct watch *watch)
 bool watch_freezes(const struct watch *watch)
 {
 	return !watch->without_control_maps;
+}
+
+const char *watch_without(const struct watch *watch)
+{
+	static const char *const words[] = {
+		[WATCH_PART_WALK] = "libraries that were loaded late",
+		[WATCH_PART_VICTIM] = "whom the OOM killer chose",
+		[WATCH_PARTS_ALL] = "libraries that were loaded late, whom the OOM killer chose",
+	};
+
+	return words[watch->without];
 }
 
 int watch_fd(const struct watch *watch)
@@ -367,6 +406,12 @@ bool watch_freezes(const struct watch *watch)
 {
 	(void)watch;
 	return false;
+}
+
+const char *watch_without(const struct watch *watch)
+{
+	(void)watch;
+	return NULL;
 }
 
 void watch_set_scenes(struct watch *watch, watch_scene_fn fn)

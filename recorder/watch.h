@@ -39,6 +39,12 @@ void watch_close(struct watch *watch); /* NULL is fine */
 bool watch_freezes(const struct watch *watch);
 
 /*
+ * What is not known of deaths because the kernel's verifier refuses the part of the program that would
+ * say it: words, or NULL.
+ */
+const char *watch_without(const struct watch *watch);
+
+/*
  * Called by watch_dispatch() with the context of watch_open(), for each record of a scene, and for all
  * of a client before its DEATH. It has `bytes` bytes, at least those of its kind. NULL: nobody cares.
  */

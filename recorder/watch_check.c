@@ -53,7 +53,7 @@ static int try_program(struct ttlog_bpf *skeleton, struct bpf_program *wanted,
 }
 
 /* False: there are no more. */
-static bool check_program(unsigned int index, watch_check_fn fn, void *context)
+static bool check_program(unsigned int index, unsigned int without, watch_check_fn fn, void *context)
 {
 	const char *detail = NULL;
 	char why_not[128], what[64];
@@ -61,12 +61,16 @@ static bool check_program(unsigned int index, watch_check_fn fn, void *context)
 	struct bpf_program *program;
 	int err;
 
-	if (watch_load_open(&skeleton, why_not, sizeof(why_not)))
+	if (watch_load_open(&skeleton, without, why_not, sizeof(why_not)))
 		return false;
 	program = program_at(skeleton, index);
 	if (program && bpf_program__autoload(program)) {
 		snprintf(what, sizeof(what), "program %s", bpf_program__name(program));
 		err = try_program(skeleton, program, &detail);
+		if (err && !without && skeleton->rodata->can_walk_mappings) {
+			ttlog_bpf__destroy(skeleton);
+			return check_program(index, WATCH_PART_WALK, fn, context);
+		}
 		fn(context, what, err, detail);
 	}
 	ttlog_bpf__destroy(skeleton);
@@ -115,7 +119,7 @@ void watch_check(watch_check_fn fn, void *context)
 	int err;
 
 	libbpf_set_print(NULL);
-	err = watch_load_open(&skeleton, why_not, sizeof(why_not));
+	err = watch_load_open(&skeleton, 0, why_not, sizeof(why_not));
 	if (!err)
 		ttlog_bpf__destroy(skeleton);
 	if (err == -EPERM) {
@@ -124,7 +128,7 @@ void watch_check(watch_check_fn fn, void *context)
 	}
 	fn(context, "BTF", err, err ? why_not : "/sys/kernel/btf/vmlinux");
 	check_maps(fn, context);
-	for (unsigned int i = 0; check_program(i, fn, context); i++)
+	for (unsigned int i = 0; check_program(i, 0, fn, context); i++)
 		;
 }
 

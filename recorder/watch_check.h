@@ -8,7 +8,7 @@ typedef void (*watch_check_fn)(void *context, const char *what, int err, const c
 
 /*
  * BTF, each kind of map, each program that is for this kernel: loaded alone, attached, and taken away
- * again. Takes some tens of milliseconds. Prints nothing.
+ * again; one that is refused, without what it can do without. Takes some tens of milliseconds. Prints nothing.
  */
 void watch_check(watch_check_fn fn, void *context);
 

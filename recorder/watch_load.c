@@ -43,7 +43,8 @@ static int tracepoint_arguments(const struct btf *btf, const char *name)
 	return btf_vlen(type) - 1; /* the first is the tracepoint's own */
 }
 
-static int choose(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_bytes)
+static int choose(struct ttlog_bpf *skeleton, unsigned int without, char *why_not,
+		  size_t why_not_bytes)
 {
 	static const char *const needed[] = {"signal_generate", "signal_deliver",
 					     "sched_process_exec", "sched_process_exit"};
@@ -60,9 +61,10 @@ static int choose(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_byte
 			snprintf(why_not, why_not_bytes, "kernel has no tracepoint %s", needed[i]);
 	}
 	skeleton->rodata->can_walk_mappings =
+		!(without & WATCH_PART_WALK) &&
 		btf__find_by_name_kind(btf, "bpf_iter_task_vma_new", BTF_KIND_FUNC) > 0 &&
 		!pretend(PRETEND_NO_MAPPING_WALK);
-	victim = tracepoint_arguments(btf, "mark_victim");
+	victim = without & WATCH_PART_VICTIM ? 0 : tracepoint_arguments(btf, "mark_victim");
 	btf__free(btf);
 	if (arguments < 0)
 		return -ENOENT;
@@ -74,6 +76,19 @@ static int choose(struct ttlog_bpf *skeleton, char *why_not, size_t why_not_byte
 	bpf_program__set_autoload(skeleton->progs.ttlog_exit_group_dead, arguments >= 2);
 	bpf_program__set_autoload(skeleton->progs.ttlog_exit_live, arguments < 2);
 	return 0;
+}
+
+/* As a program of that kind it may do nothing of what it does, so the verifier really refuses it. */
+static void be_refused(struct ttlog_bpf *skeleton)
+{
+	const enum bpf_prog_type wrong = BPF_PROG_TYPE_SOCKET_FILTER;
+
+	if (pretend(PRETEND_REFUSED_WALK) && skeleton->rodata->can_walk_mappings)
+		bpf_program__set_type(skeleton->progs.ttlog_signal_deliver, wrong);
+	if (!pretend(PRETEND_REFUSED_VICTIM))
+		return;
+	bpf_program__set_type(skeleton->progs.ttlog_mark_victim, wrong);
+	bpf_program__set_type(skeleton->progs.ttlog_mark_victim_id, wrong);
 }
 
 /*
@@ -96,7 +111,8 @@ int watch_load_control_map(__u32 flags)
 			      sizeof(struct ttlog_control), 1, &options);
 }
 
-int watch_load_open(struct ttlog_bpf **ret_skeleton, char *why_not, size_t why_not_bytes)
+int watch_load_open(struct ttlog_bpf **ret_skeleton, unsigned int without, char *why_not,
+		    size_t why_not_bytes)
 {
 	struct ttlog_bpf *skeleton;
 	int err;
@@ -112,13 +128,14 @@ int watch_load_open(struct ttlog_bpf **ret_skeleton, char *why_not, size_t why_n
 			 strerror(-err));
 		return err;
 	}
-	err = choose(skeleton, why_not, why_not_bytes);
+	err = choose(skeleton, without, why_not, why_not_bytes);
 	if (err) {
 		ttlog_bpf__destroy(skeleton);
 		return err;
 	}
 	if (!skeleton->rodata->can_walk_mappings)
 		look_through_modules(skeleton);
+	be_refused(skeleton);
 	*ret_skeleton = skeleton;
 	return 0;
 }
@@ -185,12 +202,17 @@ int watch_load_explain(int err, char *why_not, size_t why_not_bytes)
 
 	/* Kernels differ in which of the verifier's rules a missing capability breaks first. */
 	if (err == -EPERM || missing) {
-		snprintf(why_not, why_not_bytes, "%s", missing ? missing : "bpf() is refused");
+		snprintf(why_not, why_not_bytes, "%s",
+			 missing ? missing
+				 : "bpf() is refused, by a seccomp filter or a security module");
 		return -EPERM;
 	}
 	missing = missing_map_kind();
 	if (missing)
 		snprintf(why_not, why_not_bytes, "kernel has no BPF %s", missing);
+	else if (err == -EACCES || err == -EINVAL)
+		snprintf(why_not, why_not_bytes, "the verifier refuses the BPF program: %s",
+			 strerror(-err));
 	else
 		snprintf(why_not, why_not_bytes, "the kernel refuses the BPF program: %s",
 			 strerror(-err));

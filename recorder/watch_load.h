@@ -13,11 +13,20 @@
 
 struct ttlog_bpf;
 
+/* What the recorder can do without, where a verifier does not take it. */
+enum watch_part {
+	WATCH_PART_WALK = 1,   /* of the mappings, at a death */
+	WATCH_PART_VICTIM = 2, /* whom the OOM killer chose */
+};
+#define WATCH_PARTS_ALL 3u
+
 /*
- * Opened, and of programs for the same tracepoint the one for this kernel is marked to be loaded. 0 or
- * a negative errno, and why_not in one line: -EPERM, -ENOENT (no BTF, no such tracepoint).
+ * Opened, and of programs for the same tracepoint the one for this kernel is marked to be loaded, but
+ * for the parts in `without`. 0 or a negative errno, and why_not in one line: -EPERM, -ENOENT (no BTF,
+ * no such tracepoint).
  */
-int watch_load_open(struct ttlog_bpf **ret_skeleton, char *why_not, size_t why_not_bytes);
+int watch_load_open(struct ttlog_bpf **ret_skeleton, unsigned int without, char *why_not,
+		    size_t why_not_bytes);
 /* All that is marked, without attaching it. 0 or a negative errno, for watch_load_explain(). */
 int watch_load(struct ttlog_bpf *skeleton, bool *ret_without_control_maps);
 
@@ -31,7 +40,9 @@ int watch_load_control_map(__u32 flags);
  * more. */
 const char *watch_load_map_kind(unsigned int index, bool *ret_there);
 
-/* In words, why loading gave `err`. A negative errno: -EPERM (privileges), -EOPNOTSUPP, or `err`.
+/*
+ * In words, why loading gave `err`. A negative errno: -EPERM (privileges), -EOPNOTSUPP (a kind of map),
+ * or `err`, which fewer parts may mend.
  */
 int watch_load_explain(int err, char *why_not, size_t why_not_bytes);
 

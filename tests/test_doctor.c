@@ -101,6 +101,31 @@ Test(doctor, names_the_rung_and_what_is_lost_on_it)
 	}
 }
 
+static const struct refused {
+	const char *part, *lost;
+} refused[] = {
+	{"refused-mapping-walk", "libraries that were loaded late;"},
+	{"refused-mark-victim", "whom the OOM killer chose;"},
+	{"refused-mapping-walk,refused-mark-victim", "libraries that were loaded late, whom the OOM killer chose;"},
+};
+
+Test(doctor, says_what_a_part_that_the_verifier_refuses_would_have_told)
+{
+	char said[SAID_BYTES], words[128];
+
+	need_root();
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		snprintf(words, sizeof(words), "--pretend %s", refused[i].part);
+		cr_expect_eq(ask("", with_paths(words), said), 0, "%s: %s", words, said);
+		expect_in(said, "rung                               ebpf\n");
+		expect_in(said, "program ttlog_signal_deliver       loads and attaches");
+		snprintf(words, sizeof(words), "are refused; lost: %s", refused[i].lost);
+		expect_in(said, words);
+		cr_expect_eq(!strstr(refused[i].part, "victim"),
+			     !strstr(said, "can't be loaded: the verifier refuses it"), "%s", said);
+	}
+}
+
 /* Nothing but an independent reader says that it is JSON. */
 static void expect_json(const char *arguments, const char *filter, const char *expected)
 {

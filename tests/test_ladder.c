@@ -184,6 +184,13 @@ Test(ladder, without_mmapable_maps_the_recorder_freezes_by_itself)
 	climb("no-mmapable-maps", "ebpf-late-freeze");
 }
 
+/* What the verifier does not take is left out, and nothing else. */
+Test(ladder, without_what_the_verifier_refuses_the_rung_stays)
+{
+	need_bpf();
+	climb("refused-mapping-walk,refused-mark-victim", "ebpf");
+}
+
 Test(ladder, without_task_storage_the_pidfd_tells_of_a_death)
 {
 	climb("no-task-storage", "pidfd");
