@@ -56,6 +56,8 @@ const struct config_row config_rows[] = {
 		.help = "keep stacks as they are, without functions and lines"},
 	{"debuginfod", 0, CONFIG_FLAG, NULL, AT(debuginfod),
 		.help = "fetch debug files from $DEBUGINFOD_URLS"},
+	{"no-confine", 0, CONFIG_FLAG, NULL, AT(without_confinement),
+		.help = "keep all privileges, for debugging"},
 	{"pretend", 0, CONFIG_TEXT, "NAMES", AT(pretend),
 		.check = check_pretend,
 		.help = "do without features that the kernel has, for tests"},

@@ -22,7 +22,8 @@ struct change {
 
 struct controls {
 	int map_fd;
-	pthread_t thread;
+	pthread_t thread; /* once it is needed: the caller's own */
+	bool started;
 	pthread_mutex_t mutex; /* of all below */
 	pthread_cond_t asked, done;
 	struct change *first, **last;
@@ -110,8 +111,6 @@ static void *work(void *argument)
 int controls_open(struct controls **ret_controls, int map_fd)
 {
 	struct controls *controls = calloc(1, sizeof(*controls));
-	sigset_t all, old;
-	int err;
 
 	if (!controls)
 		return -ENOMEM;
@@ -120,15 +119,6 @@ int controls_open(struct controls **ret_controls, int map_fd)
 	pthread_mutex_init(&controls->mutex, NULL);
 	pthread_cond_init(&controls->asked, NULL);
 	pthread_cond_init(&controls->done, NULL);
-	/* Signals are for the thread that has the loop. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&controls->thread, NULL, work, controls);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (err) {
-		free(controls);
-		return -err;
-	}
 	*ret_controls = controls;
 	return 0;
 }
@@ -141,7 +131,8 @@ void controls_close(struct controls *controls)
 	controls->closing = true;
 	pthread_cond_signal(&controls->asked);
 	pthread_mutex_unlock(&controls->mutex);
-	pthread_join(controls->thread, NULL);
+	if (controls->started)
+		pthread_join(controls->thread, NULL);
 	while (controls->first) {
 		struct change *change = controls->first;
 
@@ -156,12 +147,30 @@ void controls_close(struct controls *controls)
 	free(controls);
 }
 
+/* Not before there is something to do: by then the process has given up what it will. */
+static int start(struct controls *controls)
+{
+	sigset_t all, old;
+	int err;
+
+	if (controls->started)
+		return 0;
+	/* Signals are for the thread that has the loop. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&controls->thread, NULL, work, controls);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	controls->started = !err;
+	return -err;
+}
+
 static int ask(struct controls *controls, uint64_t client_id, int control_fd)
 {
-	struct change *change = malloc(sizeof(*change));
+	const int err = start(controls);
+	struct change *change = err ? NULL : malloc(sizeof(*change));
 
 	if (!change)
-		return -ENOMEM;
+		return err ? err : -ENOMEM;
 	*change = (struct change){.client_id = client_id, .control_fd = control_fd};
 	pthread_mutex_lock(&controls->mutex);
 	*controls->last = change;

@@ -4,7 +4,8 @@
  *
  * The kernel waits for a grace period of RCU with every change of a map of maps (8 to 28 ms were
  * measured), which is more than a client's hello may take. So a thread makes the changes, in the
- * order they were asked for, as many at a time as there are.
+ * order they were asked for, as many at a time as there are. It starts with the first of them. One
+ * thread asks.
  */
 #ifndef RECORDER_CONTROLS_H
 #define RECORDER_CONTROLS_H

@@ -107,7 +107,8 @@ static int run_daemon(struct config *config)
 	daemon.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (daemon.signal_fd < 0 || recorder_open(&daemon.recorder, options))
 		return status;
-	if (!loop_add(daemon.recorder.loop, daemon.signal_fd, EPOLLIN, signal_came, &daemon,
+	if (!recorder_begin(&daemon.recorder, options, false) &&
+	    !loop_add(daemon.recorder.loop, daemon.signal_fd, EPOLLIN, signal_came, &daemon,
 		      &source)) {
 		log_say("listening on %s, dumps go to %s; %s", options->socket,
 			daemon.recorder.store.path, daemon.recorder.rung);
@@ -145,7 +146,7 @@ static int run_one(const struct config *config)
 	if (!recorder_open(&recorder, &options)) {
 		if (!recorder.watch || log_verbose)
 			log_say("%s", recorder.rung);
-		status = run_command(&recorder, &inheritance, options.socket, config->command);
+		status = run_command(&recorder, &inheritance, &options, config->command);
 		recorder_close(&recorder);
 	}
 	if (private_path[0])

@@ -154,9 +154,9 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 	int err = loop_open(&recorder->loop);
 
 	if (!err)
-		err = workers_open(&recorder->makers, recorder->loop, MAKERS);
+		err = workers_prepare(&recorder->makers, recorder->loop, MAKERS);
 	if (!err)
-		err = workers_open(&recorder->writers, recorder->loop, WRITERS);
+		err = workers_prepare(&recorder->writers, recorder->loop, WRITERS);
 	if (!err)
 		err = calibration_open(&recorder->calibration, recorder->loop);
 	if (!err)
@@ -198,6 +198,54 @@ void recorder_change(struct recorder *recorder, const struct recorder_options *o
 	const struct clients_config config = clients_config_of(recorder, options);
 
 	clients_change(recorder->clients, &config);
+}
+
+void recorder_plan_confinement(struct confine_plan *ret_plan,
+			       const struct recorder_options *options)
+{
+	*ret_plan = (struct confine_plan){
+		.watches = !options->without_bpf,
+		.unwinds = !options->without_unwinding,
+		.debuginfod = options->debuginfod,
+		.clients_max = (uint32_t)options->clients_max,
+	};
+}
+
+static int confine_recorder(struct recorder *recorder, const struct recorder_options *options,
+			    bool has_command)
+{
+	struct confine_plan plan;
+	char text[CONFINE_TEXT_BYTES];
+	int err;
+
+	recorder_plan_confinement(&plan, options);
+	plan.watches = recorder->watch;
+	plan.has_command = has_command;
+	confine_add_folder(&plan, recorder->store.dir_fd);
+	confine_add_folder(&plan, recorder->listener.dir_fd);
+	err = confine(&plan);
+	if (err) {
+		log_say("can't give up privileges: %s (--no-confine keeps them)", strerror(-err));
+		return err;
+	}
+	confine_describe(text, sizeof(text));
+	log_detail("confined: %s", text);
+	return 0;
+}
+
+int recorder_begin(struct recorder *recorder, const struct recorder_options *options,
+		   bool has_command)
+{
+	int err = 0;
+
+	if (!options->without_confinement)
+		err = confine_recorder(recorder, options, has_command);
+	if (err)
+		return err;
+	err = workers_start(recorder->makers);
+	if (!err)
+		err = workers_start(recorder->writers);
+	return err ? fail("can't start", err) : 0;
 }
 
 int recorder_settle(struct recorder *recorder)

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "recorder/clients.h"
+#include "recorder/confine.h"
 #include "recorder/dumper.h"
 #include "recorder/listener.h"
 #include "recorder/loop.h"
@@ -26,6 +27,7 @@ struct recorder_options {
 	bool dump_on_exit;
 	bool without_bpf;
 	bool without_unwinding, debuginfod;
+	bool without_confinement;
 	bool verbose, quiet;
 	const char *pretend; /* features to do without; NULL: none */
 	uint64_t clients_max;
@@ -60,6 +62,16 @@ int recorder_open(struct recorder *ret_recorder, const struct recorder_options *
  * config_table.c. Texts of the old options may be gone when it returns.
  */
 void recorder_change(struct recorder *recorder, const struct recorder_options *options);
+/*
+ * Gives up what is of no use any more (confine.h) and starts the threads; between recorder_open()
+ * and the loop, and after the command of `run`, which keeps its rights. Says on stderr what went
+ * wrong. 0 or a negative errno.
+ */
+int recorder_begin(struct recorder *recorder, const struct recorder_options *options,
+		   bool has_command);
+/* What a recorder with these options keeps. */
+void recorder_plan_confinement(struct confine_plan *ret_plan,
+			       const struct recorder_options *options);
 /*
  * Before the end: no new clients, and the loop goes on until the dumps of all who are dead are
  * written. 0, or -EINTR when somebody set `impatient` meanwhile.

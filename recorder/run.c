@@ -186,10 +186,13 @@ static int exit_status(const struct run *run)
 	return WIFEXITED(run->status) ? WEXITSTATUS(run->status) : 128 + WTERMSIG(run->status);
 }
 
-static int run_to_end(struct run *run, const char *command)
+static int run_to_end(struct run *run, const struct recorder_options *options, const char *command)
 {
 	int err = add_sources(run);
 
+	/* The command has started: it has kept what we give up now. */
+	if (!err)
+		err = recorder_begin(run->recorder, options, true);
 	if (!err)
 		err = loop_run(run->recorder->loop);
 	if (err) { /* never seen: the command must not be left without a parent that waits */
@@ -205,13 +208,13 @@ static int run_to_end(struct run *run, const char *command)
 }
 
 int run_command(struct recorder *recorder, const struct run_inheritance *inheritance,
-		const char *socket, char *const argv[])
+		const struct recorder_options *options, char *const argv[])
 {
 	struct run run = {.recorder = recorder, .pidfd = -1, .signal_fd = -1};
 	int status, err;
 
 	/* This command is here to be recorded: it may wait for it a little longer than others. */
-	if (setenv("TTLOG_SOCKET", socket, 1) || setenv("TTLOG_HELLO_TIMEOUT", "2000", 0))
+	if (setenv("TTLOG_SOCKET", options->socket, 1) || setenv("TTLOG_HELLO_TIMEOUT", "2000", 0))
 		return 125;
 	err = start(&run, inheritance, argv);
 	if (err) {
@@ -224,7 +227,7 @@ int run_command(struct recorder *recorder, const struct run_inheritance *inherit
 		waitpid(run.pid, &run.status, 0);
 		return exit_status(&run);
 	}
-	status = run_to_end(&run, argv[0]);
+	status = run_to_end(&run, options, argv[0]);
 	loop_remove(run.pidfd_source);
 	loop_remove(run.signal_source);
 	if (run.signal_fd >= 0)

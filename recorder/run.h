@@ -30,6 +30,6 @@ void run_remove_socket_path(const char *path); /* with its folder, after the soc
  * status that a shell would give: 128 + signal, 127 not found, 126 not executable.
  */
 int run_command(struct recorder *recorder, const struct run_inheritance *inheritance,
-		const char *socket, char *const argv[]);
+		const struct recorder_options *options, char *const argv[]);
 
 #endif

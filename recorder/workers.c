@@ -22,7 +22,7 @@ struct workers {
 	unsigned int pending; /* the loop's own; no lock */
 	int event_fd;
 	struct loop_source *source;
-	unsigned int thread_count;
+	unsigned int wanted_count, thread_count;
 	pthread_t thread[];
 };
 
@@ -96,14 +96,14 @@ static void finish(void *context, uint32_t events)
 }
 
 /* Signals are for the loop's signalfd: a thread that let one in would take it away. */
-static int start_threads(struct workers *workers, unsigned int thread_count)
+int workers_start(struct workers *workers)
 {
 	sigset_t all, saved;
 	int err = 0;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	while (workers->thread_count < thread_count && !err) {
+	while (workers->thread_count < workers->wanted_count && !err) {
 		err = -pthread_create(&workers->thread[workers->thread_count], NULL, work, workers);
 		if (!err)
 			workers->thread_count++;
@@ -112,7 +112,7 @@ static int start_threads(struct workers *workers, unsigned int thread_count)
 	return err;
 }
 
-int workers_open(struct workers **ret_workers, struct loop *loop, unsigned int thread_count)
+int workers_prepare(struct workers **ret_workers, struct loop *loop, unsigned int thread_count)
 {
 	struct workers *workers =
 		calloc(1, sizeof(*workers) + thread_count * sizeof(workers->thread[0]));
@@ -120,6 +120,7 @@ int workers_open(struct workers **ret_workers, struct loop *loop, unsigned int t
 
 	if (!workers)
 		return -ENOMEM;
+	workers->wanted_count = thread_count;
 	pthread_mutex_init(&workers->lock, NULL);
 	pthread_cond_init(&workers->work, NULL);
 	workers->waiting.last = &workers->waiting.first;
@@ -129,14 +130,37 @@ int workers_open(struct workers **ret_workers, struct loop *loop, unsigned int t
 		err = -errno;
 	else
 		err = loop_add(loop, workers->event_fd, EPOLLIN, finish, workers, &workers->source);
-	if (!err)
-		err = start_threads(workers, thread_count);
 	if (err) {
 		workers_close(workers);
 		return err;
 	}
 	*ret_workers = workers;
 	return 0;
+}
+
+int workers_open(struct workers **ret_workers, struct loop *loop, unsigned int thread_count)
+{
+	int err = workers_prepare(ret_workers, loop, thread_count);
+
+	if (err)
+		return err;
+	err = workers_start(*ret_workers);
+	if (err) {
+		workers_close(*ret_workers);
+		*ret_workers = NULL;
+	}
+	return err;
+}
+
+/* Those that nobody was ever there for: whoever submitted them has the end of each to come. */
+static void work_here(struct workers *workers)
+{
+	struct workers_job *job;
+
+	while ((job = queue_get(&workers->waiting))) {
+		job->run(job);
+		queue_put(&workers->finished, job);
+	}
 }
 
 void workers_close(struct workers *workers)
@@ -149,6 +173,7 @@ void workers_close(struct workers *workers)
 	pthread_mutex_unlock(&workers->lock);
 	for (unsigned int i = 0; i < workers->thread_count; i++)
 		pthread_join(workers->thread[i], NULL);
+	work_here(workers);
 	if (workers->event_fd >= 0)
 		finish(workers, 0);
 	loop_remove(workers->source);

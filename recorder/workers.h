@@ -22,7 +22,16 @@ struct workers_job {
 };
 
 int workers_open(struct workers **ret_workers, struct loop *loop, unsigned int thread_count);
-/* Waits for the jobs that have started or wait, and calls done() for each; NULL is fine. */
+/*
+ * The same in two steps: what is submitted in between waits. Threads have the rights that the
+ * process has at the second.
+ */
+int workers_prepare(struct workers **ret_workers, struct loop *loop, unsigned int thread_count);
+int workers_start(struct workers *workers);
+/*
+ * Waits for the jobs that have started or wait, and calls done() for each; without threads it runs
+ * them. NULL is fine.
+ */
 void workers_close(struct workers *workers);
 
 void workers_submit(struct workers *workers, struct workers_job *job);
