@@ -380,6 +380,11 @@ int metrics_open(struct metrics **ret_metrics, struct recorder *recorder,
 	return 0;
 }
 
+int metrics_folder_fd(const struct metrics *metrics)
+{
+	return metrics && metrics->file ? metrics_file_folder_fd(metrics->file) : -1;
+}
+
 void metrics_close(struct metrics *metrics)
 {
 	if (!metrics)

@@ -32,6 +32,8 @@ struct metrics_options {
  */
 int metrics_open(struct metrics **ret_metrics, struct recorder *recorder,
 		 const struct metrics_options *options);
+/* Where the file is written, -1 without one. NULL is fine. */
+int metrics_folder_fd(const struct metrics *metrics);
 /* Before the workers and the clients are closed. Removes the file. NULL is fine. */
 void metrics_close(struct metrics *metrics);
 

@@ -184,6 +184,11 @@ int metrics_file_open(struct metrics_file **ret_file, struct loop *loop, struct 
 	return 0;
 }
 
+int metrics_file_folder_fd(const struct metrics_file *file)
+{
+	return file->dir_fd;
+}
+
 void metrics_file_close(struct metrics_file *file)
 {
 	if (!file)

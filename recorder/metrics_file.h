@@ -19,6 +19,7 @@ int metrics_file_open(struct metrics_file **ret_file, struct loop *loop, struct 
 		      const char *path, uint64_t interval_s, loop_timer_fn due, void *context);
 /* Takes the text. Left out while the one before is still being written. */
 void metrics_file_write(struct metrics_file *file, char *text, size_t bytes);
+int metrics_file_folder_fd(const struct metrics_file *file);
 /* Removes the file: the figures of nobody. Before the workers are closed. NULL is fine. */
 void metrics_file_close(struct metrics_file *file);
 

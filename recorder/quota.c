@@ -86,20 +86,25 @@ void quota_disconnect(struct quota_user *user)
 	user->said_clients = false;
 }
 
+/* Limits may have become smaller than what is taken. */
+static bool fits(uint64_t taken, uint64_t more, uint64_t most)
+{
+	return taken <= most && more <= most - taken;
+}
+
 int quota_take(struct quota_user *user, uint64_t bytes)
 {
 	struct quota *quota = user->quota;
 	const struct quota_limits *limits = &quota->limits;
 	const uint64_t most = share(limits->bytes_max_per_uid, limits->bytes_max, user->uid);
 
-	if (bytes <= limits->bytes_max - quota->bytes && bytes <= most &&
-	    user->bytes <= most - bytes) {
+	if (!fits(quota->bytes, bytes, limits->bytes_max))
+		return -ENOSPC;
+	if (fits(user->bytes, bytes, most)) {
 		user->bytes += bytes;
 		quota->bytes += bytes;
 		return 0;
 	}
-	if (bytes > limits->bytes_max - quota->bytes)
-		return -ENOSPC;
 	if (!user->said_bytes)
 		log_limited(LOG_LEVEL_WARNING,
 			    "uid %u has %" PRIu64 " bytes of regions: it gets no %" PRIu64 " more",

@@ -223,9 +223,10 @@ static int confine_recorder(struct recorder *recorder, const struct recorder_opt
 	plan.has_command = has_command;
 	confine_add_folder(&plan, recorder->store.dir_fd);
 	confine_add_folder(&plan, recorder->listener.dir_fd);
+	confine_add_folder(&plan, metrics_folder_fd(recorder->metrics));
 	err = confine(&plan);
 	if (err) {
-		log_say("can't give up privileges: %s (--no-confine keeps them)", strerror(-err));
+		log_error("can't give up privileges: %s (--no-confine keeps them)", strerror(-err));
 		return err;
 	}
 	confine_describe(text, sizeof(text));

@@ -96,6 +96,11 @@ Test(quota, larger_than_everything_bounds_nothing_more)
 	cr_expect_eq(quota_take(user, UINT64_MAX), -ENOSPC);
 	cr_expect_eq(quota_take(user, 1000), 0);
 	cr_expect_eq(quota_take(user, UINT64_MAX - 999), -ENOSPC);
+	/* A signal may bring smaller ones. */
+	quota.limits.bytes_max = 500;
+	cr_expect_eq(quota_take(user, 1), -ENOSPC);
+	quota.limits = (struct quota_limits){.bytes_max = 2000, .bytes_max_per_uid = 500};
+	cr_expect_eq(quota_take(user, 1), -EDQUOT);
 	quota_give(user, 1000);
 	quota_put(user);
 }
