@@ -38,10 +38,9 @@
 #include <unistd.h>
 
 #include "lib/ttlog.h"
+#include "tests/crash_daemon.h"
 
 #define THREADS 8
-#define WAIT_MS 30000
-#define SKIPPED 77
 
 struct counter {
 	_Alignas(64) _Atomic uint64_t returned; /* events whose call returned */
@@ -54,7 +53,6 @@ struct shared {
 };
 
 static struct shared *shared;
-static char bin_dir[256], work_dir[64], socket_path[96], dump_dir[96];
 
 /* ---- the client -------------------------------------------------------------------------------
  */
@@ -239,14 +237,6 @@ static _Noreturn void run_client(const struct death *death)
 /* ---- waiting ----------------------------------------------------------------------------------
  */
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* The name of the dump of that process, from inotify; false after WAIT_MS. */
 static bool wait_for_dump(int watch, pid_t pid, char *name, size_t bytes)
 {
@@ -278,7 +268,6 @@ static bool wait_for_dump(int watch, pid_t pid, char *name, size_t bytes)
 /* ---- the proof --------------------------------------------------------------------------------
  */
 
-static int failures;
 
 static void fail(const struct death *death, const char *what, uint64_t got, uint64_t want)
 {
@@ -426,43 +415,8 @@ static void run_death(const struct death *death, int watch, pid_t recorder)
 		fail(death, "the client could not start", (uint64_t)WEXITSTATUS(status), 0);
 }
 
-/* ---- the recorder -----------------------------------------------------------------------------
+/* ---- all of them -----------------------------------------------------------------------------
  */
-
-static pid_t start_recorder(void)
-{
-	char program[300];
-	int64_t end = now_ms() + WAIT_MS;
-	pid_t pid;
-
-	snprintf(program, sizeof(program), "%s/ttlog-recorder", bin_dir);
-	pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execl(program, "ttlog-recorder", "--socket", socket_path, "--dir", dump_dir,
-		      "--dump-on-exit", (char *)NULL);
-		_exit(127);
-	}
-	/* The socket is there when it listens. */
-	while (access(socket_path, F_OK) != 0 && now_ms() < end && waitpid(pid, NULL, WNOHANG) == 0)
-		poll(NULL, 0, 5);
-	return access(socket_path, F_OK) == 0 ? pid : -1;
-}
-
-static int count_fds(pid_t pid)
-{
-	char command[64];
-	FILE *out;
-	int count = -1;
-
-	snprintf(command, sizeof(command), "ls /proc/%d/fd | wc -l", pid);
-	out = popen(command, "r");
-	if (!out || fscanf(out, "%d", &count) != 1)
-		count = -1;
-	if (out)
-		pclose(out);
-	return count;
-}
 
 static bool is_wanted(const char *name, const char *words)
 {
@@ -471,27 +425,21 @@ static bool is_wanted(const char *name, const char *words)
 
 int main(int argc, char **argv)
 {
-	char self[256], command[300];
-	int watch, before, after, status;
+	unsigned int before, after;
+	int watch;
 	pid_t recorder;
 
 	if (geteuid() != 0) {
 		printf("skipped: needs root (CAP_BPF, CAP_PERFMON) for who and why\n");
 		return SKIPPED;
 	}
-	snprintf(self, sizeof(self), "%s", argv[0]);
-	snprintf(bin_dir, sizeof(bin_dir), "%s/..", dirname(self));
-	snprintf(work_dir, sizeof(work_dir), "/tmp/ttlog-deaths-XXXXXX");
-	if (!mkdtemp(work_dir))
+	if (!daemon_prepare(argv[0]))
 		return 1;
-	snprintf(socket_path, sizeof(socket_path), "%s/sock", work_dir);
-	snprintf(dump_dir, sizeof(dump_dir), "%s/dumps", work_dir);
-	mkdir(dump_dir, 0700);
 	watch = inotify_init1(IN_CLOEXEC);
 	inotify_add_watch(watch, dump_dir, IN_MOVED_TO);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
-	recorder = start_recorder();
+	recorder = daemon_start("--dump-on-exit", NULL);
 	if (recorder < 0 || shared == MAP_FAILED) {
 		printf("the recorder did not start\n");
 		return 1;
@@ -505,23 +453,11 @@ int main(int argc, char **argv)
 	for (int64_t end = now_ms() + WAIT_MS;
 	     (after = count_fds(recorder)) > before && now_ms() < end;)
 		poll(NULL, 0, 20);
-	if (before < 0 || after > before) {
-		printf("the recorder leaks descriptors: %d, then %d\n", before, after);
+	if (!before || after > before) {
+		printf("the recorder leaks descriptors: %u, then %u\n", before, after);
 		failures++;
 	}
-	kill(recorder, SIGTERM);
-	if (waitpid(recorder, &status, 0) != recorder || !WIFEXITED(status) ||
-	    WEXITSTATUS(status)) {
-		printf("the recorder ended with status %x\n", status);
-		failures++;
-	}
-	if (access(socket_path, F_OK) == 0) {
-		printf("the recorder left its socket\n");
-		failures++;
-	}
-	snprintf(command, sizeof(command), "rm -rf '%s'", work_dir);
-	if (system(command))
-		failures++;
+	daemon_end(recorder);
 	printf("%zu deaths, %d failures\n", sizeof(deaths) / sizeof(deaths[0]), failures);
 	return failures != 0;
 }

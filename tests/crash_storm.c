@@ -29,34 +29,23 @@
 #include <unistd.h>
 
 #include "lib/ttlog.h"
+#include "tests/crash_daemon.h"
 
 #define CLIENTS_DEFAULT 2000
 #define CLIENTS_MAX 3900 /* the recorder's own limit is 4096 */
 #define BATCH 50	 /* that start at once */
 #define NEWCOMERS 100
 #define REGION_BYTES (1 << 20)
-#define WAIT_MS 60000
 #define HELLO_MS 2000
 #define MORE_KB (12 << 10)
 #define LOOKED_AT 20 /* of the dumps without a cause */
 #define FAILURES_SHOWN 10
-#define SKIPPED 77
 
-static char bin_dir[256], work_dir[64], socket_path[96], dump_dir[96];
-static int failures;
 
 static void fail(const char *what, uint64_t got, uint64_t want)
 {
 	if (failures++ < FAILURES_SHOWN)
 		printf("%s: got %" PRIu64 ", want %" PRIu64 "\n", what, got, want);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- clients ----------------------------------------------------------------------------------
@@ -113,41 +102,18 @@ static unsigned int hear(int fd, unsigned int count)
 /* ---- the recorder -----------------------------------------------------------------------------
  */
 
+/* Quiet: it would say a line for each of them. */
 static pid_t start_recorder(void)
 {
-	char program[300];
-	int64_t end = now_ms() + WAIT_MS;
+	int said = dup(STDERR_FILENO), null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	pid_t pid;
 
-	snprintf(program, sizeof(program), "%s/ttlog-recorder", bin_dir);
-	pid = fork();
-	if (pid == 0) {
-		int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(null_fd, STDERR_FILENO); /* a line for each of them */
-		execl(program, "ttlog-recorder", "--socket", socket_path, "--dir", dump_dir,
-		      "--pretend", "small-buffer", (char *)NULL);
-		_exit(127);
-	}
-	while (access(socket_path, F_OK) != 0 && now_ms() < end && waitpid(pid, NULL, WNOHANG) == 0)
-		poll(NULL, 0, 5);
-	return access(socket_path, F_OK) == 0 ? pid : -1;
-}
-
-static unsigned int count_fds(pid_t pid)
-{
-	unsigned int count = 0;
-	char path[64];
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	dir = opendir(path);
-	while (dir && readdir(dir))
-		count++;
-	if (dir)
-		closedir(dir);
-	return count;
+	dup2(null_fd, STDERR_FILENO);
+	pid = daemon_start("--pretend", "small-buffer");
+	dup2(said, STDERR_FILENO);
+	close(null_fd);
+	close(said);
+	return pid;
 }
 
 /* Lines of /proc/PID/FILE with those words; or, with ret_number, the number behind them. */
@@ -304,7 +270,8 @@ static void check_recorder(pid_t recorder, unsigned int fds, uint64_t anonymous_
 	const int64_t end = now_ms() + WAIT_MS;
 	uint64_t now_kb = 0;
 
-	/* The last descriptors are closed a moment behind the last dump, and memory goes back then. */
+	/* The last descriptors are closed a moment behind the last dump, and memory goes back then.
+	 */
 	while ((count_fds(recorder) > fds || grep(recorder, "maps", "memfd:ttlog", NULL) ||
 		!grep(recorder, "status", "RssAnon:", &now_kb) ||
 		now_kb > anonymous_kb + MORE_KB) &&
@@ -374,10 +341,8 @@ static unsigned int how_many(unsigned int wanted)
 
 int main(int argc, char **argv)
 {
-	char self[256], command[300];
 	unsigned int count = argc > 1 ? (unsigned int)atoi(argv[1]) : CLIENTS_DEFAULT;
 	pid_t recorder;
-	int status;
 
 	if (geteuid() != 0) {
 		printf("skipped: needs root (CAP_BPF, CAP_PERFMON)\n");
@@ -385,27 +350,14 @@ int main(int argc, char **argv)
 	}
 	if (count < 2 || count > CLIENTS_MAX - NEWCOMERS - 1)
 		return 2;
-	snprintf(self, sizeof(self), "%s", argv[0]);
-	snprintf(bin_dir, sizeof(bin_dir), "%s/..", dirname(self));
-	snprintf(work_dir, sizeof(work_dir), "/tmp/ttlog-storm-XXXXXX");
-	if (!mkdtemp(work_dir))
+	if (!daemon_prepare(argv[0]))
 		return 1;
-	snprintf(socket_path, sizeof(socket_path), "%s/sock", work_dir);
-	snprintf(dump_dir, sizeof(dump_dir), "%s/dumps", work_dir);
 	recorder = start_recorder();
 	if (recorder > 0)
 		run(recorder, how_many(count));
 	else
 		fail("recorders", 0, 1);
-	kill(recorder, SIGTERM);
-	if (waitpid(recorder, &status, 0) != recorder || !WIFEXITED(status) ||
-	    WEXITSTATUS(status)) {
-		printf("the recorder ended with status %x\n", status);
-		failures++;
-	}
-	snprintf(command, sizeof(command), "rm -rf '%s'", work_dir);
-	if (system(command))
-		failures++;
+	daemon_end(recorder);
 	printf("%u clients, %d failures\n", pid_count, failures);
 	return failures != 0;
 }

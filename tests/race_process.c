@@ -18,7 +18,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +32,7 @@
 #include "lib/reader.h"
 #include "lib/ttlog.h"
 #include "tests/emulated.h"
+#include "tests/race_processes.h"
 
 #define THREADS 8
 #define PROCESSES 25
@@ -48,22 +48,7 @@ static _Atomic uint64_t recorded;
 static _Atomic bool is_over;
 static _Atomic unsigned int defects;
 
-__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)
-{
-	char line[256];
-	va_list arguments;
-	int length;
-
-	if (atomic_fetch_add(&defects, 1) >= 5)
-		return;
-	va_start(arguments, format);
-	length = vsnprintf(line, sizeof(line) - 1, format, arguments);
-	va_end(arguments);
-	line[length++] = '\n';
-	/* Not stdio: a forked child would find its lock held. */
-	if (write(STDERR_FILENO, line, (size_t)length) < 0)
-		abort();
-}
+#define complain(...) race_complain(&defects, __VA_ARGS__)
 
 static void run_threads(uint32_t count, void *(*function)(void *argument))
 {
@@ -362,17 +347,7 @@ int main(int argc, char **argv)
 	int failed = 0;
 
 	(void)argc;
-	/* The library reads its environment when it is loaded. */
-	if (!getenv("RACE_PROCESS")) {
-		setenv("RACE_PROCESS", "1", 1);
-		setenv("TTLOG_SOCKET", "", 1);
-		setenv("TTLOG_BUFFER_SIZE", "1M", 1);
-		setenv("TTLOG_LEVEL", "trace", 1);
-		unsetenv("TTLOG_DEBUG");
-		execv("/proc/self/exe", argv);
-		perror("race_process: execv");
-		return 1;
-	}
+	race_settle(argv);
 	failed += run("first events", first_events, PROCESSES);
 	failed += run("sites", same_sites, PROCESSES);
 	failed += run("threads", thread_churn, PROCESSES / 5);

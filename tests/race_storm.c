@@ -21,7 +21,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,6 +38,7 @@
 #include "lib/reader.h"
 #include "lib/ttlog.h"
 #include "tests/emulated.h"
+#include "tests/race_processes.h"
 
 #define HOSTS 4
 #define EVENTS 10
@@ -66,22 +66,7 @@ struct shared {
 
 static struct shared *shared;
 
-__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)
-{
-	char line[256];
-	va_list arguments;
-	int length;
-
-	if (atomic_fetch_add(&shared->defects, 1) >= 10)
-		return;
-	va_start(arguments, format);
-	length = vsnprintf(line, sizeof(line) - 1, format, arguments);
-	va_end(arguments);
-	line[length++] = '\n';
-	/* Not stdio: a forked child would find its lock held. */
-	if (write(STDERR_FILENO, line, (size_t)length) < 0)
-		abort();
-}
+#define complain(...) race_complain(&shared->defects, __VA_ARGS__)
 
 static void start_thread(pthread_t *thread, void *(*function)(void *), uintptr_t argument)
 {
@@ -491,17 +476,7 @@ int main(int argc, char **argv)
 	int failed = 0;
 
 	(void)argc;
-	/* The library reads its environment when it is loaded. */
-	if (!getenv("RACE_STORM")) {
-		setenv("RACE_STORM", "1", 1);
-		setenv("TTLOG_SOCKET", "", 1);
-		setenv("TTLOG_BUFFER_SIZE", "1M", 1);
-		setenv("TTLOG_LEVEL", "trace", 1);
-		unsetenv("TTLOG_DEBUG");
-		execv("/proc/self/exe", argv);
-		perror("race_storm: execv");
-		return 1;
-	}
+	race_settle(argv);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
 	if (shared == MAP_FAILED)
@@ -513,7 +488,8 @@ int main(int argc, char **argv)
 #else
 	if (is_emulated()) {
 		/* It makes a fork of what is to share memory, and does not wipe for raw clone(). */
-		printf("race_storm: borrowed, forks: is skipped under qemu-user: no CLONE_VM without "
+		printf("race_storm: borrowed, forks: is skipped under qemu-user: no CLONE_VM "
+		       "without "
 		       "CLONE_THREAD, MADV_WIPEONFORK is accepted and not done\n");
 		return failed != 0;
 	}
