@@ -21,6 +21,9 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 LIBDIR ?= $(PREFIX)/lib
+# Where systemd looks beside PREFIX; /usr/local/lib is one of those places.
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 BPF ?= 1
 CLANG ?= clang
 CFLAGS ?= -O2 -g
@@ -69,7 +72,7 @@ MISSING := $(strip $(foreach p,liblz4 libcbor libdw $(if $(filter 1,$(BPF)),libb
 	$(if $(filter 1,$(BPF)),$(if $(BPFTOOL),,bpftool) $(if $(shell command -v $(CLANG)),,$(CLANG))))
 
 ifneq ($(MISSING),)
-ifneq ($(filter-out deps deps-arm64 deps-kernels deps-peers clean check check-arm64 check-kernels soak demo bench bench-peers,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-arm64 deps-kernels deps-peers clean check check-arm64 check-kernels soak demo bench bench-peers install-data,$(or $(MAKECMDGOALS),all)),)
 $(error missing: $(MISSING). `make deps` installs what the build needs (BPF=0 needs no libbpf, clang, bpftool))
 endif
 endif
@@ -336,7 +339,7 @@ bench-peers: deps
 # ---- what it takes: packages by their Debian names ----
 
 PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev pkg-config
-PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin
+PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin systemd
 # Ubuntu has bpftool inside its kernel tools.
 ifneq ($(shell grep -s '^ID=ubuntu' /etc/os-release),)
 PACKAGES := $(subst bpftool,linux-tools-common linux-tools-generic,$(PACKAGES))
@@ -378,20 +381,29 @@ deps-arm64: deps
 deps-peers:
 	$(call install_packages,$(PACKAGES_PEERS))
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin \
-		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3 \
-		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+install: all install-data
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin
 	install -m 644 lib/ttlog.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 $(B)/libttlog.a $(DESTDIR)$(LIBDIR)/
 	install -m 755 $(B)/libttlog.so.0 $(DESTDIR)$(LIBDIR)/
 	ln -sf libttlog.so.0 $(DESTDIR)$(LIBDIR)/libttlog.so
 	install -m 644 $(B)/ttlog.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 viewer/ttlog-view.1 $(DESTDIR)$(PREFIX)/share/man/man1/
-	install -m 644 lib/ttlog.3 $(DESTDIR)$(PREFIX)/share/man/man3/
-	install -m 644 recorder/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
-	install -m 644 recorder/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+
+# What is not built: manual pages and units.
+MAN := $(DESTDIR)$(PREFIX)/share/man
+
+install-data:
+	install -d $(MAN)/man1 $(MAN)/man3 $(MAN)/man5 $(MAN)/man8 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR)
+	install -m 644 viewer/*.1 $(MAN)/man1/
+	install -m 644 lib/*.3 $(MAN)/man3/
+	install -m 644 recorder/*.5 $(MAN)/man5/
+	install -m 644 recorder/*.8 $(MAN)/man8/
+	sed 's|@BINDIR@|$(PREFIX)/bin|' recorder/systemd/ttlog-recorder.service.in \
+		> $(DESTDIR)$(UNITDIR)/ttlog-recorder.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/ttlog-recorder.service
+	install -m 644 recorder/systemd/ttlog-recorder.socket $(DESTDIR)$(UNITDIR)/
+	install -m 644 recorder/systemd/ttlog.sysusers $(DESTDIR)$(SYSUSERSDIR)/ttlog.conf
 
 clean:
 	rm -rf build build-*
@@ -399,6 +411,6 @@ clean:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: FORCE all clean check check-arm64 check-kernels soak demo bench benches bench-peers peers deps deps-arm64 deps-kernels deps-peers install examples tests-unit tests-race tests-all
+.PHONY: FORCE all clean check check-arm64 check-kernels soak demo bench benches bench-peers peers deps deps-arm64 deps-kernels deps-peers install install-data examples tests-unit tests-race tests-all
 .SECONDARY:
 .DELETE_ON_ERROR:
