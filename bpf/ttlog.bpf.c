@@ -2,7 +2,7 @@
 /*
  * ttlog.bpf.c - tells the recorder of fatal signals, deaths and execs of its clients.
  *
- * Five tracepoints; what each does is in the headers beside it. A task that is no client costs one
+ * Six tracepoints; what each does is in the headers beside it. A task that is no client costs one
  * failed lookup. Where kernels differ, watch.c chooses the program. No helper younger than 5.15; kfuncs
  * only in modules.bpf.h, where watch.c has found them.
  */
@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/calls.bpf.h"
 #include "bpf/deaths.bpf.h"
 #include "bpf/event.bpf.h"
 #include "bpf/kernel_types.h"
@@ -102,4 +103,11 @@ int BPF_PROG(ttlog_sched_process_exec, struct task_struct *task, int old_pid,
 	if (!client && task->pid != old_pid)
 		client = inherit(task);
 	return client ? became_another(client, task) : 0;
+}
+
+/* Where it is missing nobody is heard, see watch_load.c. */
+SEC("tp_btf/task_rename")
+int BPF_PROG(ttlog_task_rename, struct task_struct *task, const char *to)
+{
+	return renamed(task, to);
 }

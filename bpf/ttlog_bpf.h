@@ -151,10 +151,20 @@ struct ttlog_bpf_client {
 	struct ttlog_bpf_scene_state scene;
 };
 
+/* The map `calls`: a process that is no client has a region, or says so. */
+#define TTLOG_BPF_CALLS_BYTES (64u << 10)
+#define TTLOG_BPF_CALL_CALM_NS 100000000ull /* between two calls of a process that are heard */
+
+struct ttlog_bpf_call {
+	__u32 pid; /* thread group id, in the first pid namespace */
+	__u32 zero;
+};
+
 struct ttlog_bpf_counters {
 	__u64 sent;
 	__u64 lost; /* the ring buffer had no room */
 	__u64 shed; /* handled and blocked signals that were left out to keep room */
+	__u64 calls_lost; /* `calls` had no room */
 	__u64 scene_unsent; /* threads, pages and modules for which `scenes` had no room */
 };
 

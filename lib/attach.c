@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -266,6 +267,14 @@ void ttlog_attach_goodbye(void)
 		return;
 	fill_head(&head, TTLOG_MESSAGE_GOODBYE, sizeof(head));
 	send_message(fd, &head, sizeof(head), -1);
+}
+
+void ttlog_attach_call(void)
+{
+	char name[TTLOG_THREAD_NAME_BYTES];
+
+	if (syscall(SYS_prctl, PR_GET_NAME, name, 0, 0, 0) == 0)
+		syscall(SYS_prctl, PR_SET_NAME, name, 0, 0, 0);
 }
 
 void ttlog_attach_forget(void)

@@ -27,6 +27,12 @@ int ttlog_attach_offer(int region_fd);
 int ttlog_attach_snapshot(const char *reason);
 void ttlog_attach_goodbye(void);
 
+/*
+ * Says that there is a region which no recorder was given: one with a kernel program hears it and
+ * adopts the region, wherever this process is. Two system calls that change nothing.
+ */
+void ttlog_attach_call(void);
+
 /* In a forked child: the socket is the parent's. */
 void ttlog_attach_forget(void);
 

@@ -209,6 +209,8 @@ static int find_region(struct ttlog_place *place, int *ret_fd, int *ret_control_
 		ttlog_region_plan_channels(settings_.region_bytes, settings_.channel_bytes,
 					   &place->geometry);
 	place->geometry.clock_mode = settings_.clock_mode;
+	place->geometry.recorder_hash = ttlog_recorder_hash(settings_.socket);
+	place->geometry.flush_interval_s = settings_.flush_interval_s;
 	error = make_region(place, source, ret_fd, &base);
 	if (error) {
 		ttlog_attach_forget();
@@ -304,6 +306,8 @@ static int start(void)
 	ttlog_place_.connected = place.connected;
 	atomic_signal_fence(memory_order_seq_cst);
 	ttlog_place_.base = place.base;
+	if (!place.connected && settings_.socket[0])
+		ttlog_attach_call();
 	ttlog_debug_line(&settings_,
 			 place.connected ? "recording, with a recorder" : "recording, alone",
 			 settings_.service);

@@ -110,6 +110,8 @@ static void header_write(unsigned char *base, const struct ttlog_geometry *geome
 	header->lane_count = geometry->lane_count;
 	header->clock_source = source;
 	header->clock_mode = geometry->clock_mode;
+	header->recorder_hash = geometry->recorder_hash;
+	header->flush_interval_s = geometry->flush_interval_s;
 	ttlog_clock_read(source, &header->clock);
 	if (service)
 		memcpy(header->service, service, strnlen(service, TTLOG_SERVICE_BYTES - 1));
@@ -250,6 +252,8 @@ static void geometry_take(struct ttlog_geometry *geometry, const struct ttlog_re
 	geometry->lane_count = header->lane_count;
 	geometry->clock_source = header->clock_source;
 	geometry->clock_mode = header->clock_mode;
+	geometry->recorder_hash = header->recorder_hash;
+	geometry->flush_interval_s = header->flush_interval_s;
 	geometry->clock = header->clock;
 	memcpy(geometry->service, header->service, TTLOG_SERVICE_BYTES - 1);
 	memcpy(geometry->lane, header->lane, header->lane_count * sizeof(header->lane[0]));

@@ -27,6 +27,8 @@ struct ttlog_geometry {
 	uint32_t lane_count;
 	uint32_t clock_source;
 	uint32_t clock_mode; /* the plan says TTLOG_CLOCK_EXACT */
+	uint64_t recorder_hash; /* the plan says 0 */
+	uint32_t flush_interval_s;
 	struct ttlog_clock_point clock;
 	char service[TTLOG_SERVICE_BYTES]; /* NUL-terminated, whatever the region says */
 	struct ttlog_lane_geometry lane[TTLOG_LANE_MAX];

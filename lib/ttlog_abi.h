@@ -97,7 +97,7 @@
 
 #include "lib/ttlog.h"
 
-#define TTLOG_ABI_VERSION 1
+#define TTLOG_ABI_VERSION 2
 #define TTLOG_ABI_COMPATIBLE 1
 #define TTLOG_REGION_MAGIC UINT64_C(0x314e475247474c54) /* "TLGGRGN1" */
 #define TTLOG_MEMFD_NAME "ttlog" /* shows as /memfd:ttlog (deleted) in /proc/PID/maps */
@@ -182,10 +182,27 @@ struct ttlog_region_header {
 	uint32_t clock_mode; /* enum ttlog_clock_mode */
 	uint32_t channel_count; /* entries of the table */
 	uint64_t channels_offset; /* struct ttlog_channel_entry[channel_count] */
-	uint32_t zero[4];
+	uint64_t recorder_hash; /* whose it is, see ttlog_recorder_hash() */
+	uint32_t flush_interval_s; /* a snapshot every so often; 0 = never. For who adopts it */
+	uint32_t zero;
 	char service[TTLOG_SERVICE_BYTES];
 	struct ttlog_lane_geometry lane[TTLOG_LANE_MAX];
 };
+
+/*
+ * FNV-1a of the path of the socket where its recorder is, or would be if there was one: a recorder adopts
+ * the regions that were meant for it. 0: of a client that wants none.
+ */
+static inline uint64_t ttlog_recorder_hash(const char *socket_path)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	if (!*socket_path)
+		return 0;
+	while (*socket_path)
+		hash = (hash ^ (unsigned char)*socket_path++) * UINT64_C(0x100000001b3);
+	return hash ? hash : 1;
+}
 
 /* ---- ledger ---------------------------------------------------------------------------------- */
 
@@ -380,6 +397,12 @@ struct ttlog_chunk {
  * client maps over its control page. A client waits TTLOG_HELLO_TIMEOUT_MS for its WELCOME, unless its
  * options say otherwise. A recorder that is slow or gone costs nothing after that; the socket carries
  * nothing per event.
+ */
+/*
+ * Adoption. A client that has reached no recorder keeps its memfd open and gives its thread the name that
+ * it has already (PR_SET_NAME): nobody sees a difference, but a recorder's kernel program hears it, comes
+ * and takes the region out of /proc. Whoever holds a region for a living process has an exclusive flock(2)
+ * on it, through an open file description of its own that dies with it.
  */
 #define TTLOG_SOCKET_DEFAULT "/run/ttlog/recorder.sock"
 #define TTLOG_HELLO_TIMEOUT_MS 50

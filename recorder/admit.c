@@ -20,6 +20,7 @@
 
 #include "recorder/client.h"
 #include "recorder/counters.h"
+#include "recorder/hold.h"
 #include "recorder/log.h"
 #include "recorder/watch.h"
 
@@ -246,10 +247,38 @@ static int welcome(struct client *client, const int fd[2])
 	return client->offered ? 0 : err;
 }
 
+/* Nobody but another recorder asks for the sign: without it all else is as good. */
+static void hold(struct client *client, int region_fd)
+{
+	if (client->hold_fd >= 0)
+		close(client->hold_fd);
+	client->hold_fd = hold_region(region_fd);
+}
+
+static int come_alive(struct client *client)
+{
+	struct clients *clients = client->clients;
+	const int err = deaths_watch(client);
+
+	if (err)
+		return err;
+	client->state = CLIENT_LIVE;
+	coarse_begin(client);
+	clients->registered++;
+	counters.registrations++;
+	if (client->hello.flush_interval_s)
+		loop_timer_set(clients->config.loop, &client->flush_timer,
+			       client->hello.flush_interval_s * UINT64_C(1000), flush_due, client);
+	log_detail("%s (pid %d) %s %llu bytes%s", client->hello.service, (int)client->pid,
+		   client->adopted ? "is adopted, with" : "records into",
+		   (unsigned long long)client->subject->geometry.region_bytes,
+		   client->watched ? "" : ", without eBPF");
+	return 0;
+}
+
 /* The region is made and the process is alive: hands it over. 0 or a negative errno. */
 static int hand_over(struct client *client, struct making *making)
 {
-	struct clients *clients = client->clients;
 	int fd[2] = {making->region_fd, -1};
 	int err;
 
@@ -261,21 +290,23 @@ static int hand_over(struct client *client, struct making *making)
 	err = is_over(client->pidfd) ? -ESRCH : welcome(client, fd);
 	if (fd[1] >= 0)
 		close(fd[1]);
-	if (!err)
-		err = deaths_watch(client);
 	if (err)
 		return err;
-	client->state = CLIENT_LIVE;
-	coarse_begin(client);
-	clients->registered++;
-	counters.registrations++;
-	if (client->hello.flush_interval_s)
-		loop_timer_set(clients->config.loop, &client->flush_timer,
-			       client->hello.flush_interval_s * UINT64_C(1000), flush_due, client);
-	log_detail("%s (pid %d) records into %llu bytes%s", client->hello.service, (int)client->pid,
-		   (unsigned long long)client->subject->geometry.region_bytes,
-		   client->watched ? "" : ", without eBPF");
-	return 0;
+	/* Of a region that the client offered meanwhile there is a sign already. */
+	if (!client->offered)
+		hold(client, making->region_fd);
+	return come_alive(client);
+}
+
+int admit_adopted(struct client *client)
+{
+	const int control_fd = arm(client);
+
+	if (control_fd >= 0)
+		close(control_fd);
+	if (is_over(client->pidfd))
+		return -ESRCH;
+	return come_alive(client);
 }
 
 static void reject(struct client *client, int err);
@@ -300,7 +331,7 @@ static void made(struct workers_job *job)
 		deaths_hung_up(client);
 }
 
-static struct subject *subject_new(const struct client *client)
+struct subject *admit_subject(const struct client *client)
 {
 	struct subject *subject = calloc(1, sizeof(*subject));
 
@@ -327,7 +358,7 @@ static void reject(struct client *client, int err)
 	client->state = CLIENT_MAKING; /* its hello is behind it */
 	if (err == -ESRCH && client->socket_fd >= 0) {
 		if (!client->subject)
-			client->subject = subject_new(client);
+			client->subject = admit_subject(client);
 		if (client->subject)
 			client_drain(client);
 	}
@@ -369,7 +400,9 @@ static int start_making(struct client *client)
 	making->clock_source = client->hello.clock_source;
 	memcpy(making->service, client->hello.service, sizeof(making->service));
 	plan(client, &making->plan);
-	making->subject = subject_new(client);
+	making->plan.recorder_hash = clients->config.recorder_hash;
+	making->plan.flush_interval_s = client->hello.flush_interval_s;
+	making->subject = admit_subject(client);
 	err = making->subject ? quota_take(client->user, making->plan.region_bytes) : -ENOMEM;
 	if (err == -ENOSPC)
 		log_limited(LOG_LEVEL_WARNING,
@@ -416,8 +449,10 @@ int admit_region(struct client *client, int region_fd)
 		return -EPROTO;
 	}
 	err = ttlog_region_map(region_fd, &geometry, &base);
-	if (!err)
+	if (!err) {
 		note_inode(subject, region_fd);
+		hold(client, region_fd);
+	}
 	close(region_fd);
 	if (err)
 		return err;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * client.h - one client, as the parts of clients.h see it: clients.c (the table and the socket),
- * admit.c (from a hello to a region), coarse.c (its clock), deaths.c (how it ends), census.c (how
- * much it has recorded), ctl_server*.c (what operators do to it). Nobody else includes this.
+ * admit.c and adopt_admit.c (from a hello, or without one, to a region), coarse.c (its clock),
+ * deaths.c (how it ends), census.c (how much it has recorded), ctl_server*.c (what operators do to
+ * it). Nobody else includes this.
  *
  *   WAITING --hello--> MAKING --region handed over--> LIVE --end is known--> gone
  *      |                 |                              \--pidfd, then a moment--/
@@ -44,6 +45,8 @@ struct client {
 	bool goodbye;
 	bool held; /* frozen by hand: only by hand it is thawed */
 	bool offered; /* the region is the client's own */
+	bool adopted; /* we took it; there was no hello */
+	int hold_fd;  /* see hold.h; -1: nobody may see that we hold it */
 	bool hung_up; /* while it was MAKING: what it said before can still be read */
 	/* Messages are rationed: a full second gives new ones. */
 	uint64_t ration_start_ns;
@@ -75,6 +78,8 @@ struct clients {
 };
 
 /* clients.c */
+/* Of a user whose share has room for it. NULL with the reason in errno. */
+struct client *client_new(struct clients *clients, int socket_fd, uid_t uid);
 void client_hang_up(struct client *client); /* closes the socket */
 void client_free(struct client *client);    /* of any state; leaves the table */
 int client_read(struct client *client);	    /* starts to listen to the socket */
@@ -96,12 +101,18 @@ void admit(struct client *client);
 /* The client made a region itself. 0 or a negative errno; takes the descriptor. */
 int admit_region(struct client *client, int region_fd);
 void admit_refuse(struct client *client, int status);
+/* What will be dumped of it, without a region yet. NULL: no memory. */
+struct subject *admit_subject(const struct client *client);
+/* Its subject is whole: arms the watch, from now on it is LIVE. 0 or a negative errno. */
+int admit_adopted(struct client *client);
 
 /* deaths.c */
 void deaths_late(
 	struct client *client); /* it was dead before it was watched: what it left is dumped */
 int deaths_watch(struct client *client);    /* the pidfd becomes a source */
 void deaths_replace(struct client *client); /* the same process says hello again */
+/* Is its region not in its memory any more, as after an exec? */
+bool deaths_has_lost_its_region(const struct client *client);
 /* Is it alive? If not, it may be gone already. */
 bool deaths_look(struct client *client);
 /* It closed its socket. May be the end of the client. */

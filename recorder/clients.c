@@ -111,6 +111,17 @@ uint64_t clients_memory_bytes_max(const struct clients *clients)
 	return clients->quota.limits.bytes_max;
 }
 
+bool clients_hold(const struct clients *clients, ino_t inode)
+{
+	for (uint32_t i = 0; i < clients->config.count_max; i++) {
+		const struct client *client = clients->slot[i];
+
+		if (client && client->state == CLIENT_LIVE && client->subject->inode == inode)
+			return true;
+	}
+	return false;
+}
+
 uint64_t clients_registered_count(const struct clients *clients)
 {
 	return clients->registered;
@@ -118,8 +129,7 @@ uint64_t clients_registered_count(const struct clients *clients)
 
 /* ---- one client ------------------------------------------------------------------------- */
 
-/* Of a user whose share has room for it. NULL with the reason in errno. */
-static struct client *client_new(struct clients *clients, int socket_fd, uid_t uid)
+struct client *client_new(struct clients *clients, int socket_fd, uid_t uid)
 {
 	struct quota_user *user = quota_get(&clients->quota, uid);
 	struct client *client = user ? calloc(1, sizeof(*client)) : NULL;
@@ -140,6 +150,7 @@ static struct client *client_new(struct clients *clients, int socket_fd, uid_t u
 		.pidfd = -1,
 		.uid = uid,
 		.user = user,
+		.hold_fd = -1,
 	};
 	clients->slot[clients->next_slot] = client;
 	clients->count++;
@@ -172,6 +183,8 @@ void client_free(struct client *client)
 		munmap(client->control, TTLOG_CONTROL_BYTES);
 	if (client->pidfd >= 0)
 		close(client->pidfd);
+	if (client->hold_fd >= 0)
+		close(client->hold_fd);
 	if (client->dead)
 		clients->dying--;
 	if (client->snapshots_refused)

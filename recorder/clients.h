@@ -16,6 +16,7 @@
 #include "recorder/loop.h"
 #include "recorder/workers.h"
 
+struct adopt_taken;
 struct clients;
 struct watch;
 
@@ -32,6 +33,7 @@ struct clients_config {
 	uint32_t count_max_per_uid;
 	uint64_t memory_bytes_max_per_uid;
 	uint32_t hello_timeout_ms; /* a peer that says nothing is dropped; 0 = 5 s */
+	uint64_t recorder_hash;	   /* for regions that we make, see lib/ttlog_abi.h */
 	bool dump_on_exit;	   /* a clean exit(0) too */
 };
 
@@ -57,6 +59,17 @@ void clients_scene(void *context, const struct ttlog_bpf_scene *record, size_t b
 /* Accepts from a listening socket, which stays the caller's. 0 or a negative errno. */
 int clients_listen(struct clients *clients, int listen_fd);
 void clients_unlisten(struct clients *clients);
+
+/*
+ * Whoever it was taken from becomes a client. Takes what it needs out of it. 0 or a negative errno:
+ * -EALREADY (it is one), -EAGAIN (he is just saying hello), -EEXIST (he records into another region
+ * too, which we hold), -EUSERS, -ENOSPC, ...
+ */
+int clients_adopt(struct clients *clients, struct adopt_taken *taken);
+/* Does a living client have that region? */
+bool clients_hold(const struct clients *clients, ino_t inode);
+/* Lets go of all who live and are well, so that the next recorder can take them. */
+void clients_let_go(struct clients *clients);
 
 /* The process, a child of ours, ended with that status, as waitid() and the like say it. */
 void clients_note_exit(struct clients *clients, pid_t pid, int wait_status);

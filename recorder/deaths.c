@@ -296,7 +296,7 @@ static void replaced_by_another(struct client *client)
 	client_free(client);
 }
 
-static bool has_lost_its_region(const struct client *client)
+bool deaths_has_lost_its_region(const struct client *client)
 {
 	return identity_maps_region(client->pid, client->subject->inode) == 0;
 }
@@ -314,7 +314,7 @@ void deaths_hung_up(struct client *client)
 		watch_dispatch(clients->watch);
 	if (clients->slot[id & 0xffff] != client || !deaths_look(client))
 		return;
-	if (has_lost_its_region(client))
+	if (deaths_has_lost_its_region(client))
 		replaced_by_exec(client);
 }
 
@@ -332,7 +332,7 @@ void deaths_replace(struct client *client)
 			continue;
 		if (!deaths_look(other)) /* the pid is a new process's */
 			continue;
-		if (has_lost_its_region(other))
+		if (deaths_has_lost_its_region(other))
 			replaced_by_exec(other);
 		else
 			replaced_by_another(other);
@@ -365,6 +365,18 @@ void clients_note_exit(struct clients *clients, pid_t pid, int wait_status)
 		deaths_look(client);
 		if (clients->slot[i] == client && client->dead && !client->watched)
 			finalise(client);
+	}
+}
+
+/* Who is frozen may be dying: his end is waited for as long as we live. */
+void clients_let_go(struct clients *clients)
+{
+	for (uint32_t i = 0; i < clients->config.count_max; i++) {
+		struct client *client = clients->slot[i];
+
+		if (client && client->state == CLIENT_LIVE && !client->dead &&
+		    !(atomic_load_explicit(freeze_word(client), memory_order_relaxed) & 1))
+			client_free(client);
 	}
 }
 

@@ -17,6 +17,11 @@ static void take_text(char *to, const char *from, size_t bytes, const char *if_e
 		strcpy(to, if_empty);
 }
 
+void hello_service(char *to, const char *from)
+{
+	take_text(to, from, TTLOG_SERVICE_BYTES, "unnamed");
+}
+
 static int take_hello(const void *bytes, size_t count, struct hello_message *message)
 {
 	struct ttlog_hello hello;

@@ -35,6 +35,9 @@ struct hello_message {
  */
 int hello_check(const void *bytes, size_t count, struct hello_message *ret_message);
 
+/* A service's name made so: printable, ended, never empty. Both are TTLOG_SERVICE_BYTES. */
+void hello_service(char *to, const char *from);
+
 /* The answer to a hello. flags: TTLOG_WELCOME_... */
 struct ttlog_welcome hello_welcome(int status, uint32_t flags);
 

@@ -131,6 +131,7 @@ static int run_one(const struct config *config)
 
 	run_prepare(&inheritance);
 	options.dump_on_exit = true;
+	options.adopt = NULL; /* it is for this command and what that starts */
 	if (config_value_of(config, "dir")->origin == CONFIG_FROM_DEFAULT)
 		options.dir = ".";
 	if (config_value_of(config, "control")->origin != CONFIG_FROM_LINE)

@@ -71,6 +71,10 @@ static void write_clients(FILE *file, const struct metrics_facts *facts)
 	      facts->memory_bytes_max);
 	counter(file, "ttlog_registrations_total", "Processes that were given a ring.",
 		counters.registrations);
+	counter(file, "ttlog_adoptions_total", "Rings that were found and not handed over.",
+		counters.adopted);
+	counter(file, "ttlog_adoptions_failed_total",
+		"Rings that were found and could not be taken.", counters.adoptions_failed);
 	head(file, "ttlog_hellos_refused_total", "counter",
 	     "Peers that did not become clients, by reason.");
 	for (int i = 0; i < COUNTERS_REFUSAL_COUNT; i++)

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "lib/ttlog_abi.h"
 #include "recorder/ctl_server.h"
 #include "recorder/ctl_wire.h"
 #include "recorder/log.h"
@@ -94,6 +95,7 @@ static struct clients_config clients_config_of(struct recorder *recorder,
 							      : half_of_memory(),
 		.count_max_per_uid = (uint32_t)options->clients_max_per_uid,
 		.memory_bytes_max_per_uid = options->memory_bytes_max_per_uid,
+		.recorder_hash = ttlog_recorder_hash(options->socket),
 		.dump_on_exit = options->dump_on_exit,
 	};
 }
@@ -149,6 +151,26 @@ static int open_control(struct recorder *recorder, const struct recorder_options
 	return options->control ? err : 0;
 }
 
+/* Last: who fails to connect after this is heard, and who did before is found. */
+static int open_adopt(struct recorder *recorder, const struct recorder_options *options)
+{
+	struct adopt_config config = {
+		.loop = recorder->loop,
+		.workers = recorder->makers,
+		.clients = recorder->clients,
+		.watch = recorder->watch,
+		.socket = options->socket,
+	};
+	int err = options->adopt ? adopt_parse(options->adopt, &config.whom) : 0;
+
+	if (!err)
+		err = adopt_open(&recorder->adopt, &config);
+	/* Who is told that we are here may count on the rings that were there before. */
+	while (!err && !adopt_is_settled(recorder->adopt))
+		err = loop_once(recorder->loop, -1);
+	return err ? fail("can't look for rings", err) : 0;
+}
+
 static int open_parts(struct recorder *recorder, const struct recorder_options *options)
 {
 	int err = loop_open(&recorder->loop);
@@ -175,7 +197,9 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 	err = open_socket(recorder, options->socket);
 	if (!err)
 		err = open_control(recorder, options);
-	return err ? err : metrics_open(&recorder->metrics, recorder, &options->metrics);
+	if (!err)
+		err = metrics_open(&recorder->metrics, recorder, &options->metrics);
+	return err ? err : open_adopt(recorder, options);
 }
 
 int recorder_open(struct recorder *ret_recorder, const struct recorder_options *options)
@@ -254,6 +278,9 @@ int recorder_settle(struct recorder *recorder)
 	int err = 0;
 
 	clients_wind_down(recorder->clients);
+	adopt_stop(recorder->adopt);
+	if (recorder->adopt)
+		clients_let_go(recorder->clients);
 	listener_close(&recorder->listener); /* who connects now shall find nobody, not silence */
 	ctl_server_wind_down(recorder->ctl);
 	while (!err && !recorder->impatient &&
@@ -267,6 +294,7 @@ void recorder_close(struct recorder *recorder)
 {
 	if (recorder->clients)
 		clients_wind_down(recorder->clients);
+	adopt_stop(recorder->adopt);
 	listener_close(&recorder->listener);
 	metrics_close(recorder->metrics);
 	ctl_server_wind_down(recorder->ctl);
@@ -274,6 +302,7 @@ void recorder_close(struct recorder *recorder)
 	workers_close(recorder->makers);
 	workers_close(recorder->writers);
 	ctl_server_close(recorder->ctl);
+	adopt_close(recorder->adopt);
 	clients_close(recorder->clients);
 	calibration_close(recorder->calibration);
 	loop_remove(recorder->watch_source);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include "recorder/adopt.h"
 #include "recorder/clients.h"
 #include "recorder/confine.h"
 #include "recorder/dumper.h"
@@ -28,6 +29,7 @@ struct recorder_options {
 	bool without_bpf;
 	bool without_unwinding, debuginfod;
 	bool without_confinement;
+	const char *adopt; /* see adopt.h; NULL: nobody */
 	bool verbose, quiet;
 	const char *pretend; /* features to do without; NULL: none */
 	uint64_t clients_max;
@@ -50,6 +52,7 @@ struct recorder {
 	struct clients *clients;
 	struct metrics *metrics; /* NULL: nobody wants figures */
 	struct ctl_server *ctl; /* NULL: nobody can ask us anything */
+	struct adopt *adopt; /* NULL: nobody is adopted */
 	struct rlimit file_limit; /* as it was, for a command that we start */
 	bool impatient;		  /* recorder_settle() gives up */
 	char rung[200];		  /* for people: what we run with, and what is lost without */

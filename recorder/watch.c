@@ -31,11 +31,14 @@ _Static_assert(offsetof(struct ttlog_control, freeze) == TTLOG_BPF_FREEZE_OFFSET
 
 struct watch {
 	struct ttlog_bpf *skeleton;
-	struct ring_buffer *ring, *scenes;
+	struct ring_buffer *ring, *scenes, *calls;
 	int epoll_fd; /* of both */
 	struct controls *controls;
 	watch_fn fn;
 	watch_scene_fn scene_fn;
+	watch_call_fn call_fn;
+	void *call_context;
+	uint64_t told_calls_lost;
 	void *context;
 	bool dispatching;
 	bool without_control_maps; /* nobody could map them: the recorder freezes by itself */
@@ -130,6 +133,16 @@ void watch_set_scenes(struct watch *watch, watch_scene_fn fn)
 	watch->scene_fn = fn;
 }
 
+static int on_call(void *context, void *data, size_t bytes)
+{
+	const struct ttlog_bpf_call *call = data;
+	struct watch *watch = context;
+
+	if (watch->call_fn && bytes >= sizeof(*call))
+		watch->call_fn(watch->call_context, call->pid);
+	return 0;
+}
+
 static int join(int epoll_fd, int fd)
 {
 	struct epoll_event event = {.events = EPOLLIN};
@@ -147,6 +160,9 @@ static int open_rings(struct watch *watch)
 		return -errno;
 	watch->scenes = ring_buffer__new(bpf_map__fd(skeleton->maps.scenes), on_scene, watch, NULL);
 	if (!watch->scenes)
+		return -errno;
+	watch->calls = ring_buffer__new(bpf_map__fd(skeleton->maps.calls), on_call, watch, NULL);
+	if (!watch->calls)
 		return -errno;
 	watch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (watch->epoll_fd < 0)
@@ -238,6 +254,7 @@ void watch_close(struct watch *watch)
 	controls_close(watch->controls);
 	ring_buffer__free(watch->ring);
 	ring_buffer__free(watch->scenes);
+	ring_buffer__free(watch->calls);
 	if (watch->epoll_fd >= 0)
 		close(watch->epoll_fd);
 	ttlog_bpf__destroy(watch->skeleton);
@@ -323,6 +340,29 @@ uint64_t watch_shed(const struct watch *watch)
 uint64_t watch_scenes_lost(const struct watch *watch)
 {
 	return __atomic_load_n(&watch->skeleton->bss->counters.scene_unsent, __ATOMIC_RELAXED);
+}
+
+/* ---- calls ------------------------------------------------------------------------------------ */
+
+int watch_calls_fd(const struct watch *watch)
+{
+	return bpf_program__fd(watch->skeleton->progs.ttlog_task_rename) < 0
+		       ? -ENOENT
+		       : ring_buffer__epoll_fd(watch->calls);
+}
+
+bool watch_take_calls(struct watch *watch, watch_call_fn fn, void *context)
+{
+	uint64_t lost;
+
+	watch->call_fn = fn;
+	watch->call_context = context;
+	ring_buffer__consume(watch->calls);
+	lost = __atomic_load_n(&watch->skeleton->bss->counters.calls_lost, __ATOMIC_RELAXED);
+	if (lost == watch->told_calls_lost)
+		return true;
+	watch->told_calls_lost = lost;
+	return false;
 }
 
 /* ---- clients ---------------------------------------------------------------------------------- */
@@ -429,6 +469,18 @@ int watch_dispatch(struct watch *watch)
 {
 	(void)watch;
 	return -ENOSYS;
+}
+
+int watch_calls_fd(const struct watch *watch)
+{
+	(void)watch;
+	return -ENOSYS;
+}
+
+bool watch_take_calls(struct watch *watch, watch_call_fn fn, void *context)
+{
+	(void)watch, (void)fn, (void)context;
+	return true;
 }
 
 int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *control,

@@ -57,6 +57,15 @@ int watch_fd(const struct watch *watch);
 int watch_dispatch(struct watch *watch);
 
 /*
+ * Processes that have a region which no recorder holds, or say so; pid is that of the first pid
+ * namespace. The descriptor is readable when there are some; -ENOENT: this kernel can't tell. False
+ * when some calls were lost since the last time: nobody knows whose.
+ */
+typedef void (*watch_call_fn)(void *context, uint32_t pid);
+int watch_calls_fd(const struct watch *watch);
+bool watch_take_calls(struct watch *watch, watch_call_fn fn, void *context);
+
+/*
  * From now on events of that process come with client_id. ret_control_fd is the one-element array
  * for the client's control page, filled with the first bytes of `control` (freeze word and level);
  * the caller closes it. -1 where there are no control maps. A process registered twice changes its id; the old id still has to be removed.

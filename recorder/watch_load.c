@@ -65,6 +65,8 @@ static int choose(struct ttlog_bpf *skeleton, unsigned int without, char *why_no
 		btf__find_by_name_kind(btf, "bpf_iter_task_vma_new", BTF_KIND_FUNC) > 0 &&
 		!pretend(PRETEND_NO_MAPPING_WALK);
 	victim = without & WATCH_PART_VICTIM ? 0 : tracepoint_arguments(btf, "mark_victim");
+	bpf_program__set_autoload(skeleton->progs.ttlog_task_rename,
+				  tracepoint_arguments(btf, "task_rename") == 2);
 	btf__free(btf);
 	if (arguments < 0)
 		return -ENOENT;
