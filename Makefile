@@ -339,7 +339,7 @@ bench-peers: deps
 # ---- what it takes: packages by their Debian names ----
 
 PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev pkg-config
-PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin systemd python3-yaml
+PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin debuginfod libdebuginfod1 systemd python3-yaml
 # Who has a kubectl from elsewhere keeps it: Debian's would be in its way.
 PACKAGES_TEST += $(if $(shell command -v kubectl),,kubernetes-client)
 # Ubuntu has bpftool inside its kernel tools.
