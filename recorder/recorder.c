@@ -151,26 +151,6 @@ static int open_control(struct recorder *recorder, const struct recorder_options
 	return options->control ? err : 0;
 }
 
-/* Last: who fails to connect after this is heard, and who did before is found. */
-static int open_adopt(struct recorder *recorder, const struct recorder_options *options)
-{
-	struct adopt_config config = {
-		.loop = recorder->loop,
-		.workers = recorder->makers,
-		.clients = recorder->clients,
-		.watch = recorder->watch,
-		.socket = options->socket,
-	};
-	int err = options->adopt ? adopt_parse(options->adopt, &config.whom) : 0;
-
-	if (!err)
-		err = adopt_open(&recorder->adopt, &config);
-	/* Who is told that we are here may count on the rings that were there before. */
-	while (!err && !adopt_is_settled(recorder->adopt))
-		err = loop_once(recorder->loop, -1);
-	return err ? fail("can't look for rings", err) : 0;
-}
-
 static int open_parts(struct recorder *recorder, const struct recorder_options *options)
 {
 	int err = loop_open(&recorder->loop);
@@ -199,7 +179,7 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 		err = open_control(recorder, options);
 	if (!err)
 		err = metrics_open(&recorder->metrics, recorder, &options->metrics);
-	return err ? err : open_adopt(recorder, options);
+	return err;
 }
 
 int recorder_open(struct recorder *ret_recorder, const struct recorder_options *options)
@@ -258,6 +238,26 @@ static int confine_recorder(struct recorder *recorder, const struct recorder_opt
 	return 0;
 }
 
+/* Last: who fails to connect after this is heard, and who did before is found. */
+static int open_adopt(struct recorder *recorder, const struct recorder_options *options)
+{
+	struct adopt_config config = {
+		.loop = recorder->loop,
+		.workers = recorder->makers,
+		.clients = recorder->clients,
+		.watch = recorder->watch,
+		.socket = options->socket,
+	};
+	int err = options->adopt ? adopt_parse(options->adopt, &config.whom) : 0;
+
+	if (!err)
+		err = adopt_open(&recorder->adopt, &config);
+	/* Who is told that we are here may count on the rings that were there before. */
+	while (!err && !adopt_is_settled(recorder->adopt))
+		err = loop_once(recorder->loop, -1);
+	return err ? fail("can't look for rings", err) : 0;
+}
+
 int recorder_begin(struct recorder *recorder, const struct recorder_options *options,
 		   bool has_command)
 {
@@ -270,7 +270,7 @@ int recorder_begin(struct recorder *recorder, const struct recorder_options *opt
 	err = workers_start(recorder->makers);
 	if (!err)
 		err = workers_start(recorder->writers);
-	return err ? fail("can't start", err) : 0;
+	return err ? fail("can't start", err) : open_adopt(recorder, options);
 }
 
 int recorder_settle(struct recorder *recorder)
