@@ -113,7 +113,8 @@
  *                                  "ebpf", "ebpf-late-freeze", "pidfd": what deaths were seen with
  *
  * scene  (none of a living process, or where there was no kernel program to see it; a frame is known by
- *           the first key of its map, and a reader steps over one that it does not know)
+ *           the first key of its map, and a reader steps over one that it does not know. It and its
+ *           threads follow each other, anywhere behind the metadata: they come when they are unwound)
  *   "scene": map                   {"threads": int (frames that follow), "threads_left_out",
  *                                  "pages_left_out" (of stacks, 4 KiB each), "modules_left_out": int,
  *                                  "modules_cut" (the kernel did not tell of all mappings at the death:

@@ -15,6 +15,7 @@
 #include "recorder/dump_format.h"
 #include "recorder/dump_meta.h"
 #include "recorder/dump_scene.h"
+#include "recorder/dump_site.h"
 #include "recorder/pack.h"
 
 /* In front of the items of a map, whose head is known only when they are all there. */
@@ -39,6 +40,7 @@ struct writer {
 	struct ttlog_clock_line line;
 	uint64_t last_ticks;
 	uint32_t *channel_numbers;
+	bool scene_written;
 	uint64_t *newest; /* ticks of each thread in each lane, with a sparse clock */
 };
 
@@ -166,13 +168,17 @@ static int write_meta(struct writer *writer)
 	return write_body(writer);
 }
 
-static int write_scene(struct writer *writer)
+/* As soon as it is known: who unwinds it has been at it since before the first event was encoded. */
+static int write_scene_if_ready(struct writer *writer, bool waits)
 {
-	const struct scene *scene = writer->facts->scene;
+	const struct dump_facts *facts = writer->facts;
+	const struct scene *scene = facts->scene;
 	int error;
 
-	if (!scene)
+	if (!scene || writer->scene_written ||
+	    (facts->scene_ready && !facts->scene_ready(facts->scene_context, waits)))
 		return 0;
+	writer->scene_written = true;
 	writer->body.bytes = 0;
 	dump_scene_encode(&writer->body, scene);
 	error = write_body(writer);
@@ -184,42 +190,17 @@ static int write_scene(struct writer *writer)
 	return error;
 }
 
+static int write_scene(struct writer *writer)
+{
+	return write_scene_if_ready(writer, false);
+}
+
+static int write_late_scene(struct writer *writer)
+{
+	return write_scene_if_ready(writer, true);
+}
+
 /* ---- dictionary ------------------------------------------------------------------------------- */
-
-static void pair_text(struct pack *pack, const char *key, const char *text)
-{
-	pack_string(pack, key, strlen(key));
-	pack_string(pack, text, strlen(text));
-}
-
-static void put_site(struct pack *pack, const struct ttlog_reader_site *site)
-{
-	static const char *const levels[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
-	static const char *const types[TTLOG_TYPE_COUNT] = {
-		"",    "bool", "char", "i8",  "u8",  "i16", "u16",   "i32", "u32",
-		"i64", "u64",  "f32",  "f64", "str", "bytes", "ptr", "istr"};
-
-	pack_uint(pack, site->id);
-	pack_map(pack, 8);
-	pair_text(pack, "level", levels[site->level <= TTLOG_FATAL ? site->level : TTLOG_FATAL]);
-	pair_text(pack, "target", site->target);
-	pair_text(pack, "message", site->message);
-	pair_text(pack, "file", site->file);
-	pair_text(pack, "function", site->function);
-	pack_string(pack, "line", 4);
-	pack_uint(pack, site->line);
-	pack_string(pack, "printf", 6);
-	pack_bool(pack, site->flags & TTLOG_SITE_PRINTF);
-	pack_string(pack, "fields", 6);
-	pack_array(pack, site->field_count);
-	for (unsigned int i = 0; i < site->field_count; i++) {
-		unsigned int type = site->types[i] < TTLOG_TYPE_COUNT ? site->types[i] : 0;
-
-		pack_array(pack, 2);
-		pack_string(pack, site->names[i], strlen(site->names[i]));
-		pack_string(pack, types[type], strlen(types[type]));
-	}
-}
 
 /* Sites are in the body behind HEAD_ROOM, strings in the side buffer. */
 static int dictionary_flush(struct writer *writer, size_t sites, size_t strings)
@@ -258,7 +239,7 @@ static int write_dictionary(struct writer *writer)
 
 		if (site) {
 			sites++;
-			put_site(&writer->body, site);
+			dump_site_put(&writer->body, site);
 		} else if (string) {
 			strings++;
 			pack_uint(&writer->side, id);
@@ -341,6 +322,8 @@ static int batch_flush(struct writer *writer)
 		error = mark_add(writer);
 	writer->batch.seq += writer->batch.events;
 	writer->batch.events = 0;
+	if (!error)
+		error = write_scene_if_ready(writer, false);
 	writer->body.bytes = HEAD_ROOM;
 	return error;
 }
@@ -452,7 +435,8 @@ static int write_index(struct writer *writer)
 int dump_write(int fd, struct ttlog_reader *reader, const struct dump_facts *facts)
 {
 	static int (*const parts[])(struct writer *) = {
-		write_head, write_meta, write_scene, write_dictionary, write_events, write_index,
+		write_head,   write_meta,	write_scene, write_dictionary,
+		write_events, write_late_scene, write_index,
 	};
 	struct writer writer = {
 		.fd = fd,

@@ -37,6 +37,12 @@ struct dump_facts {
 	const char *recorder_version, *rung;
 	uint64_t region_bytes;
 	const struct scene *scene; /* NULL: not known */
+	/*
+	 * NULL: the scene is as it will be. Otherwise asked between batches of events whether it is, and
+	 * behind the last with `waits`: then it must come to be so. Not called any more once it was true.
+	 */
+	bool (*scene_ready)(void *context, bool waits);
+	void *scene_context;
 	/* loop_count 0: it is no part of a crash loop. */
 	uint64_t loop_key, loop_since_ns, loop_count;
 	/* Asked before each write; what is not 0 ends the dump with that error. NULL: nobody is. */

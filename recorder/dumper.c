@@ -41,6 +41,7 @@ struct order {
 	char signature[SIGNATURE_BYTES];
 	struct timeline timeline;
 	struct capture *capture; /* until the worker makes the scene of it */
+	struct unwind *unwind;	 /* the worker's: it is at the scene */
 	struct modules *modules;
 	uint64_t submitted_ms, written_ms;
 	uint64_t file_bytes;
@@ -138,7 +139,14 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void unwind(const struct order *order, struct scene *scene)
+static void say_not_unwound(const struct order *order, int err)
+{
+	log_detail("%s (pid %d): its stacks were not unwound to the end: %s",
+		   order->subject->service, (int)order->subject->pid, strerror(-err));
+}
+
+/* Begins with it: a child is at it while events are encoded. */
+static void unwind(struct order *order, struct scene *scene)
 {
 	const struct dumper *dumper = order->dumper;
 	const struct unwind_options options = {
@@ -155,10 +163,28 @@ static void unwind(const struct order *order, struct scene *scene)
 		unwind_decline(scene, "not unwound: too many dumps were waiting");
 		return;
 	}
-	err = unwind_scene(scene, &options);
+	if (!scene->thread_count)
+		return;
+	err = unwind_begin(&order->unwind, scene, &options);
 	if (err)
-		log_detail("%s (pid %d): its stacks were not unwound to the end: %s",
-			   order->subject->service, (int)order->subject->pid, strerror(-err));
+		say_not_unwound(order, err);
+}
+
+/* True: the scene has all frames that it will have. */
+static bool unwound(void *context, bool waits)
+{
+	struct order *order = context;
+	int err;
+
+	if (!order->unwind)
+		return true;
+	if (!unwind_poll(order->unwind) && !waits)
+		return false;
+	err = unwind_end(order->unwind, waits);
+	order->unwind = NULL;
+	if (err)
+		say_not_unwound(order, err);
+	return true;
 }
 
 /* Where its threads were. Without memory for it the dump is written all the same. */
@@ -200,6 +226,8 @@ static int write_with(struct order *order, struct ttlog_reader *reader, const st
 	take_time(order);
 	facts = facts_of(order);
 	facts.scene = scene;
+	facts.scene_ready = unwound;
+	facts.scene_context = order;
 	err = store_create(store, &file);
 	if (err)
 		return err;
@@ -216,18 +244,6 @@ static int write_with(struct order *order, struct ttlog_reader *reader, const st
 		order->file_bytes = (uint64_t)status.st_size;
 	err = store_commit(store, &file, facts.pid, facts.created_ns, facts.reason, order->path);
 	order->written_ms = now_ms();
-	return err;
-}
-
-static int write_file(struct order *order, struct ttlog_reader *reader)
-{
-	struct scene scene;
-	int err;
-
-	if (!make_scene(order, &scene))
-		return write_with(order, reader, NULL);
-	err = write_with(order, reader, &scene);
-	scene_clear(&scene);
 	return err;
 }
 
@@ -256,11 +272,17 @@ static void write_dump(struct workers_job *job)
 {
 	struct order *order = (struct order *)job;
 	struct ttlog_reader *reader = NULL;
+	struct scene scene;
+	const bool has_scene = make_scene(order, &scene); /* first of all: others are at it now */
 
 	order->err = ttlog_reader_open(&reader, order->subject->base, &order->subject->geometry);
 	if (!order->err)
-		order->err = write_file(order, reader);
+		order->err = write_with(order, reader, has_scene ? &scene : NULL);
 	ttlog_reader_close(reader);
+	if (order->unwind) /* there will be no dump, and nobody waits for frames */
+		unwind_end(order->unwind, false);
+	if (has_scene)
+		scene_clear(&scene);
 	refresh_modules(order);
 }
 

@@ -25,8 +25,17 @@ struct pack {
 int pack_init(struct pack *pack, size_t capacity, size_t limit);
 void pack_fini(struct pack *pack);
 
+unsigned char *pack_grow(struct pack *pack, size_t bytes); /* pack_room()'s own */
+
 /* Room for that many more bytes. NULL after an error. */
-unsigned char *pack_room(struct pack *pack, size_t bytes);
+static inline unsigned char *pack_room(struct pack *pack, size_t bytes)
+{
+	if (pack->error)
+		return NULL;
+	if (pack->capacity - pack->bytes >= bytes)
+		return pack->data + pack->bytes;
+	return pack_grow(pack, bytes);
+}
 
 void pack_uint(struct pack *pack, uint64_t value);
 void pack_int(struct pack *pack, int64_t value);

@@ -37,33 +37,6 @@
 #define MFD_NOEXEC_SEAL 8U
 #endif
 
-/* ---- how many at a time ----------------------------------------------------------------- */
-
-#define SLOT_TAKEN (-1)
-
-/* 0: free. A pid: of a child that did not go away after SIGKILL. */
-static _Atomic pid_t slots[UNWIND_CHILDREN_MAX];
-
-static bool is_gone(pid_t pid)
-{
-	return waitpid(pid, NULL, WNOHANG) != 0; /* also if it is no child of ours any more */
-}
-
-static _Atomic pid_t *take_slot(void)
-{
-	for (size_t i = 0; i < UNWIND_CHILDREN_MAX; i++) {
-		pid_t pid = atomic_load(&slots[i]);
-
-		if (pid == SLOT_TAKEN ||
-		    !atomic_compare_exchange_strong(&slots[i], &pid, SLOT_TAKEN))
-			continue;
-		if (!pid || is_gone(pid))
-			return &slots[i];
-		atomic_store(&slots[i], pid);
-	}
-	return NULL;
-}
-
 /* ---- the start -------------------------------------------------------------------------- */
 
 struct child {
@@ -73,6 +46,18 @@ struct child {
 	uint64_t deadline_ms;
 	int status; /* of waitpid() */
 	bool timed_out, lingers;
+};
+
+struct unwind {
+	struct scene *scene;
+	const struct unwind_options *options;
+	unsigned int timeout_ms;
+	struct child child;
+	_Atomic pid_t *slot;
+	struct pack buffer; /* an answer that has not come as a whole */
+	size_t received;
+	int state; /* 1: there may be more, 0: it has said all, or a negative errno */
+	unsigned char stages[SCENE_THREADS_MAX + 1]; /* enum unwind_stage, of each thread */
 };
 
 static uint64_t now_ms(void)
@@ -190,8 +175,9 @@ static void fill_environment(char *environment[], size_t count, bool debuginfod)
 	environment[used] = NULL;
 }
 
-static int spawn(const struct scene *scene, const struct unwind_options *options, int request_fd,
-		 int answers_fd, pid_t *ret_pid)
+static int spawn(const struct scene *scene, unsigned int timeout_ms,
+		 const struct unwind_options *options, int request_fd, int answers_fd,
+		 pid_t *ret_pid)
 {
 	const char *program = options->program ? options->program : "/proc/self/exe";
 	char uid[16], gid[16], seconds[16], root[8], debuginfod[8], *environment[8];
@@ -204,7 +190,7 @@ static int spawn(const struct scene *scene, const struct unwind_options *options
 	snprintf(uid, sizeof(uid), "%u", (unsigned int)scene->uid);
 	snprintf(gid, sizeof(gid), "%u", (unsigned int)scene->gid);
 	/* Should we be gone, it must not live for ever. */
-	snprintf(seconds, sizeof(seconds), "%u", options->timeout_ms / 1000 + 1);
+	snprintf(seconds, sizeof(seconds), "%u", timeout_ms / 1000 + 1);
 	snprintf(root, sizeof(root), "%d", scene->root_fd >= 0);
 	snprintf(debuginfod, sizeof(debuginfod), "%d", options->debuginfod);
 	fill_environment(environment, sizeof(environment) / sizeof(environment[0]),
@@ -221,7 +207,7 @@ static int spawn(const struct scene *scene, const struct unwind_options *options
 	return -err;
 }
 
-static int start(struct child *child, const struct scene *scene,
+static int start(struct child *child, const struct scene *scene, unsigned int timeout_ms,
 		 const struct unwind_options *options)
 {
 	int request_fd, pipe_fds[2], err;
@@ -236,7 +222,8 @@ static int start(struct child *child, const struct scene *scene,
 	pipe_fds[1] = moved_up(pipe_fds[1]);
 	err = pipe_fds[1] < 0 ? pipe_fds[1] : 0;
 	if (!err)
-		err = spawn(scene, options, request_fd, pipe_fds[1], &child->pid);
+		err = spawn(scene, timeout_ms, options, request_fd, pipe_fds[1],
+			    &child->pid);
 	if (pipe_fds[1] >= 0)
 		close(pipe_fds[1]);
 	if (err) {
@@ -271,38 +258,43 @@ static int wait_for(const struct child *child, int fd, short events)
 	}
 }
 
-/* Until it has said all, there is no time left, or it says what makes no sense. */
-static int listen_to(struct child *child, struct scene *scene, unsigned char stages[],
-		     struct pack *buffer)
+/* What is in the pipe. 1: there may be more, 0: it has said all; -EBADMSG: it makes no sense. */
+static int take_some(struct unwind *unwind)
 {
-	size_t received = 0;
+	struct pack *buffer = &unwind->buffer;
+	unsigned char *room = pack_room(buffer, READ_BYTES);
+	ssize_t count;
 
-	for (;;) {
-		const int ready = wait_for(child, child->answers_fd, POLLIN);
-		unsigned char *room;
-		ssize_t count;
+	if (!room)
+		return buffer->error == -E2BIG ? -EBADMSG : buffer->error;
+	count = read(unwind->child.answers_fd, room, READ_BYTES);
+	if (count < 0 && errno == EINTR)
+		return 1;
+	if (count <= 0)
+		return count ? -errno : buffer->bytes ? -EBADMSG : 0;
+	unwind->received += (size_t)count;
+	buffer->bytes += (size_t)count;
+	if (unwind->received > UNWIND_ANSWERS_MAX)
+		return -EBADMSG;
+	count = unwind_answers_take(unwind->scene, unwind->stages, buffer->data, buffer->bytes);
+	if (count < 0)
+		return (int)count;
+	buffer->bytes -= (size_t)count;
+	memmove(buffer->data, buffer->data + count, buffer->bytes);
+	return 1;
+}
 
-		if (ready <= 0) {
-			child->timed_out = !ready;
-			return ready ? ready : -ETIMEDOUT;
-		}
-		room = pack_room(buffer, READ_BYTES);
-		if (!room)
-			return buffer->error == -E2BIG ? -EBADMSG : buffer->error;
-		count = read(child->answers_fd, room, READ_BYTES);
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
-			return count ? -errno : buffer->bytes ? -EBADMSG : 0;
-		received += (size_t)count;
-		buffer->bytes += (size_t)count;
-		if (received > UNWIND_ANSWERS_MAX)
-			return -EBADMSG;
-		count = unwind_answers_take(scene, stages, buffer->data, buffer->bytes);
-		if (count < 0)
-			return (int)count;
-		buffer->bytes -= (size_t)count;
-		memmove(buffer->data, buffer->data + count, buffer->bytes);
+/* Until it has said all, there is no time left, or it says what makes no sense. */
+static void listen_to(struct unwind *unwind)
+{
+	while (unwind->state == 1) {
+		const int ready = wait_for(&unwind->child, unwind->child.answers_fd, POLLIN);
+
+		if (ready > 0)
+			unwind->state = take_some(unwind);
+		else
+			unwind->state = ready ? ready : -ETIMEDOUT;
+		unwind->child.timed_out = !ready;
 	}
 }
 
@@ -381,51 +373,105 @@ void unwind_decline(struct scene *scene, const char *note)
 			scene->threads[i].unwind_note = strdup(note);
 }
 
-static int ask_child(struct scene *scene, const struct unwind_options *options, _Atomic pid_t *slot,
-		     unsigned char stages[], char note[NOTE_BYTES])
+/* ---- all of it -------------------------------------------------------------------------- */
+
+static int begin(struct unwind *unwind)
 {
-	struct child child = {.deadline_ms = now_ms() + options->timeout_ms};
-	struct pack buffer;
-	int err = pack_init(&buffer, READ_BYTES, UNWIND_ANSWER_MAX + READ_BYTES);
+	int err = pack_init(&unwind->buffer, READ_BYTES, UNWIND_ANSWER_MAX + READ_BYTES);
 
 	if (!err)
-		err = start(&child, scene, options);
-	if (err) {
-		snprintf(note, NOTE_BYTES, "no unwinding child could be started: %s",
-			 strerror(-err));
-	} else {
-		err = listen_to(&child, scene, stages, &buffer);
-		end(&child, err);
-		explain(&child, err, options->timeout_ms, note);
-		if (!err && child.status)
-			err = -ECHILD;
+		err = start(&unwind->child, unwind->scene, unwind->timeout_ms, unwind->options);
+	if (err)
+		pack_fini(&unwind->buffer);
+	return err;
+}
+
+/* Has a slot, and gives it back. */
+static int begin_or_note(struct unwind *unwind, _Atomic pid_t *slot)
+{
+	char note[NOTE_BYTES];
+	int err;
+
+	unwind->slot = slot;
+	err = begin(unwind);
+	if (!err)
+		return 0;
+	atomic_store(slot, 0);
+	snprintf(note, sizeof(note), "no unwinding child could be started: %s", strerror(-err));
+	note_what_is_missing(unwind->scene, unwind->stages, note);
+	return err;
+}
+
+int unwind_begin(struct unwind **ret_unwind, struct scene *scene,
+		 const struct unwind_options *options)
+{
+	struct unwind *unwind;
+	_Atomic pid_t *slot;
+	int err;
+
+	/* The fatal one may be one too many. */
+	if (scene->thread_count > SCENE_THREADS_MAX + 1 || scene->module_count > SCENE_MODULES_MAX)
+		return -EINVAL;
+	unwind = calloc(1, sizeof(*unwind));
+	if (!unwind)
+		return -ENOMEM;
+	slot = unwind_slot_take();
+	if (!slot) {
+		unwind_decline(scene, "not unwound: others were being unwound");
+		free(unwind);
+		return -EBUSY;
 	}
-	pack_fini(&buffer);
-	atomic_store(slot, child.lingers ? child.pid : 0);
+	unwind->scene = scene;
+	unwind->options = options;
+	unwind->timeout_ms = options->timeout_ms ? options->timeout_ms : UNWIND_TIMEOUT_MS;
+	unwind->child.deadline_ms = now_ms() + unwind->timeout_ms;
+	unwind->state = 1;
+	err = begin_or_note(unwind, slot);
+	unwind->options = NULL; /* the caller's, for as long as this took */
+	if (err)
+		free(unwind);
+	else
+		*ret_unwind = unwind;
+	return err;
+}
+
+bool unwind_poll(struct unwind *unwind)
+{
+	struct pollfd poll_fd = {.fd = unwind->child.answers_fd, .events = POLLIN};
+
+	while (unwind->state == 1 && poll(&poll_fd, 1, 0) > 0)
+		unwind->state = take_some(unwind);
+	return unwind->state != 1;
+}
+
+int unwind_end(struct unwind *unwind, bool waits)
+{
+	char note[NOTE_BYTES];
+	int err;
+
+	/* What came in time counts, however late it is looked at. */
+	if (!unwind_poll(unwind) && !waits)
+		unwind->state = -ECANCELED;
+	listen_to(unwind);
+	err = unwind->state;
+	end(&unwind->child, err);
+	explain(&unwind->child, err, unwind->timeout_ms, note);
+	if (!err && unwind->child.status)
+		err = -ECHILD;
+	note_what_is_missing(unwind->scene, unwind->stages, note);
+	atomic_store(unwind->slot, unwind->child.lingers ? unwind->child.pid : 0);
+	pack_fini(&unwind->buffer);
+	free(unwind);
 	return err;
 }
 
 int unwind_scene(struct scene *scene, const struct unwind_options *options)
 {
-	struct unwind_options settled = *options;
-	unsigned char stages[SCENE_THREADS_MAX + 1] = {UNWIND_NONE};
-	char note[NOTE_BYTES];
-	_Atomic pid_t *slot;
+	struct unwind *unwind;
 	int err;
 
-	if (!settled.timeout_ms)
-		settled.timeout_ms = UNWIND_TIMEOUT_MS;
 	if (!scene->thread_count)
 		return 0;
-	/* The fatal one may be one too many. */
-	if (scene->thread_count > SCENE_THREADS_MAX + 1 || scene->module_count > SCENE_MODULES_MAX)
-		return -EINVAL;
-	slot = take_slot();
-	if (!slot) {
-		unwind_decline(scene, "not unwound: others were being unwound");
-		return -EBUSY;
-	}
-	err = ask_child(scene, &settled, slot, stages, note);
-	note_what_is_missing(scene, stages, note);
-	return err;
+	err = unwind_begin(&unwind, scene, options);
+	return err ? err : unwind_end(unwind, true);
 }

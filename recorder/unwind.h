@@ -36,6 +36,19 @@ struct unwind_options {
  */
 int unwind_scene(struct scene *scene, const struct unwind_options *options);
 
+/*
+ * The same in steps, for who has something else to do meanwhile. From begin to end the scene, which
+ * stays where it is, is only touched from within these functions. Where begin fails, nobody has to end
+ * it, and the threads' notes say why there are no frames.
+ */
+struct unwind;
+int unwind_begin(struct unwind **ret_unwind, struct scene *scene,
+		 const struct unwind_options *options);
+/* Takes what is there, without waiting. True: there will be no more, and the end comes at once. */
+bool unwind_poll(struct unwind *unwind);
+/* Waits for the rest if that is wanted, for as long as there is time; what is missing is noted. */
+int unwind_end(struct unwind *unwind, bool waits);
+
 /* Says `note` to each thread that has no note and no frames: nobody will unwind it. */
 void unwind_decline(struct scene *scene, const char *note);
 

@@ -18,6 +18,11 @@ enum unwind_exit {
 	UNWIND_EXIT_ANSWER = 6,
 };
 
+/* ---- unwind_slots.c: the recorder's side ---- */
+
+/* To be set to 0, or to the pid of a child that did not go away. NULL: UNWIND_CHILDREN_MAX are at it. */
+_Atomic pid_t *unwind_slot_take(void);
+
 /* ---- unwind_jail.c: what the child gives up ---- */
 
 /* Sanitizers map terabytes and make system calls of their own. */

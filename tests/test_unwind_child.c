@@ -305,6 +305,53 @@ Test(unwind_child, answers_that_make_no_sense_end_it)
 	}
 }
 
+/* ---- in steps ---- */
+
+static struct unwind *begin_with(const char *script, struct scene *scene)
+{
+	struct unwind *unwind = NULL;
+	char path[PATH_MAX];
+
+	path_of("program", path);
+	be_program(script);
+	cr_assert_eq(unwind_begin(&unwind, scene,
+				  &(struct unwind_options){.program = path, .timeout_ms = 60000}), 0);
+	return unwind;
+}
+
+Test(unwind_child, is_asked_without_waiting_and_ended_when_it_is_done)
+{
+	struct scene *scene = make_scene(1, 1);
+	struct unwind *unwind = NULL;
+
+	cr_assert_eq(unwind_begin(&unwind, scene, &(struct unwind_options){.program = recorder,
+									   .timeout_ms = 60000}),
+		     0);
+	while (!unwind_poll(unwind))
+		usleep(1000);
+	cr_assert(scene->threads[0].frame_count || scene->threads[0].unwind_note);
+	cr_assert_eq(unwind_end(unwind, true), 0);
+	scene_done(scene);
+}
+
+Test(unwind_child, is_killed_when_nobody_waits_for_it)
+{
+	const uint64_t before = now_ms();
+	struct scene *scene = make_scene(2, 1);
+	struct unwind *unwind = begin_with("exec sleep 1000", scene);
+
+	cr_assert_not(unwind_poll(unwind));
+	cr_assert_eq(unwind_end(unwind, false), -ECANCELED);
+	require_notes(scene, "could not be heard");
+	cr_assert_lt(now_ms() - before, 30000);
+	scene_done(scene);
+	/* And its place is free: as many as there may be. */
+	for (int i = 0; i < UNWIND_CHILDREN_MAX; i++) {
+		scene = make_scene(1, 1);
+		require_answered(scene);
+	}
+}
+
 Test(unwind_child, says_so_when_there_is_no_program)
 {
 	struct scene *scene = make_scene(2, 1);

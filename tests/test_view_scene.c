@@ -124,6 +124,80 @@ Test(view_scene, a_dump_without_one_says_null)
 	done();
 }
 
+/* ---- a scene that takes a while -------------------------------------------------------------------- */
+
+struct patience {
+	unsigned int asked, needed; /* it is ready when it was asked that often, or waited for */
+	bool was_waited_for, was_ready;
+};
+
+static bool ready_later(void *context, bool waits)
+{
+	struct patience *patience = context;
+
+	cr_assert_not(patience->was_ready, "asked, and it was there");
+	patience->was_waited_for = waits;
+	patience->was_ready = waits || ++patience->asked >= patience->needed;
+	return patience->was_ready;
+}
+
+static void generate(size_t index, struct ttlog_reader_event *event)
+{
+	*event = (struct ttlog_reader_event){
+		.ticks = index, .site = 1, .channel = TTLOG_READER_NO_CHANNEL};
+}
+
+/* Which of the file's frames the scene's first is, of those with content. */
+static void open_late_scene(struct patience *patience)
+{
+	static const uint8_t no_types[] = {0};
+	struct event event;
+	uint64_t count = 0;
+	const char *why;
+	size_t bytes;
+	unsigned char *data;
+
+	made_begin();
+	made_site(TTLOG_INFO, "t", "m", no_types, NULL);
+	made.generator = generate;
+	made.generate = 5 * DUMP_BATCH_EVENTS;
+	made.facts.scene = &scene;
+	made.facts.scene_ready = ready_later;
+	made.facts.scene_context = patience;
+	data = made_dump(&bytes);
+	cr_assert(patience->was_ready);
+	cr_assert_eq(view_bytes(&dump, data, bytes, &why), 0, "%s", why);
+	free(data);
+	while (dump_next(dump, &event))
+		cr_assert_eq(event.seq, count++);
+	cr_assert_eq(count, 5 * DUMP_BATCH_EVENTS);
+	out_init(&out, -1);
+	info_text(&out, dump, false, true);
+	expect("deep\\x1b[31m (a.cc:7)");
+	expect("stack of thread main");
+}
+
+Test(view_scene, comes_between_batches_of_events_when_it_is_ready_then)
+{
+	struct patience patience = {.needed = 3};
+
+	open_late_scene(&patience);
+	cr_expect_not(patience.was_waited_for);
+	cr_expect_eq(patience.asked, 3);
+	done();
+}
+
+Test(view_scene, comes_behind_the_events_when_it_takes_longer)
+{
+	struct patience patience = {.needed = 1000};
+
+	open_late_scene(&patience);
+	cr_expect(patience.was_waited_for);
+	done();
+}
+
+/* ---- damage ---------------------------------------------------------------------------------------- */
+
 /* Each byte of the two frames changed, and each length of them: no crash, no leak, bounded. */
 Test(view_scene, damage_is_refused)
 {
