@@ -9,8 +9,8 @@
  *   ctl_json.c    rows as JSON, one object a line
  *   ctl_words.c   lines on stderr, numbers for people
  *
- * The daemon is not believed more than its clients: what it says is bounded, checked, and cleaned of
- * what a terminal would obey.
+ * The daemon is not believed more than its clients: what it says is bounded, checked, and cleaned
+ * of what a terminal would obey.
  */
 #ifndef RECORDER_CTL_H
 #define RECORDER_CTL_H
@@ -46,8 +46,8 @@ struct ctl_outcome {
 };
 
 /*
- * 0, and the outcome; or a negative errno: of connect(), -ETIMEDOUT, -EBADMSG, -ECONNRESET (it ended
- * before it had said all).
+ * 0, and the outcome; or a negative errno: of connect(), -ETIMEDOUT, -EBADMSG, -ECONNRESET (it
+ * ended before it had said all).
  */
 int ctl_ask(const char *path, const struct ctl_request *request, ctl_row_fn fn, void *context,
 	    struct ctl_outcome *ret_outcome);
@@ -74,7 +74,7 @@ struct ctl_table {
 	struct ctl_cell {
 		char *text;
 		enum ctl_colour colour;
-	} *cell;
+	} * cell;
 	size_t cell_count, cell_room;
 	bool failed; /* no memory: it is not whole */
 };

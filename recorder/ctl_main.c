@@ -27,7 +27,8 @@ static const struct option_row {
 	const char *argument; /* NULL: takes none */
 	const char *help;
 } option_rows[] = {
-	{"control", KEY_CONTROL, "PATH", "the control socket (" CTL_SOCKET_NAME " beside the other)"},
+	{"control", KEY_CONTROL, "PATH",
+	 "the control socket (" CTL_SOCKET_NAME " beside the other)"},
 	{"socket", KEY_SOCKET, "PATH", "the socket of programs ($TTLOG_SOCKET)"},
 	{"json", KEY_JSON, NULL, "print JSON, an object a line"},
 	{"no-legend", KEY_NO_LEGEND, NULL, "no column headings, no closing line"},
@@ -128,8 +129,8 @@ static int make_request(const struct line *line, struct ctl_request *request)
 {
 	const struct ctl_options *options = &line->options;
 
-	if (line->argument_count > 0 && take_text("service", line->argument[0], request->match,
-						  sizeof(request->match)))
+	if (line->argument_count > 0 &&
+	    take_text("service", line->argument[0], request->match, sizeof(request->match)))
 		return -1;
 	if (request->verb == CTL_LEVEL && take_level(line->argument[1], &request->level))
 		return -1;
@@ -235,8 +236,7 @@ static int run(const char *name, struct line *line)
 
 		if (strcmp(name, command->name))
 			continue;
-		if (line->argument_count < command->least ||
-		    line->argument_count > command->most) {
+		if (line->argument_count < command->least || line->argument_count > command->most) {
 			ctl_say("%s takes: %s", name, command->arguments);
 			return usage();
 		}

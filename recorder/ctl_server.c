@@ -191,8 +191,7 @@ static bool has_room(const struct ctl_server *server, const struct ctl_peer *pee
 		others += !server->peer[i]->sees_all;
 		of_one += server->peer[i]->uid == peer->uid;
 	}
-	return peer->sees_all ||
-	       (others < CTL_PEERS_OTHERS_MAX && of_one < CTL_PEERS_OF_ONE_MAX);
+	return peer->sees_all || (others < CTL_PEERS_OTHERS_MAX && of_one < CTL_PEERS_OF_ONE_MAX);
 }
 
 /* Somebody who is not let in learns why, if it fits the empty buffer of his socket. */

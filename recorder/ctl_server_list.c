@@ -41,10 +41,11 @@ static uint32_t count_threads(pid_t pid, uint64_t start_ticks)
 		return 0;
 	text[count] = '\0';
 	at = strrchr(text, ')');
-	if (!at || sscanf(at + 1,
-			  " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %" SCNu32
-			  " %*d %" SCNu64,
-			  &threads, &start) != 2)
+	if (!at ||
+	    sscanf(at + 1,
+		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %" SCNu32
+		   " %*d %" SCNu64,
+		   &threads, &start) != 2)
 		return 0;
 	return start == start_ticks ? threads : 0;
 }
@@ -67,8 +68,8 @@ static void take_glance(struct ctl_server *server, struct ctl_look *look)
 
 static void look_in_worker(struct workers_job *job)
 {
-	struct ctl_server *server = (struct ctl_server *)(void *)((char *)job -
-					offsetof(struct ctl_server, job));
+	struct ctl_server *server =
+		(struct ctl_server *)(void *)((char *)job - offsetof(struct ctl_server, job));
 
 	calibration_copy(server->recorder->calibration, &server->timeline);
 	for (uint32_t i = 0; i < server->look_count; i++) {
@@ -95,8 +96,8 @@ static const struct client *find(const struct clients *clients, uint64_t id)
 
 static void looked(struct workers_job *job)
 {
-	struct ctl_server *server = (struct ctl_server *)(void *)((char *)job -
-					offsetof(struct ctl_server, job));
+	struct ctl_server *server =
+		(struct ctl_server *)(void *)((char *)job - offsetof(struct ctl_server, job));
 	struct ctl_peer *peer = server->job_peer;
 
 	server->job_runs = false;

@@ -37,12 +37,10 @@ static const char *state_of(const struct client *client, bool is_frozen)
 
 static void put_control(struct pack *pack, struct pack_map *map, const struct client *client)
 {
-	const struct ttlog_control *control =
-		client->subject->base ? client_control(client) : NULL;
+	const struct ttlog_control *control = client->subject->base ? client_control(client) : NULL;
 	const uint32_t level = control ? __atomic_load_n(&control->level, __ATOMIC_RELAXED)
 				       : client->hello.level;
-	const bool is_frozen =
-		control && (__atomic_load_n(&control->freeze, __ATOMIC_RELAXED) & 1);
+	const bool is_frozen = control && (__atomic_load_n(&control->freeze, __ATOMIC_RELAXED) & 1);
 
 	pack_pair_string(pack, map, "level", ctl_level_name(level) ? ctl_level_name(level) : "?");
 	pair_bool(pack, map, "frozen", is_frozen);

@@ -55,9 +55,9 @@ static const char *text_of(const struct row *row, const char *key, char *text, s
 /* ---- list ------------------------------------------------------------------------------- */
 
 static const struct ctl_column list_columns[] = {
-	{"SERVICE", false}, {"PID", true},	   {"UID", true},     {"THREADS", true},
-	{"EVENTS/S", true}, {"HISTORY", true},	   {"OVERWRITTEN", true}, {"DROPPED", true},
-	{"RUNG", false},    {"LEVEL", false},	   {"STATE", false},
+	{"SERVICE", false}, {"PID", true},     {"UID", true},	      {"THREADS", true},
+	{"EVENTS/S", true}, {"HISTORY", true}, {"OVERWRITTEN", true}, {"DROPPED", true},
+	{"RUNG", false},    {"LEVEL", false},  {"STATE", false},
 };
 
 static void put_number(struct ctl_table *table, const struct row *row, const char *key,
@@ -313,9 +313,8 @@ static void action_row(struct show *show, const struct row *row)
 		return;
 	}
 	if (ctl_map_find(row->data, row->bytes, "error", &item, NULL)) {
-		const int err = item.kind == CTL_NEGATIVE && item.value < 4095
-					? 1 + (int)item.value
-					: EPROTO;
+		const int err = item.kind == CTL_NEGATIVE && item.value < 4095 ? 1 + (int)item.value
+									       : EPROTO;
 
 		show->failed++;
 		ctl_say("%s %s (pid %" PRIu64 "): %s", ctl_verb_name(show->request->verb),
@@ -326,9 +325,10 @@ static void action_row(struct show *show, const struct row *row)
 
 static void say_what_was_done(const struct show *show)
 {
-	static const char *const done[CTL_VERBS] = {
-		[CTL_LEVEL] = "level set", [CTL_FREEZE] = "frozen", [CTL_THAW] = "thawed",
-		[CTL_SNAPSHOT] = "snapshot ordered"};
+	static const char *const done[CTL_VERBS] = {[CTL_LEVEL] = "level set",
+						    [CTL_FREEZE] = "frozen",
+						    [CTL_THAW] = "thawed",
+						    [CTL_SNAPSHOT] = "snapshot ordered"};
 	const uint64_t count = show->rows - show->failed;
 
 	if (show->options->json || show->options->without_legend || !count ||
@@ -402,8 +402,8 @@ int ctl_show(const struct ctl_options *options, const char *path, const struct c
 	int err, status;
 
 	ctl_table_init(&show.table, list_columns, sizeof(list_columns) / sizeof(list_columns[0]));
-	ctl_pager_open(&show.pager, !options->without_pager && !options->json &&
-					    request->verb <= CTL_STATUS);
+	ctl_pager_open(&show.pager,
+		       !options->without_pager && !options->json && request->verb <= CTL_STATUS);
 	err = ctl_ask(path, request, take_row, &show, &outcome);
 	if (!err && show.table.cell_count)
 		ctl_table_show(&show.table, show.pager.out, !options->without_legend,

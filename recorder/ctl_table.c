@@ -11,7 +11,8 @@
 #include "recorder/log.h"
 
 static const char *const codes[] = {
-	[CTL_PLAIN] = "", [CTL_BOLD] = "1", [CTL_RED] = "31", [CTL_YELLOW] = "33", [CTL_FAINT] = "2",
+	[CTL_PLAIN] = "",    [CTL_BOLD] = "1",	[CTL_RED] = "31",
+	[CTL_YELLOW] = "33", [CTL_FAINT] = "2",
 };
 
 void ctl_table_init(struct ctl_table *table, const struct ctl_column *column, unsigned int count)

@@ -48,8 +48,8 @@ static void walk(struct look *look, const unsigned char *chunk, uint32_t chunk_b
 	look->walk_bytes -= chunk_bytes;
 	while (offset < end) {
 		/* Pairs with the release of the commit. */
-		const uint64_t word = __atomic_load_n((const uint64_t *)(const void *)(chunk + offset),
-						      __ATOMIC_ACQUIRE);
+		const uint64_t word = __atomic_load_n(
+			(const uint64_t *)(const void *)(chunk + offset), __ATOMIC_ACQUIRE);
 		const uint32_t size = TTLOG_EVENT_BYTES(word);
 		uint64_t ticks;
 
@@ -66,8 +66,8 @@ static void walk(struct look *look, const unsigned char *chunk, uint32_t chunk_b
 }
 
 /* As its owner noted it when it was retired; of events in a chunk the times are taken as even. */
-static bool take_note(const struct look *look, const struct ttlog_chunk *chunk, uint32_t chunk_bytes,
-		      uint64_t generation, struct holding *holding)
+static bool take_note(const struct look *look, const struct ttlog_chunk *chunk,
+		      uint32_t chunk_bytes, uint64_t generation, struct holding *holding)
 {
 	const uint64_t count = atomic_load_explicit(&chunk->retired_count, memory_order_relaxed);
 	const uint64_t last = atomic_load_explicit(&chunk->retired_last, memory_order_relaxed);
@@ -90,8 +90,8 @@ static bool take_note(const struct look *look, const struct ttlog_chunk *chunk, 
 static void take_chunk(struct look *look, uint32_t lane, uint32_t index, uint64_t state)
 {
 	const struct ttlog_lane_geometry *geometry = &look->geometry->lane[lane];
-	const unsigned char *chunk =
-		look->base + geometry->chunks_offset + (uint64_t)index * geometry->chunk_bytes;
+	const unsigned char *chunk = look->base + geometry->chunks_offset +
+				     (uint64_t)index * geometry->chunk_bytes;
 	const bool is_noted = TTLOG_STATE_OF(state) != TTLOG_CHUNK_OWNED;
 	struct glance *glance = look->glance;
 	struct holding holding = {0};
@@ -128,13 +128,15 @@ static void take_lane(struct look *look, uint32_t lane)
 	struct glance_lane *seen = &look->glance->lane[lane];
 
 	for (uint32_t i = 0; i < geometry->chunk_count; i++) {
-		const uint64_t state = atomic_load_explicit(&records[i].state, memory_order_acquire);
+		const uint64_t state =
+			atomic_load_explicit(&records[i].state, memory_order_acquire);
 		const struct ttlog_account *account =
 			&records[i].account[TTLOG_STATE_GENERATION(state) & 1];
 		const uint64_t last = atomic_load_explicit(&account->last, memory_order_relaxed);
 
 		seen->chunks_used += TTLOG_STATE_OF(state) != TTLOG_CHUNK_FREE;
-		add(&seen->overwritten, atomic_load_explicit(&account->count, memory_order_relaxed));
+		add(&seen->overwritten,
+		    atomic_load_explicit(&account->count, memory_order_relaxed));
 		if (lane == TTLOG_LANE_MAIN && last > look->main_lost_last)
 			look->main_lost_last = last;
 		if (has_events(state))
