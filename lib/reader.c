@@ -30,13 +30,14 @@ static void span_add(uint64_t *first, uint64_t *last, bool is_empty, uint64_t ol
 }
 
 /* Counts the chunk's events and cuts it off at the first that makes no sense. */
-static void chunk_check(struct ttlog_reader *reader, struct reader_chunk *chunk)
+static void chunk_check(struct ttlog_reader *reader, struct reader_chunk *chunk,
+			const unsigned char *events)
 {
 	uint32_t offset = 0;
 
 	chunk->event_count = 0;
 	while (offset < chunk->bytes) {
-		const unsigned char *event = chunk->events + offset;
+		const unsigned char *event = events + offset;
 		uint32_t size =
 			ttlog_reader_event(&reader->dict, event, chunk->bytes - offset, NULL);
 		uint64_t ticks;
@@ -46,6 +47,8 @@ static void chunk_check(struct ttlog_reader *reader, struct reader_chunk *chunk)
 			break;
 		}
 		ticks = reader_event_ticks(event);
+		if (chunk->event_count == 0)
+			chunk->first_ticks = ticks;
 		span_add(&chunk->oldest_ticks, &chunk->newest_ticks, chunk->event_count == 0, ticks,
 			 ticks);
 		chunk->event_count++;
@@ -55,19 +58,31 @@ static void chunk_check(struct ttlog_reader *reader, struct reader_chunk *chunk)
 	reader->totals.torn += chunk->is_torn;
 }
 
-/* Checks all chunks and forgets those of which nothing is left. */
-static void chunks_check(struct ttlog_reader *reader)
+static int saved_load(const struct ttlog_reader *reader, const struct reader_chunk *chunk,
+		      unsigned char *to)
+{
+	return reader->history->load(reader->history, chunk->saved, to);
+}
+
+/* Checks all chunks and forgets those of which nothing is left. 0 or a negative errno. */
+static int chunks_check(struct ttlog_reader *reader)
 {
 	struct ttlog_reader_totals *totals = &reader->totals;
+	unsigned char *loaded = reader->history ? malloc(READER_CHUNK_BYTES_MAX) : NULL;
 	uint32_t kept = 0;
+	int error = 0;
 
+	if (reader->history && !loaded)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < reader->chunk_count; i++) {
 		struct reader_chunk *chunk = &reader->chunk[i];
 
-		chunk_check(reader, chunk);
+		error = chunk->saved ? saved_load(reader, chunk, loaded) : 0;
+		if (error)
+			break;
+		chunk_check(reader, chunk, chunk->saved ? loaded : chunk->events);
 		if (chunk->event_count == 0)
 			continue;
-		chunk->first_ticks = reader_event_ticks(chunk->events);
 		span_add(&totals->first_ticks, &totals->last_ticks, totals->events == 0,
 			 chunk->oldest_ticks, chunk->newest_ticks);
 		totals->events += chunk->event_count;
@@ -77,6 +92,8 @@ static void chunks_check(struct ttlog_reader *reader)
 		reader->chunk[kept++] = *chunk;
 	}
 	reader->chunk_count = kept;
+	free(loaded);
+	return error;
 }
 
 static void totals_take(struct ttlog_reader *reader)
@@ -177,6 +194,11 @@ static int chunk_compare(const void *left, const void *right)
 		order = compare(a->first_ticks, b->first_ticks);
 	if (order == 0)
 		order = compare(a->taken_ticks, b->taken_ticks);
+	/* What was saved is older than what is in the region. */
+	if (order == 0)
+		order = compare(!a->saved, !b->saved);
+	if (order == 0 && a->saved)
+		order = compare((uintptr_t)a->saved, (uintptr_t)b->saved);
 	return order ? order : compare((uintptr_t)a->events, (uintptr_t)b->events);
 }
 
@@ -198,7 +220,7 @@ static int runs_make(struct ttlog_reader *reader)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < reader->chunk_count; i++) {
 		if (i == 0 || !is_same_run(&reader->chunk[i - 1], &reader->chunk[i]))
-			reader->run[reader->run_count++].chunk_first = i;
+			reader->run[reader->run_count++] = (struct reader_run){.chunk_first = i};
 		reader->run[reader->run_count - 1].chunk_end = i + 1;
 	}
 	return 0;
@@ -225,8 +247,43 @@ static void heap_sift(struct ttlog_reader *reader, uint32_t at)
 	heap[at] = node;
 }
 
+static void stale_free(struct ttlog_reader *reader)
+{
+	free(reader->stale);
+	reader->stale = NULL;
+}
+
+static void runs_unload(struct ttlog_reader *reader)
+{
+	stale_free(reader);
+	for (uint32_t i = 0; i < reader->run_count; i++) {
+		free(reader->run[i].loaded);
+		reader->run[i].loaded = NULL;
+	}
+}
+
+/* The events of the chunk that the run is at, from memory or from the history. NULL: no memory. */
+static const unsigned char *run_events(struct ttlog_reader *reader, struct reader_run *run)
+{
+	const struct reader_chunk *chunk = &reader->chunk[run->chunk];
+
+	if (!chunk->saved)
+		return chunk->events;
+	if (!run->loaded) {
+		run->loaded = malloc(chunk->saved->bytes);
+		if (!run->loaded)
+			return NULL;
+		if (saved_load(reader, chunk, run->loaded)) {
+			free(run->loaded);
+			run->loaded = NULL;
+		}
+	}
+	return run->loaded;
+}
+
 void ttlog_reader_rewind(struct ttlog_reader *reader)
 {
+	runs_unload(reader);
 	for (uint32_t i = 0; i < reader->run_count; i++) {
 		struct reader_run *run = &reader->run[i];
 
@@ -248,13 +305,17 @@ static void heap_advance(struct ttlog_reader *reader, uint32_t size)
 
 	run->offset += size;
 	if (run->offset == reader->chunk[run->chunk].bytes) {
+		reader->stale = run->loaded;
+		run->loaded = NULL;
 		run->chunk++;
 		run->offset = 0;
 	}
 	if (run->chunk == run->chunk_end)
 		*node = reader->heap[--reader->heap_count];
+	else if (run->offset == 0)
+		node->ticks = reader->chunk[run->chunk].first_ticks;
 	else
-		node->ticks = reader_event_ticks(reader->chunk[run->chunk].events + run->offset);
+		node->ticks = reader_event_ticks(run_events(reader, run) + run->offset);
 	if (reader->heap_count > 0)
 		heap_sift(reader, 0);
 }
@@ -264,19 +325,29 @@ static void heap_advance(struct ttlog_reader *reader, uint32_t size)
 int ttlog_reader_open(struct ttlog_reader **ret_reader, const void *base,
 		      const struct ttlog_geometry *geometry)
 {
+	return ttlog_reader_open_with(ret_reader, base, geometry, NULL);
+}
+
+int ttlog_reader_open_with(struct ttlog_reader **ret_reader, const void *base,
+			   const struct ttlog_geometry *geometry,
+			   struct ttlog_reader_history *history)
+{
 	struct ttlog_reader *reader = calloc(1, sizeof(*reader));
 	int error;
 
 	if (!reader)
 		return -ENOMEM;
 	reader->geometry = *geometry;
+	reader->history = history;
 	error = ttlog_reader_copy(reader, base);
 	if (error)
 		goto out;
 	error = ttlog_reader_dict_copy(&reader->dict, base, &reader->geometry);
 	if (error)
 		goto out;
-	chunks_check(reader);
+	error = chunks_check(reader);
+	if (error)
+		goto out;
 	totals_take(reader);
 	error = threads_make(reader);
 	if (error)
@@ -296,7 +367,9 @@ void ttlog_reader_close(struct ttlog_reader *reader)
 {
 	if (!reader)
 		return;
+	runs_unload(reader);
 	ttlog_reader_dict_free(&reader->dict);
+	free(reader->gap);
 	free(reader->arena);
 	free(reader->chunk);
 	free(reader->thread);
@@ -309,14 +382,19 @@ void ttlog_reader_close(struct ttlog_reader *reader)
 int ttlog_reader_next(struct ttlog_reader *reader, struct ttlog_reader_event *ret_event)
 {
 	const struct reader_chunk *chunk;
-	const struct reader_run *run;
+	const unsigned char *events;
+	struct reader_run *run;
 	uint32_t size;
 
+	stale_free(reader);
 	if (reader->heap_count == 0)
 		return 0;
 	run = &reader->run[reader->heap[0].run];
 	chunk = &reader->chunk[run->chunk];
-	size = ttlog_reader_event(&reader->dict, chunk->events + run->offset,
+	events = run_events(reader, run);
+	if (!events)
+		return -ENOMEM;
+	size = ttlog_reader_event(&reader->dict, events + run->offset,
 				  chunk->bytes - run->offset, ret_event);
 	assert(size != 0); /* chunk_check() saw to it */
 	ret_event->lane = chunk->lane;
@@ -379,6 +457,16 @@ uint32_t ttlog_reader_lane_count(const struct ttlog_reader *reader)
 const struct ttlog_reader_lane *ttlog_reader_lane(const struct ttlog_reader *reader, uint32_t lane)
 {
 	return lane < reader->geometry.lane_count ? &reader->lane[lane] : NULL;
+}
+
+uint32_t ttlog_reader_gap_count(const struct ttlog_reader *reader)
+{
+	return reader->gap_count;
+}
+
+const struct ttlog_reader_gap *ttlog_reader_gap(const struct ttlog_reader *reader, uint32_t index)
+{
+	return index < reader->gap_count ? &reader->gap[index] : NULL;
 }
 
 void ttlog_reader_totals(const struct ttlog_reader *reader, struct ttlog_reader_totals *ret_totals)

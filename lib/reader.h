@@ -92,17 +92,74 @@ struct ttlog_reader_totals {
 	uint64_t first_ticks, last_ticks;
 };
 
+/* ---- chunks that were saved before they were recycled ---------------------------------------- */
+
+/*
+ * One of them, as ttlog_reader_save() copied it. All of it is as hostile as the region was; its
+ * events are read when their turn comes.
+ */
+struct ttlog_reader_saved {
+	uint64_t generation;
+	uint64_t lost, lost_first, lost_last; /* overwritten here before; ticks, 0 = none */
+	uint64_t taken_ticks, first_ticks, newest_ticks;
+	uint32_t bytes; /* of events */
+	uint32_t event_count;
+	uint32_t index; /* in its lane */
+	uint32_t tid, epoch;
+	uint32_t stored_bytes; /* for whoever keeps it */
+	uint8_t lane, writer;
+	bool is_torn;
+	uint8_t form; /* for whoever keeps it */
+	char thread_name[TTLOG_THREAD_NAME_BYTES];
+};
+
+/*
+ * Copies a chunk of a living region, whose state word was just seen to be that one. `to` has room for
+ * a chunk. False: it changed hands meanwhile.
+ */
+bool ttlog_reader_save(const void *base, const struct ttlog_geometry *geometry, uint32_t lane,
+		       uint32_t index, uint64_t state, unsigned char *to,
+		       struct ttlog_reader_saved *ret_saved);
+
+/* Who kept them. What the cut gives stays as it is until the reader is closed. */
+struct ttlog_reader_history {
+	/* Called once, when the region has been copied: fills in the rest. 0 or a negative errno. */
+	int (*cut)(struct ttlog_reader_history *history);
+	/* Puts saved->bytes of events there. 0 or a negative errno. */
+	int (*load)(const struct ttlog_reader_history *history,
+		    const struct ttlog_reader_saved *saved, unsigned char *to);
+	const struct ttlog_reader_saved *const *saved; /* in any order */
+	uint32_t saved_count;
+};
+
+/* Events that are missing between others that are there, in one lane. */
+struct ttlog_reader_gap {
+	uint32_t lane;
+	uint64_t count;
+	uint64_t first_ticks, last_ticks; /* none of them was recorded before or after */
+};
+
+#define TTLOG_READER_GAPS_MAX 1024u /* more are joined */
+
 /*
  * Copies the region. base is a mapping of geometry->region_bytes that may change at any time and
  * must not shrink (the seals see to it). 0 or -ENOMEM. Takes the time of a memcpy of what is used.
  */
 int ttlog_reader_open(struct ttlog_reader **ret_reader, const void *base,
 		      const struct ttlog_geometry *geometry);
+/*
+ * The same with a history (NULL: none), whose events come first: each chunk once, what is missing is
+ * counted, and what was saved is not lost. The history stays the caller's.
+ */
+int ttlog_reader_open_with(struct ttlog_reader **ret_reader, const void *base,
+			   const struct ttlog_geometry *geometry,
+			   struct ttlog_reader_history *history);
 void ttlog_reader_close(struct ttlog_reader *reader); /* NULL is fine */
 
 /*
  * The next event in time order over all threads; per thread always in the order of recording. 1, or
- * 0 at the end. Pointers in the event live as long as the reader.
+ * 0 at the end, or a negative errno, which only a history can cause. Pointers in the event live until
+ * the next call; without a history as long as the reader.
  */
 int ttlog_reader_next(struct ttlog_reader *reader, struct ttlog_reader_event *ret_event);
 void ttlog_reader_rewind(struct ttlog_reader *reader);
@@ -124,6 +181,9 @@ const struct ttlog_reader_channel_totals *
 ttlog_reader_channel_totals(const struct ttlog_reader *reader);
 uint32_t ttlog_reader_lane_count(const struct ttlog_reader *reader);
 const struct ttlog_reader_lane *ttlog_reader_lane(const struct ttlog_reader *reader, uint32_t lane);
+/* By lane, then by time. */
+uint32_t ttlog_reader_gap_count(const struct ttlog_reader *reader);
+const struct ttlog_reader_gap *ttlog_reader_gap(const struct ttlog_reader *reader, uint32_t index);
 void ttlog_reader_totals(const struct ttlog_reader *reader, struct ttlog_reader_totals *ret_totals);
 
 const char *

@@ -26,10 +26,10 @@ struct source {
 	uint64_t *scanned; /* a state word a chunk */
 };
 
-static struct source source_of(const struct ttlog_reader *reader, const unsigned char *base,
+static struct source source_of(const struct ttlog_geometry *region, const unsigned char *base,
 			       uint32_t lane)
 {
-	const struct ttlog_lane_geometry *geometry = &reader->geometry.lane[lane];
+	const struct ttlog_lane_geometry *geometry = &region->lane[lane];
 	struct source source = {
 		.geometry = geometry,
 		.records = (const void *)(base + geometry->records_offset),
@@ -102,7 +102,7 @@ static struct reader_lost account_load(const struct source *source, uint32_t ind
 	return lost;
 }
 
-static void lost_add(struct ttlog_reader_lane *lane, const struct reader_lost *lost)
+void ttlog_reader_lost_add(struct ttlog_reader_lane *lane, const struct reader_lost *lost)
 {
 	if (lost->count == 0)
 		return;
@@ -118,7 +118,8 @@ static void lost_add(struct ttlog_reader_lane *lane, const struct reader_lost *l
  * The account of a chunk of which no events are taken: that of its generation by now.
  * model: read_account
  */
-static struct reader_lost account_take(const struct source *source, uint32_t index)
+static struct reader_lost account_take(const struct source *source, uint32_t index,
+				       uint64_t *ret_generation)
 {
 	const int tries = 3;
 	uint64_t before = atomic_load_explicit(&source->records[index].state, memory_order_acquire);
@@ -134,6 +135,7 @@ static struct reader_lost account_take(const struct source *source, uint32_t ind
 			break;
 		before = after;
 	}
+	*ret_generation = TTLOG_STATE_GENERATION(before);
 	return lost;
 }
 
@@ -142,18 +144,17 @@ static struct reader_lost account_take(const struct source *source, uint32_t ind
  * account of a generation stays as it is as long as the generation does.
  * model: read_again, read_copy, read_state
  */
-static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct source *source,
-		       uint32_t index, unsigned char *to, struct reader_lost *ret_lost)
+static bool chunk_copy(const struct source *source, uint32_t lane, uint32_t index, uint64_t scanned,
+		       struct reader_chunk *copy, unsigned char *to, struct reader_lost *ret_lost)
 {
 	const unsigned char *chunk = chunk_at(source, index);
-	struct reader_chunk *copy = &reader->chunk[reader->chunk_count];
 	struct ttlog_chunk head;
 	struct reader_lost lost;
 	/* Pairs with the release of OWNED: the first header of this tenure is there. */
 	uint64_t before = atomic_load_explicit(&source->records[index].state, memory_order_acquire),
 		 after;
 
-	if (!has_events(before) || !is_same_tenure(source->scanned[index], before))
+	if (!has_events(before) || !is_same_tenure(scanned, before))
 		return false;
 	lost = account_load(source, index, TTLOG_STATE_GENERATION(before));
 	copy->is_torn = false;
@@ -170,6 +171,7 @@ static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct 
 		return false;
 	*ret_lost = lost;
 	copy->events = to;
+	copy->saved = NULL;
 	copy->lane = lane;
 	copy->index = index;
 	copy->epoch = head.epoch;
@@ -180,6 +182,15 @@ static bool chunk_copy(struct ttlog_reader *reader, uint32_t lane, const struct 
 	memcpy(copy->thread_name, head.thread_name, sizeof(copy->thread_name) - 1);
 	copy->thread_name[sizeof(copy->thread_name) - 1] = '\0';
 	return true;
+}
+
+bool ttlog_reader_chunk_copy(const struct ttlog_geometry *geometry, const void *base, uint32_t lane,
+			     uint32_t index, uint64_t scanned, struct reader_chunk *copy,
+			     unsigned char *to, struct reader_lost *ret_lost)
+{
+	const struct source source = source_of(geometry, base, lane);
+
+	return chunk_copy(&source, lane, index, scanned, copy, to, ret_lost);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
@@ -278,9 +289,17 @@ static bool is_kept(const struct reader_chunk *copy, uint64_t newest)
 	return reader_event_ticks(copy->events) <= newest;
 }
 
-/* The lost of lane CHANNEL are kept, a chunk each. */
+/* The generation of the newest events that a chunk of that state has, or had. */
+static uint64_t newest_generation(uint64_t state)
+{
+	const uint64_t generation = TTLOG_STATE_GENERATION(state);
+
+	return has_events(state) || !generation ? generation : generation - 1;
+}
+
+/* The lost of lane CHANNEL are kept, a chunk each; with a history those of all lanes, at place. */
 static void chunks_copy(struct ttlog_reader *reader, const struct source *sources, uint64_t newest,
-			struct reader_lost *channel_lost)
+			struct reader_lost *channel_lost, struct reader_history_place *place)
 {
 	unsigned char *to = reader->arena;
 
@@ -289,17 +308,29 @@ static void chunks_copy(struct ttlog_reader *reader, const struct source *source
 
 		for (uint32_t i = 0; i < source->geometry->chunk_count; i++) {
 			struct reader_chunk *copy = &reader->chunk[reader->chunk_count];
-			bool is_wanted = has_events(source->scanned[i]);
 			struct reader_lost lost;
-
-			if (!is_wanted || !chunk_copy(reader, lane, source, i, to, &lost)) {
+			uint64_t scanned = source->scanned[i];
+			uint64_t generation = TTLOG_STATE_GENERATION(scanned);
+			bool is_wanted = has_events(scanned);
+			bool is_copied = is_wanted && chunk_copy(source, lane, i, scanned, copy, to,
+								 &lost);
+			if (!is_copied) {
 				reader->lane[lane].recycled_while_read += is_wanted;
-				lost = account_take(source, i);
+				lost = account_take(source, i, &generation);
 			} else if (is_kept(copy, newest)) {
 				to += copy->bytes;
 				reader->chunk_count++;
 			}
-			lost_add(&reader->lane[lane], &lost);
+			if (place)
+				*place++ = (struct reader_history_place){
+					.generation = generation,
+					.scanned = newest_generation(scanned),
+					.newest = newest,
+					.is_recycled = is_wanted && !is_copied,
+					.lost = lost,
+				};
+			else
+				ttlog_reader_lost_add(&reader->lane[lane], &lost);
 			if (lane == TTLOG_LANE_CHANNEL)
 				channel_lost[i] = lost;
 		}
@@ -309,12 +340,13 @@ static void chunks_copy(struct ttlog_reader *reader, const struct source *source
 int ttlog_reader_copy(struct ttlog_reader *reader, const unsigned char *base)
 {
 	uint64_t *words, word_count = 0, bytes, newest;
+	struct reader_history_place *history = NULL;
 	struct source sources[TTLOG_LANE_MAX];
 	struct reader_places places;
 	int error;
 
 	for (uint32_t lane = 0; lane < reader->geometry.lane_count; lane++) {
-		sources[lane] = source_of(reader, base, lane);
+		sources[lane] = source_of(&reader->geometry, base, lane);
 		word_count += reader->geometry.lane[lane].chunk_count;
 	}
 	words = malloc((word_count + 1) * sizeof(*words));
@@ -332,10 +364,21 @@ int ttlog_reader_copy(struct ttlog_reader *reader, const unsigned char *base)
 	reader->arena = malloc(bytes + 1);
 	if (!reader->arena)
 		goto out;
-	chunks_copy(reader, sources, newest, places.lost);
+	if (reader->history) {
+		history = malloc((word_count + 1) * sizeof(*history));
+		if (!history)
+			goto out;
+	}
+	chunks_copy(reader, sources, newest, places.lost, history);
 	ledger_take(reader, base);
-	error = ttlog_reader_places_take(&places, reader, base);
+	/* Only now: what was recycled while we copied may have been saved. */
+	error = history ? ttlog_reader_saved_take(reader, history) : 0;
+	if (!error)
+		error = ttlog_reader_places_take(&places, reader, base);
+	if (!error && history)
+		ttlog_reader_saved_settle(reader);
 out:
+	free(history);
 	ttlog_reader_places_close(&places);
 	free(words);
 	return error;

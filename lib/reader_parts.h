@@ -5,6 +5,7 @@
  *   reader_copy.c    the only file that touches the living region's chunks, states and ledger
  *   reader_dict.c    copies the dictionary and takes what makes sense of it
  *   reader_channel.c whose channel a chunk is; the only other file that reads the living region
+ *   reader_saved.c   chunks that were saved before they were recycled, beside those of the region
  *   reader_event.c   one event of a copied chunk: its checks and its values
  *   reader.c         opens, orders, hands out
  */
@@ -15,6 +16,7 @@
 
 /* A region that claims more threads has the rest of them in one that is nobody's. */
 #define READER_THREADS_MAX 65536u
+#define READER_CHUNK_BYTES_MAX (32u << 10) /* ttlog_abi.h: no chunk is larger */
 #define READER_WRITERS 8u /* more than a thread has at a time */
 
 struct reader_site {
@@ -39,7 +41,8 @@ struct reader_dict {
 
 /* A chunk's committed events, copied. The check cuts bytes down to what makes sense, and counts. */
 struct reader_chunk {
-	const unsigned char *events;
+	const unsigned char *events; /* NULL: saved, and read when its turn comes */
+	const struct ttlog_reader_saved *saved; /* NULL: it was in the region */
 	uint64_t first_ticks; /* of the first event; those of the oldest and newest may differ */
 	uint64_t oldest_ticks, newest_ticks;
 	uint64_t taken_ticks;
@@ -54,6 +57,7 @@ struct reader_chunk {
 	uint32_t writer;  /* of its thread */
 	uint32_t epoch;
 	uint32_t channel; /* or TTLOG_READER_NO_CHANNEL */
+	uint32_t saved_events; /* as whoever saved it counted them */
 	char thread_name[TTLOG_THREAD_NAME_BYTES];
 };
 
@@ -62,6 +66,7 @@ struct reader_run {
 	uint32_t chunk_first, chunk_end; /* indices */
 	uint32_t chunk;
 	uint32_t offset; /* of the next event in that chunk */
+	unsigned char *loaded; /* the events of that chunk, if it was saved and has begun; else NULL */
 };
 
 struct reader_heap_node {
@@ -72,6 +77,15 @@ struct reader_heap_node {
 /* What was overwritten in a chunk. */
 struct reader_lost {
 	uint64_t count, first, last; /* ticks, 0 = none */
+};
+
+/* Where a chunk was when the region was copied. */
+struct reader_history_place {
+	uint64_t generation; /* which the account is of */
+	uint64_t scanned;    /* generation of the newest events there when it was scanned */
+	uint64_t newest;     /* time T, see reader_copy.c */
+	bool is_recycled;    /* since then, and before it was copied */
+	struct reader_lost lost;
 };
 
 /* An entry of the table of channels, as it was at some moment; state 0 if it was being changed. */
@@ -94,6 +108,10 @@ struct ttlog_reader {
 	struct ttlog_geometry geometry;
 	struct reader_dict dict;
 	unsigned char *arena; /* the copied events */
+	struct ttlog_reader_history *history; /* or NULL */
+	struct ttlog_reader_gap *gap;
+	uint32_t gap_count;
+	unsigned char *stale; /* what the last event handed out may point to */
 	struct reader_chunk *chunk;
 	uint32_t chunk_count;
 	struct ttlog_reader_thread *thread;
@@ -143,6 +161,19 @@ static inline void reader_copy_bytes(void *to, const void *from, size_t size)
 
 /* Chunks, accounts, channels and ledger out of the region. 0 or -ENOMEM. */
 int ttlog_reader_copy(struct ttlog_reader *reader, const unsigned char *base);
+
+/* One chunk by itself, if it still is what the state word `scanned` said. */
+bool ttlog_reader_chunk_copy(const struct ttlog_geometry *geometry, const void *base, uint32_t lane,
+			     uint32_t index, uint64_t scanned, struct reader_chunk *copy,
+			     unsigned char *to, struct reader_lost *ret_lost);
+void ttlog_reader_lost_add(struct ttlog_reader_lane *lane, const struct reader_lost *lost);
+
+/*
+ * What the history has of all chunks of all lanes, in the order of places, and what is missing then;
+ * and, once the channels are known, what they have lost less. 0 or a negative errno.
+ */
+int ttlog_reader_saved_take(struct ttlog_reader *reader, const struct reader_history_place *place);
+void ttlog_reader_saved_settle(struct ttlog_reader *reader);
 
 /* The table before the chunks are copied; then what it and the chunks make together. 0 or -ENOMEM. */
 int ttlog_reader_places_open(struct reader_places *places, const struct ttlog_reader *reader,

@@ -255,6 +255,16 @@ static void hold(struct client *client, int region_fd)
 	client->hold_fd = hold_region(region_fd);
 }
 
+/* From now on; of the region that it has now. */
+static void keep_history(struct client *client)
+{
+	struct subject *subject = client->subject;
+
+	history_end(subject->history);
+	subject->history = history_begin(client->clients->config.histories, subject->base,
+					 &subject->geometry);
+}
+
 static int come_alive(struct client *client)
 {
 	struct clients *clients = client->clients;
@@ -264,6 +274,7 @@ static int come_alive(struct client *client)
 		return err;
 	client->state = CLIENT_LIVE;
 	coarse_begin(client);
+	keep_history(client);
 	clients->registered++;
 	counters.registrations++;
 	if (client->hello.flush_interval_s)
@@ -464,12 +475,16 @@ int admit_region(struct client *client, int region_fd)
 		return err;
 	}
 	quota_give(subject->user, subject->geometry.region_bytes);
+	history_end(subject->history);
+	subject->history = NULL;
 	if (subject->base)
 		ttlog_region_unmap(subject->base, &subject->geometry);
 	subject->base = base;
 	subject->geometry = geometry;
 	subject->clock_source = (enum ttlog_clock_source)geometry.clock_source;
 	client->offered = true;
+	if (client->state == CLIENT_LIVE)
+		keep_history(client);
 	log_detail("%s (pid %d) records into a region of its own, %llu bytes",
 		   client->hello.service, (int)client->pid,
 		   (unsigned long long)geometry.region_bytes);

@@ -26,6 +26,7 @@ struct clients_config {
 	struct loop *loop;
 	struct workers *makers; /* who make regions */
 	struct dumper *dumper;
+	struct histories *histories; /* NULL: rings are all there is */
 	uint32_t count_max;	   /* clients, and connections that are none yet */
 	uint64_t region_bytes_max; /* of one client */
 	uint64_t memory_bytes_max; /* of all regions */

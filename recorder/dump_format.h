@@ -90,6 +90,12 @@
  *                                  "truncated", "recycled": int, "overwritten_first_ns",
  *                                  "overwritten_last_ns", "dropped_first_ns", "dropped_last_ns": int};
  *                                  an event names a lane by its index here
+ *   "history": map                 {"budget_bytes", "bytes": int, "gaps": array}; only where the recorder
+ *                                  kept what the ring no longer held: then events of both are in the
+ *                                  batches, and "overwritten" counts those that neither had. The gaps
+ *                                  are maps {"lane" (index), "events", "first_ns", "last_ns": int}: so
+ *                                  many of them are missing between two that are there, and none of
+ *                                  these was recorded before or after; by lane, then by time
  *   "channels": map                {"open": int (at the end), "opened" (ever), "replaced" (closed ones
  *                                  that gave way), "refused" (for want of memory): int, "list": array,
  *                                  "unlisted": int}; missing if the process wanted none. The list has

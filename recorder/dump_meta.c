@@ -152,6 +152,37 @@ static void lanes(struct pack *pack, struct pack_map *map, const struct ttlog_re
 	}
 }
 
+static void gap(struct pack *pack, const struct ttlog_reader_gap *gap,
+		const struct dump_facts *facts)
+{
+	struct pack_map inner = pack_map_begin(pack);
+
+	pack_pair_uint(pack, &inner, "lane", gap->lane);
+	pack_pair_uint(pack, &inner, "events", gap->count);
+	pair_ticks(pack, &inner, "first_ns", facts, gap->first_ticks);
+	pair_ticks(pack, &inner, "last_ns", facts, gap->last_ticks);
+	pack_map_end(pack, &inner);
+}
+
+static void history(struct pack *pack, struct pack_map *map, const struct ttlog_reader *reader,
+		    const struct dump_facts *facts)
+{
+	const uint32_t count = ttlog_reader_gap_count(reader);
+	struct pack_map inner;
+
+	if (!facts->history_budget_bytes)
+		return;
+	pack_key(pack, map, "history");
+	inner = pack_map_begin(pack);
+	pack_pair_uint(pack, &inner, "budget_bytes", facts->history_budget_bytes);
+	pack_pair_uint(pack, &inner, "bytes", facts->history_bytes);
+	pack_key(pack, &inner, "gaps");
+	pack_array(pack, count);
+	for (uint32_t i = 0; i < count; i++)
+		gap(pack, ttlog_reader_gap(reader, i), facts);
+	pack_map_end(pack, &inner);
+}
+
 static void clock_point(struct pack *pack, const struct ttlog_clock_point *point)
 {
 	pack_array(pack, 3);
@@ -263,6 +294,7 @@ void dump_meta_encode(struct pack *pack, const struct ttlog_reader *reader,
 	pack_pair_uint(pack, &map, "torn", totals.torn);
 	dump_process_encode(pack, &map, facts);
 	lanes(pack, &map, reader, facts);
+	history(pack, &map, reader, facts);
 	dump_channels_encode(pack, &map, reader, &line);
 	clock_map(pack, &map, reader, facts, &totals);
 	recorder(pack, &map, facts, totals.dict_full);

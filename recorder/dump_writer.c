@@ -386,7 +386,7 @@ static void batch_add(struct writer *writer, const struct ttlog_reader_event *ev
 static int write_events(struct writer *writer)
 {
 	struct ttlog_reader_event event;
-	int error;
+	int error, more;
 
 	writer->body.bytes = HEAD_ROOM;
 	writer->channel_numbers = dump_channels_number(writer->reader);
@@ -400,7 +400,7 @@ static int write_events(struct writer *writer)
 			return -ENOMEM;
 	}
 	ttlog_reader_rewind(writer->reader);
-	while (ttlog_reader_next(writer->reader, &event) > 0) {
+	while ((more = ttlog_reader_next(writer->reader, &event)) > 0) {
 		batch_add(writer, &event);
 		if (writer->batch.events < DUMP_BATCH_EVENTS && writer->body.bytes < DUMP_BATCH_BYTES)
 			continue;
@@ -408,7 +408,7 @@ static int write_events(struct writer *writer)
 		if (error)
 			return error;
 	}
-	return batch_flush(writer);
+	return more < 0 ? more : batch_flush(writer);
 }
 
 static int write_index(struct writer *writer)

@@ -36,6 +36,7 @@ struct dump_facts {
 	uint32_t clock_mode; /* enum ttlog_clock_mode */
 	const char *recorder_version, *rung;
 	uint64_t region_bytes;
+	uint64_t history_bytes, history_budget_bytes; /* beside the region; no budget: no history */
 	const struct scene *scene; /* NULL: not known */
 	/*
 	 * NULL: the scene is as it will be. Otherwise asked between batches of events whether it is, and

@@ -43,6 +43,7 @@ struct order {
 	struct capture *capture; /* until the worker makes the scene of it */
 	struct unwind *unwind;	 /* the worker's: it is at the scene */
 	struct modules *modules;
+	const struct history_cut *history; /* while the worker writes; NULL: none */
 	uint64_t submitted_ms, written_ms;
 	uint64_t file_bytes;
 	struct modules *fresh; /* read for a snapshot; NULL: no news */
@@ -55,6 +56,7 @@ void subject_release(struct subject *subject)
 	quota_give(subject->user, subject->geometry.region_bytes);
 	quota_put(subject->user);
 	calibration_end(subject->calibration);
+	history_end(subject->history);
 	if (subject->base)
 		ttlog_region_unmap(subject->base, &subject->geometry);
 	identity_free(&subject->identity);
@@ -128,6 +130,8 @@ static struct dump_facts facts_of(const struct order *order)
 		.recorder_version = TTLOG_VERSION,
 		.rung = order->dumper->rung,
 		.region_bytes = subject->geometry.region_bytes,
+		.history_bytes = order->history ? order->history->bytes : 0,
+		.history_budget_bytes = order->history ? order->history->budget_bytes : 0,
 	};
 }
 
@@ -268,17 +272,42 @@ static void refresh_modules(struct order *order)
 	identity_free(&now);
 }
 
+/* With what was saved of it. Without the memory for that, what the ring holds. */
+static int open_reader(struct order *order, struct history_cut *cut, struct ttlog_reader **ret_reader)
+{
+	const struct subject *subject = order->subject;
+
+	if (subject->history && !history_cut_init(cut, subject->history)) {
+		if (!ttlog_reader_open_with(ret_reader, subject->base, &subject->geometry,
+					    &cut->reader)) {
+			order->history = cut;
+			return 0;
+		}
+		history_cut_fini(cut);
+	}
+	return ttlog_reader_open(ret_reader, subject->base, &subject->geometry);
+}
+
+static void close_reader(struct order *order, struct history_cut *cut, struct ttlog_reader *reader)
+{
+	ttlog_reader_close(reader);
+	if (order->history)
+		history_cut_fini(cut);
+	order->history = NULL;
+}
+
 static void write_dump(struct workers_job *job)
 {
 	struct order *order = (struct order *)job;
 	struct ttlog_reader *reader = NULL;
+	struct history_cut cut;
 	struct scene scene;
 	const bool has_scene = make_scene(order, &scene); /* first of all: others are at it now */
 
-	order->err = ttlog_reader_open(&reader, order->subject->base, &order->subject->geometry);
+	order->err = open_reader(order, &cut, &reader);
 	if (!order->err)
 		order->err = write_with(order, reader, has_scene ? &scene : NULL);
-	ttlog_reader_close(reader);
+	close_reader(order, &cut, reader);
 	if (order->unwind) /* there will be no dump, and nobody waits for frames */
 		unwind_end(order->unwind, false);
 	if (has_scene)

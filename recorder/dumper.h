@@ -17,6 +17,7 @@
 #include "lib/region.h"
 #include "recorder/calibration.h"
 #include "recorder/capture.h"
+#include "recorder/history.h"
 #include "recorder/identity.h"
 #include "recorder/modules.h"
 #include "recorder/quota.h"
@@ -40,6 +41,7 @@ struct subject {
 	void *base;
 	ino_t inode; /* of the region, as /proc/PID/maps shows it */
 	struct ttlog_geometry geometry;
+	struct history *history; /* what its ring no longer holds; NULL: none */
 	enum ttlog_clock_source clock_source;
 	struct ttlog_clock_point clock; /* when it registered; for clocks that we do not use here */
 };

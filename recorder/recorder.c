@@ -89,6 +89,7 @@ static struct clients_config clients_config_of(struct recorder *recorder,
 		.loop = recorder->loop,
 		.makers = recorder->makers,
 		.dumper = &recorder->dumper,
+		.histories = recorder->histories,
 		.count_max = (uint32_t)options->clients_max,
 		.region_bytes_max = options->region_bytes_max,
 		.memory_bytes_max = options->memory_bytes_max ? options->memory_bytes_max
@@ -163,6 +164,8 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 		err = calibration_open(&recorder->calibration, recorder->loop);
 	if (!err)
 		err = calibration_watch_sets(recorder->calibration);
+	if (!err)
+		err = histories_open(&recorder->histories, &options->history);
 	if (!err)
 		err = open_clients(recorder, options);
 	if (err)
@@ -304,6 +307,7 @@ void recorder_close(struct recorder *recorder)
 	ctl_server_close(recorder->ctl);
 	adopt_close(recorder->adopt);
 	clients_close(recorder->clients);
+	histories_close(recorder->histories);
 	calibration_close(recorder->calibration);
 	loop_remove(recorder->watch_source);
 	watch_close(recorder->watch);

@@ -15,6 +15,7 @@
 #include "recorder/clients.h"
 #include "recorder/confine.h"
 #include "recorder/dumper.h"
+#include "recorder/history.h"
 #include "recorder/listener.h"
 #include "recorder/loop.h"
 #include "recorder/metrics.h"
@@ -37,6 +38,7 @@ struct recorder_options {
 	uint64_t memory_bytes_max;	   /* 0: half of the machine's */
 	uint64_t clients_max_per_uid;	   /* 0: a share */
 	uint64_t memory_bytes_max_per_uid; /* 0: a share */
+	struct history_options history;
 	struct metrics_options metrics;
 };
 
@@ -49,6 +51,7 @@ struct recorder {
 	struct listener listener;
 	struct calibration *calibration;
 	struct dumper dumper;
+	struct histories *histories; /* NULL: not wanted */
 	struct clients *clients;
 	struct metrics *metrics; /* NULL: nobody wants figures */
 	struct ctl_server *ctl; /* NULL: nobody can ask us anything */

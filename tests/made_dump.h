@@ -147,6 +147,19 @@ const struct ttlog_reader_lane *ttlog_reader_lane(const struct ttlog_reader *rea
 	return &reader->lane[lane];
 }
 
+uint32_t ttlog_reader_gap_count(const struct ttlog_reader *reader)
+{
+	(void)reader;
+	return 0;
+}
+
+const struct ttlog_reader_gap *ttlog_reader_gap(const struct ttlog_reader *reader, uint32_t index)
+{
+	(void)reader;
+	(void)index;
+	return NULL;
+}
+
 void ttlog_reader_totals(const struct ttlog_reader *reader, struct ttlog_reader_totals *ret_totals)
 {
 	*ret_totals = reader->totals;

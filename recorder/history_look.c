@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * history_look.c - one look at a region: what was retired since the last one, and when to look
+ * again.
+ *
+ * A chunk that was retired is left alone for half a lap of its lane's hand, unless there is nothing
+ * else to take. How long a lap takes is known from how far the hand has come since the last look;
+ * the next one is after an eighth of it. A lane whose hand stands still is looked at less and less
+ * often, but often enough for a writer that starts with a million events a second.
+ *
+ * The channels' chunks are taken without the lane's hand: there, what counts is how far the
+ * generations have come.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "recorder/history_parts.h"
+
+#define MS UINT64_C(1000000)
+#define INTERVAL_MIN (1 * MS)
+#define INTERVAL_MAX (10000 * MS)
+#define LOOKS_A_LAP 8
+/* A writer that nobody has seen yet: 32 bytes each microsecond, and two looks in each lap of it. */
+#define IDLE_NS_A_BYTE (1000 / 32 / 2)
+/* Then another client gets its turn. */
+#define CHUNKS_A_LOOK 1024
+
+uint64_t history_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t within(uint64_t value, uint64_t least, uint64_t most)
+{
+	if (value < least)
+		return least;
+	return value > most ? most : value;
+}
+
+/* How long a lane without news may be left alone. */
+static uint64_t idle_ns(const struct ttlog_lane_geometry *lane)
+{
+	return within((uint64_t)lane->chunk_bytes * lane->chunk_count * IDLE_NS_A_BYTE,
+		      10 * INTERVAL_MIN, INTERVAL_MAX);
+}
+
+void history_lanes_init(struct history *history, uint64_t now_ns)
+{
+	uint64_t *saved = history->saved;
+
+	for (uint32_t i = 0; i < history->geometry.lane_count; i++) {
+		const struct ttlog_lane_geometry *geometry = &history->geometry.lane[i];
+
+		history->lane[i] = (struct history_lane){
+			.due_ns = now_ns + 10 * INTERVAL_MIN,
+			.interval_ns = 10 * INTERVAL_MIN,
+			.looked_ns = now_ns,
+			.saved = saved,
+			.is_kept = !(geometry->flags & TTLOG_LANE_NEVER_RECYCLED),
+		};
+		saved += geometry->chunk_count;
+	}
+}
+
+/* ---- what is new ------------------------------------------------------------------------ */
+
+struct look {
+	struct history *history;
+	uint32_t lane;
+	const struct ttlog_lane_geometry *geometry;
+	const struct ttlog_chunk_record *records;
+	uint32_t saved;	 /* chunks */
+	uint64_t missed; /* generations that came and went */
+	uint64_t ahead;	 /* the most that a place has gone on by */
+};
+
+static const struct ttlog_chunk *chunk_at(const struct look *look, uint32_t index)
+{
+	return (const void *)((const char *)look->history->base + look->geometry->chunks_offset +
+			      (uint64_t)index * look->geometry->chunk_bytes);
+}
+
+/* The place is remembered as it is now, whatever becomes of it. */
+static void save(struct look *look, uint32_t index, uint64_t state)
+{
+	struct history *history = look->history;
+	struct histories *histories = history->histories;
+	uint64_t *last = &history->lane[look->lane].saved[index];
+	const uint64_t generation = TTLOG_STATE_GENERATION(state);
+	struct ttlog_reader_saved saved;
+	enum history_form form;
+
+	if (!ttlog_reader_save(history->base, &history->geometry, look->lane, index, state,
+			       histories->events, &saved))
+		return;
+	if (*last >> 16 && generation > (*last >> 16) + 1)
+		look->missed += generation - (*last >> 16) - 1;
+	*last = generation << 16 | (saved.event_count & 0xffff);
+	if (!saved.bytes && !saved.is_torn)
+		return;
+	saved.stored_bytes = history_pack(&histories->coder, histories->events, saved.bytes,
+					  histories->packed, &form);
+	saved.form = (uint8_t)form;
+	history_keep(history, &saved, histories->packed);
+	look->saved++;
+}
+
+/*
+ * Has the place something that is complete, and not saved yet? A channel's chunk goes on being
+ * filled, but seldom when the next one was begun; if it does, it is saved again.
+ */
+static bool is_new(const struct look *look, uint32_t index, uint64_t state)
+{
+	const uint64_t last = look->history->lane[look->lane].saved[index];
+	const uint64_t generation = TTLOG_STATE_GENERATION(state);
+	const struct ttlog_chunk *chunk;
+
+	if (TTLOG_STATE_OF(state) != TTLOG_CHUNK_RETIRED || !generation)
+		return false;
+	if (look->lane != TTLOG_LANE_CHANNEL)
+		return generation != last >> 16;
+	chunk = chunk_at(look, index);
+	return generation != last >> 16 ||
+	       (atomic_load_explicit(&chunk->retired_count, memory_order_relaxed) & 0xffff) !=
+		       (last & 0xffff);
+}
+
+/* False: there is more, and others wait. */
+static bool look_at_all(struct look *look)
+{
+	struct history *history = look->history;
+	const uint64_t *last = history->lane[look->lane].saved;
+
+	for (uint32_t i = 0; i < look->geometry->chunk_count; i++) {
+		/* Pairs with the release of the retire. */
+		const uint64_t state =
+			atomic_load_explicit(&look->records[i].state, memory_order_acquire);
+		const uint64_t generation = TTLOG_STATE_GENERATION(state);
+
+		if (last[i] >> 16 && generation > last[i] >> 16 &&
+		    generation - (last[i] >> 16) > look->ahead)
+			look->ahead = generation - (last[i] >> 16);
+		if (!is_new(look, i, state))
+			continue;
+		if (look->saved == CHUNKS_A_LOOK ||
+		    __atomic_load_n(&history->is_leaving, __ATOMIC_RELAXED))
+			return false;
+		save(look, i, state);
+	}
+	return true;
+}
+
+/* ---- when to look again ----------------------------------------------------------------- */
+
+static const struct ttlog_ledger *ledger_of(const struct history *history)
+{
+	return (const void *)((const char *)history->base + history->geometry.ledger_offset);
+}
+
+/* By how far the hand came in so many nanoseconds. */
+static uint64_t by_hand(const struct look *look, uint64_t moved, uint64_t elapsed_ns)
+{
+	const double lap_ns = (double)elapsed_ns * look->geometry->chunk_count / (double)moved;
+
+	return lap_ns > 1e15 ? INTERVAL_MAX : (uint64_t)lap_ns / LOOKS_A_LAP;
+}
+
+/* By the busiest channel: it may have two chunks only. */
+static uint64_t by_generations(const struct look *look, uint64_t interval_ns)
+{
+	if (!look->ahead)
+		return interval_ns * 2;
+	return interval_ns / (look->ahead < 64 ? 2 * look->ahead : 128);
+}
+
+static void pace(const struct look *look, struct history_lane *lane, uint64_t hand, uint64_t now_ns)
+{
+	const uint64_t moved = hand - lane->hand;
+	const uint64_t elapsed_ns = now_ns - lane->looked_ns;
+	const uint64_t most = idle_ns(look->geometry);
+	uint64_t next = lane->interval_ns * 2;
+
+	if (look->lane == TTLOG_LANE_CHANNEL)
+		next = by_generations(look, lane->interval_ns);
+	else if (moved)
+		next = by_hand(look, moved, elapsed_ns);
+	lane->interval_ns = within(next, INTERVAL_MIN, most);
+	lane->hand = hand;
+	lane->looked_ns = now_ns;
+	lane->due_ns = now_ns + lane->interval_ns;
+}
+
+/* Nobody has taken a chunk since: what was retired meanwhile is not in danger. */
+static bool is_quiet(const struct look *look, const struct history_lane *lane, uint64_t hand)
+{
+	if (look->lane != TTLOG_LANE_CHANNEL)
+		return hand == lane->hand;
+	return !atomic_load_explicit(&ledger_of(look->history)->channels_opened,
+				     memory_order_relaxed);
+}
+
+static void look_at_lane(struct history *history, uint32_t id, uint64_t now_ns)
+{
+	struct history_lane *lane = &history->lane[id];
+	struct histories *histories = history->histories;
+	struct look look = {
+		.history = history,
+		.lane = id,
+		.geometry = &history->geometry.lane[id],
+	};
+	const uint64_t hand =
+		atomic_load_explicit(&ledger_of(history)->lane[id].hand, memory_order_acquire);
+	bool is_done = true;
+
+	look.records = (const void *)((const char *)history->base + look.geometry->records_offset);
+	if (!is_quiet(&look, lane, hand))
+		is_done = look_at_all(&look);
+	if (is_done)
+		pace(&look, lane, hand, now_ns);
+	else
+		lane->due_ns = now_ns;
+	if (!look.missed)
+		return;
+	pthread_mutex_lock(&histories->lock);
+	histories->figures.missed += look.missed;
+	pthread_mutex_unlock(&histories->lock);
+}
+
+uint64_t history_look_due(struct history *history, uint64_t now_ns)
+{
+	uint64_t due_ns = now_ns + INTERVAL_MAX;
+
+	for (uint32_t i = 0; i < history->geometry.lane_count; i++) {
+		struct history_lane *lane = &history->lane[i];
+
+		if (!lane->is_kept)
+			continue;
+		/* A little early rather than in a turn of its own. */
+		if (lane->due_ns <= now_ns + lane->interval_ns / 4)
+			look_at_lane(history, i, now_ns);
+		if (lane->due_ns < due_ns)
+			due_ns = lane->due_ns;
+	}
+	return due_ns;
+}
+
+void history_look_now(struct history *history, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < history->geometry.lane_count; i++)
+		if (history->lane[i].is_kept)
+			do
+				look_at_lane(history, i, now_ns);
+			while (history->lane[i].due_ns == now_ns);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * history_parts.h - what the files of the history share; nobody else includes it.
+ *
+ *   history.c        the thread, who is due, and what everybody calls
+ *   history_look.c   one look at a region: what is new, and when to look again
+ *   history_store.c  segments of memory, budgets, cuts
+ *   history_code.c   the events of a chunk in few bytes
+ */
+#ifndef RECORDER_HISTORY_PARTS_H
+#define RECORDER_HISTORY_PARTS_H
+
+#include <pthread.h>
+
+#include "recorder/history.h"
+#include "recorder/history_code.h"
+
+/*
+ * Chunks, one behind the other, each a struct ttlog_reader_saved and its packed events. Only the
+ * thread writes, behind `used`; what is before it never changes. In two lists, of its history and
+ * of all, oldest first; the lock is that of the histories.
+ */
+struct history_segment {
+	struct history_segment *next, *all_next, *all_before;
+	struct history *history;
+	unsigned int holders; /* the list, and cuts */
+	uint32_t chunk_count;
+	uint64_t event_count;
+	size_t used;
+	size_t bytes; /* of the mapping, with this */
+	_Alignas(8) unsigned char data[];
+};
+
+struct history_lane {
+	uint64_t due_ns, interval_ns, looked_ns;
+	uint64_t hand; /* at the last look */
+	uint64_t *saved; /* for each chunk: generation << 16 | events, of what was saved last */
+	bool is_kept;
+};
+
+struct history {
+	struct histories *histories;
+	struct history *next, **at; /* the list of those that are looked at */
+	const void *base;
+	struct ttlog_geometry geometry;
+	struct history_segment *first, *last;
+	uint64_t bytes;
+	bool is_leaving; /* somebody waits for the thread to be done with it */
+	struct history_lane lane[TTLOG_LANE_MAX];
+	uint64_t saved[]; /* of all lanes */
+};
+
+struct histories {
+	struct history_options options;
+	struct history *first, **last;
+	struct history *busy;			/* which the thread is at, without the lock */
+	struct history_segment *oldest, *newest; /* of all histories */
+	struct history_segment *garbage; /* nobody's, by `next` */
+	struct history_figures figures;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;	/* the thread */
+	pthread_cond_t is_done; /* with `busy` */
+	pthread_t thread;
+	bool is_closing;
+	bool has_thread; /* the loop's own */
+	/* The thread's own. */
+	struct history_coder coder;
+	unsigned char events[HISTORY_CHUNK_MAX], packed[HISTORY_PACKED_MAX];
+};
+
+uint64_t history_now_ns(void);
+
+/* history_look.c; without the lock. When it is due again; `now` as it was when it began. */
+uint64_t history_look_due(struct history *history, uint64_t now_ns);
+/* All lanes, whether they are due or not, until nothing is left to save. */
+void history_look_now(struct history *history, uint64_t now_ns);
+void history_lanes_init(struct history *history, uint64_t now_ns);
+
+/* history_store.c */
+/* Takes the lock. What there is no memory for is not kept. */
+bool history_keep(struct history *history, struct ttlog_reader_saved *saved,
+		  const unsigned char *packed);
+void history_drop_all(struct history *history); /* with the lock */
+
+#endif
