@@ -145,6 +145,7 @@ $(B)/tests/test_run $(B)/tests/test_confine $(B)/tests/test_intruders $(B)/tests
 $(B)/tests/test_ledger: | $(B)/ttlog-view
 $(B)/tests/test_ctl $(B)/tests/test_ctl_server: | $(PROGRAMS)
 $(B)/tests/test_doctor $(B)/tests/test_reload: | $(B)/ttlog-recorder
+$(B)/tests/test_metrics: | $(B)/ttlog-recorder
 $(B)/tests/test_ladder $(B)/tests/test_privileges: | $(PROGRAMS)
 $(B)/tests/test_retention_dump $(B)/tests/test_recovery $(B)/tests/test_storm: | $(PROGRAMS)
 
@@ -340,7 +341,7 @@ bench-peers: deps
 # ---- what it takes: packages by their Debian names ----
 
 PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev pkg-config
-PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin debuginfod libdebuginfod1 systemd python3-yaml
+PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin debuginfod libdebuginfod1 systemd python3-yaml prometheus curl
 # Who has a kubectl from elsewhere keeps it: Debian's would be in its way.
 PACKAGES_TEST += $(if $(shell command -v kubectl),,kubernetes-client)
 # Ubuntu has bpftool inside its kernel tools.

@@ -155,6 +155,21 @@ static bool send_out(struct http_connection *connection, bool *ret_gone)
 	return true;
 }
 
+/* Throws away what has come. May be the end of the connection. */
+static void drain_on(struct http_connection *connection)
+{
+	char bytes[4096];
+	ssize_t count;
+
+	do {
+		count = recv(connection->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+		if (count > 0)
+			connection->drained += (size_t)count;
+	} while (count > 0 && connection->drained <= DRAIN_BYTES);
+	if (count >= 0 || (errno != EAGAIN && errno != EINTR))
+		drop(connection);
+}
+
 /* Writes what it can; the next request has to wait for the others' turn. */
 static void write_on(struct http_connection *connection)
 {
@@ -168,10 +183,12 @@ static void write_on(struct http_connection *connection)
 	if (!connection->keep_alive) {
 		shutdown(connection->fd, SHUT_WR);
 		enter(connection, DRAINING, EPOLLIN, DRAIN_TIMEOUT_MS);
+		drain_on(connection);
 		return;
 	}
 	if (connection->in_bytes)
-		enter(connection, READING, EPOLLIN | EPOLLOUT, REQUEST_TIMEOUT_MS);
+		enter(connection, READING, EPOLLIN | EPOLLOUT,
+		      connection->http->handlers.request_timeout_ms);
 	else
 		enter(connection, READING, EPOLLIN, IDLE_TIMEOUT_MS);
 }
@@ -271,22 +288,10 @@ static void read_on(struct http_connection *connection)
 	}
 	/* One deadline for all of a request, however slowly it comes. */
 	if (was_empty)
-		enter(connection, READING, EPOLLIN, REQUEST_TIMEOUT_MS);
+		enter(connection, READING, EPOLLIN, connection->http->handlers.request_timeout_ms);
 	else
 		loop_modify(connection->source, EPOLLIN);
 	take_request(connection, at_end);
-}
-
-static void drain_on(struct http_connection *connection)
-{
-	char bytes[4096];
-	const ssize_t count = recv(connection->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-
-	if (count > 0)
-		connection->drained += (size_t)count;
-	if (!count || (count < 0 && errno != EAGAIN && errno != EINTR) ||
-	    connection->drained > DRAIN_BYTES)
-		drop(connection);
 }
 
 static void connection_ready(void *context, uint32_t events)
@@ -349,7 +354,7 @@ static void take_peer(struct http *http, int fd)
 	}
 	link_last(connection);
 	http->count++;
-	enter(connection, READING, EPOLLIN, REQUEST_TIMEOUT_MS);
+	enter(connection, READING, EPOLLIN, connection->http->handlers.request_timeout_ms);
 	read_on(connection); /* most have sent it all by now */
 }
 
@@ -393,6 +398,8 @@ int http_open(struct http **ret_http, struct loop *loop, int listen_fd,
 	http->loop = loop;
 	http->listen_fd = listen_fd;
 	http->handlers = *handlers;
+	if (!http->handlers.request_timeout_ms)
+		http->handlers.request_timeout_ms = REQUEST_TIMEOUT_MS;
 	http->all.next = http->all.previous = &http->all;
 	err = loop_add(loop, listen_fd, EPOLLIN, accept_ready, http, &http->listen_source);
 	if (err) {

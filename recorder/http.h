@@ -24,6 +24,7 @@ struct http_handlers {
 	/* Who waits for that answer has gone; http_answer() must not be called any more. */
 	void (*gone)(void *context, struct http_connection *connection);
 	void *context;
+	uint64_t request_timeout_ms; /* for all of a request; 0: 5 s */
 };
 
 /* A listening stream socket, non-blocking, that stays the caller's. 0 or a negative errno. */

@@ -231,15 +231,15 @@ static bool lane_walk(struct ledger *ledger, const void *base,
 		}
 		lane_begin(lane, hand);
 	}
+	/* One at least, or a small number of steps would lead nowhere. */
 	while (ledger->at_chunk < view.geometry->chunk_count) {
-		struct chunk_counts counts;
+		const struct chunk_counts counts = look_twice(&view, ledger->at_chunk, steps);
 
-		if (!*steps)
-			return false;
 		spend(steps, 1);
-		counts = look_twice(&view, ledger->at_chunk, steps);
 		lane_take(ledger, lane, ledger->at_chunk, &counts);
 		ledger->at_chunk++;
+		if (!*steps && ledger->at_chunk < view.geometry->chunk_count)
+			return false;
 	}
 	lane->is_known = true;
 done:

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -196,10 +197,13 @@ static void look_at_storage(struct workers_job *job)
 {
 	struct storage_job *storage = (struct storage_job *)job;
 	struct statvfs status;
+	struct stat folder;
 
 	storage->found = (struct metrics_storage){0};
-	if (fstatvfs(storage->dir_fd, &status))
+	if (fstatvfs(storage->dir_fd, &status) || fstat(storage->dir_fd, &folder))
 		storage->found.err = -errno;
+	else if (!folder.st_nlink) /* removed: root may write to it all the same */
+		storage->found.err = -ENOENT;
 	else
 		storage->found.free_bytes = (uint64_t)status.f_bavail * status.f_frsize;
 	if (!storage->found.err && faccessat(storage->dir_fd, ".", W_OK | X_OK, AT_EACCESS))
