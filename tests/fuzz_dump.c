@@ -25,6 +25,7 @@ static void show(struct dump *dump)
 	struct record record = {0};
 	struct query_error error;
 	struct query query;
+	struct last *last = last_open(dump);
 	struct out out, scratch;
 	unsigned int events = 0;
 	char damage[160];
@@ -32,6 +33,8 @@ static void show(struct dump *dump)
 	out_init(&out, -1);
 	out_init(&scratch, -1);
 	query_init(&query);
+	if (!last)
+		abort();
 	if (query_add(&query, "msg~=e,1", &error) || query_add(&query, "status!=200,x", &error))
 		abort();
 	if (format_text_open(&text, &out, &dump, 1, true))
@@ -40,13 +43,15 @@ static void show(struct dump *dump)
 		record.decoded = false;
 		format_text_event(text, &record);
 		format_json_event(&out, &scratch, &record);
+		last_take(last, &record.event);
 		(void)query_match(&query, &record);
 		out.bytes = 0;
 	}
 	format_text_end(text);
 	dump_damage(dump, damage, sizeof(damage));
-	info_text(&out, dump, true, true);
-	info_json(&out, dump);
+	info_text(&out, dump, last, true, true);
+	info_json(&out, dump, last);
+	last_close(last);
 	format_text_close(text);
 	query_fini(&query);
 	out_fini(&scratch);

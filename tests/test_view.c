@@ -377,7 +377,7 @@ Test(view, info_begins_with_the_verdict)
 	cr_expect(strstr(output, "\n  events       5\n  overwritten  1,234,567\n  dropped      8\n"));
 	cr_expect(strstr(output, "overwritten: 2023-11-14 22:13:20.000000 UTC to 2023-11-14 22:13:20.000001"));
 	cr_expect(strstr(output, "\n  orders                  4242"), "%s", output);
-	cr_expect(strstr(output, "T+0.000001  22:13:21.000001\n"));
+	cr_expect(strstr(output, "T+0.000001  22:13:21.000001  INFO  "));
 	expect_jq("--info --format json x.bin",
 		  "[.service, .hostname, .pid, .created_at, .reason, .events, .overwritten, .dropped, .torn]",
 		  "[\"orders\",\"web-1\",4242,\"2023-11-14T22:13:21.002003Z\",\"sigsegv\",5,1234567,8,0]\n");

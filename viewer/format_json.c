@@ -77,7 +77,7 @@ static void put_fields(struct out *out, struct out *scratch, const struct record
 	out_char(out, '}');
 }
 
-void format_json_event(struct out *out, struct out *scratch, struct record *record)
+void format_json_object(struct out *out, struct out *scratch, struct record *record)
 {
 	const struct event *event = &record->event;
 	const struct meta *meta = dump_meta(event->dump);
@@ -110,7 +110,13 @@ void format_json_event(struct out *out, struct out *scratch, struct record *reco
 	json_number(out, "line", line);
 	json_span(out, "func", site->function);
 	put_fields(out, scratch, record);
-	out_text(out, "}\n");
+	out_char(out, '}');
+}
+
+void format_json_event(struct out *out, struct out *scratch, struct record *record)
+{
+	format_json_object(out, scratch, record);
+	out_char(out, '\n');
 }
 
 void json_known(struct out *out, const char *key, struct span span)

@@ -12,6 +12,8 @@
 #include "viewer/dump_reader.h"
 #include "viewer/out.h"
 
+/* The object alone, without the end of its line. */
+void format_json_object(struct out *out, struct out *scratch, struct record *record);
 void format_json_event(struct out *out, struct out *scratch, struct record *record);
 
 /* Parts that the information about a dump is made of, too. Keys are ours and need no escapes. */

@@ -336,6 +336,21 @@ static void put_message(struct format_text *text, const struct record *record)
 	text->scratch.bytes = 0;
 }
 
+void format_text_brief(struct out *out, struct record *record)
+{
+	struct format_text text = {.out = out};
+
+	out_init(&text.scratch, -1);
+	out_init(&text.escaped, -1);
+	record_decode(record);
+	put_level(&text, record->event.site->level);
+	put_message(&text, record);
+	if (!record->event.site->printf)
+		put_fields(&text, record);
+	out_fini(&text.scratch);
+	out_fini(&text.escaped);
+}
+
 void format_text_event(struct format_text *text, struct record *record)
 {
 	const struct event *event = &record->event;

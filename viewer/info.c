@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "viewer/fault.h"
+#include "viewer/format_text.h"
 #include "viewer/info_scene.h"
 #include "viewer/when.h"
 
@@ -414,8 +415,11 @@ static int compare_threads(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-static void put_thread(struct out *out, const struct meta *meta, const struct meta_thread *thread)
+static void put_thread(struct out *out, const struct meta *meta, struct last *last,
+		       const struct meta_thread *thread)
 {
+	struct record *record = last_record(last, (uint64_t)(thread - meta->threads));
+
 	put_name(out, thread->name, 16);
 	out_printf(out, "%12" PRIu64, thread->tid.bits);
 	put_column(out, thread->events, 15);
@@ -429,10 +433,14 @@ static void put_thread(struct out *out, const struct meta *meta, const struct me
 		}
 		when_time(out, (int64_t)thread->last_ns.bits);
 	}
+	if (record) {
+		out_text(out, "  ");
+		format_text_brief(out, record);
+	}
 	out_char(out, '\n');
 }
 
-static void put_threads(struct out *out, const struct meta *meta)
+static void put_threads(struct out *out, const struct meta *meta, struct last *last)
 {
 	const struct meta_thread **order;
 	uint64_t count = meta->thread_count;
@@ -445,14 +453,15 @@ static void put_threads(struct out *out, const struct meta *meta)
 	qsort(order, count, sizeof(*order), compare_threads);
 	out_text(out, "\n  thread                   tid         events  last event\n");
 	for (uint64_t i = 0; i < count && i < THREADS_SHOWN; i++)
-		put_thread(out, meta, order[i]);
+		put_thread(out, meta, last, order[i]);
 	if (count > THREADS_SHOWN)
 		out_printf(out, "  and %" PRIu64 " more\n", count - THREADS_SHOWN);
 out:
 	free(order);
 }
 
-void info_text(struct out *out, struct dump *dump, bool colour, bool all_threads)
+void info_text(struct out *out, struct dump *dump, struct last *last, bool colour,
+	       bool all_threads)
 {
 	const struct meta *meta = dump_meta(dump);
 
@@ -470,5 +479,5 @@ void info_text(struct out *out, struct dump *dump, bool colour, bool all_threads
 	put_channel_counts(out, &meta->channels);
 	put_lanes(out, meta);
 	put_channels(out, &meta->channels);
-	put_threads(out, meta);
+	put_threads(out, meta, last);
 }

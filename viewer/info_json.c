@@ -171,8 +171,21 @@ static void put_process(struct out *out, const struct meta_process *process)
 	out_char(out, '}');
 }
 
-static void put_threads(struct out *out, const struct meta *meta)
+/* Null: it has none, or it is not known. */
+static void put_last(struct out *out, struct out *scratch, struct record *record)
 {
+	json_key(out, "last_event");
+	if (record)
+		format_json_object(out, scratch, record);
+	else
+		out_text(out, "null");
+}
+
+static void put_threads(struct out *out, const struct meta *meta, struct last *last)
+{
+	struct out scratch;
+
+	out_init(&scratch, -1);
 	json_key(out, "threads");
 	out_char(out, '[');
 	for (uint64_t i = 0; i < meta->thread_count; i++) {
@@ -182,9 +195,11 @@ static void put_threads(struct out *out, const struct meta *meta)
 		json_number(out, "events", meta->threads[i].events);
 		put_ns(out, "first_ns", meta->threads[i].first_ns);
 		put_ns(out, "last_ns", meta->threads[i].last_ns);
+		put_last(out, &scratch, last_record(last, i));
 		out_char(out, '}');
 	}
 	out_char(out, ']');
+	out_fini(&scratch);
 }
 
 static void put_lanes(struct out *out, const struct meta *meta)
@@ -279,7 +294,7 @@ static void put_loop(struct out *out, const struct meta *meta)
 	out_char(out, '}');
 }
 
-void info_json(struct out *out, struct dump *dump)
+void info_json(struct out *out, struct dump *dump, struct last *last)
 {
 	const struct meta *meta = dump_meta(dump);
 	const struct number read = {dump_events_read(dump), true};
@@ -302,7 +317,7 @@ void info_json(struct out *out, struct dump *dump)
 	put_cause(out, &meta->cause, dump_scene(dump));
 	put_process(out, &meta->process);
 	info_scene_json(out, dump_scene(dump));
-	put_threads(out, meta);
+	put_threads(out, meta, last);
 	put_lanes(out, meta);
 	put_channels(out, &meta->channels);
 	put_clock(out, &meta->clock);

@@ -64,14 +64,17 @@ static void report_damage(struct view *view, struct dump *dump)
 
 static void show_info(struct view *view, struct dump *dump)
 {
+	struct last *last = last_open(dump);
 	struct event event;
 
 	while (dump_next(dump, &event))
-		;
+		if (last)
+			last_take(last, &event);
 	if (view->options.json)
-		info_json(&view->out, dump);
+		info_json(&view->out, dump, last);
 	else
-		info_text(&view->out, dump, view->options.colour, view->options.threads);
+		info_text(&view->out, dump, last, view->options.colour, view->options.threads);
+	last_close(last);
 }
 
 static void show_infos(struct view *view)
