@@ -87,7 +87,7 @@ static void recorder_start(void)
 	if (bench.pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(ends[1], STDERR_FILENO);
-		execl(bench.recorder, bench.recorder, "--socket", bench.socket, "--dir",
+		execl(bench.recorder, bench.recorder, "--keep-loop=0", "--socket", bench.socket, "--dir",
 		      bench.folder, (char *)NULL);
 		_exit(127);
 	}

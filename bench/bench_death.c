@@ -179,7 +179,7 @@ static void recorder_start(void)
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(fd, STDERR_FILENO);
-		execl(bench.recorder, bench.recorder, "--socket", socket_path, "--dir", bench.folder,
+		execl(bench.recorder, bench.recorder, "--keep-loop=0", "--socket", socket_path, "--dir", bench.folder,
 		      (char *)NULL);
 		_exit(127);
 	}

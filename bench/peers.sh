@@ -161,7 +161,7 @@ lttng_crash_read() {
 
 recorder_start() {
 	mkdir "$dir/dumps"
-	"$build/ttlog-recorder" --socket "$TTLOG_SOCKET" --dir "$dir/dumps" --dump-on-exit \
+	"$build/ttlog-recorder" --socket "$TTLOG_SOCKET" --dir "$dir/dumps" --keep-loop=0 --dump-on-exit \
 		2>"$dir/recorder.log" &
 	recorder=$!
 	wait_for test -S "$TTLOG_SOCKET" || left_out ttlog "no recorder: $(tail -n 1 "$dir/recorder.log")"

@@ -17,6 +17,14 @@ static int check_pretend(const char *text)
 	return pretend_parse(text, &flags);
 }
 
+static int check_free(const char *text)
+{
+	unsigned int percent;
+	uint64_t bytes;
+
+	return keep_parse_free(text, &bytes, &percent);
+}
+
 /* clang-format off */
 const struct config_row config_rows[] = {
 	{"socket", 's', CONFIG_PATH, "PATH", AT(socket),
@@ -31,6 +39,34 @@ const struct config_row config_rows[] = {
 	{"dump-on-exit", 0, CONFIG_FLAG, NULL, AT(dump_on_exit),
 		.use = CONFIG_LIVE,
 		.help = "write a dump after an exit with status 0, too"},
+	{"keep-bytes", 0, CONFIG_BYTES, "BYTES", AT(keep.bytes),
+		.use = CONFIG_LIVE,
+		.otherwise = "1G",
+		.help = "of all dumps; the oldest go; 0: no limit"},
+	{"keep-files", 0, CONFIG_COUNT, "N", AT(keep.files),
+		.use = CONFIG_LIVE,
+		.otherwise = "1000",
+		.help = "dumps; the oldest go; 0: no limit"},
+	{"keep-service-bytes", 0, CONFIG_BYTES, "BYTES", AT(keep.service_bytes),
+		.use = CONFIG_LIVE,
+		.otherwise = "512M",
+		.help = "of the dumps of each service"},
+	{"keep-service-files", 0, CONFIG_COUNT, "N", AT(keep.service_files),
+		.use = CONFIG_LIVE,
+		.otherwise = "500",
+		.help = "dumps of each service"},
+	{"keep-age", 0, CONFIG_SECONDS, "TIME", AT(keep.age_s),
+		.use = CONFIG_LIVE,
+		.otherwise = "0",
+		.help = "older dumps go, with s, m, h, d or w; 0: no limit"},
+	{"keep-loop", 0, CONFIG_COUNT, "N", AT(keep.loop_first),
+		.use = CONFIG_LIVE,
+		.otherwise = "10",
+		.help = "first dumps of a crash loop; then fewer; 0: all"},
+	{"keep-free", 0, CONFIG_TEXT, "BYTES|N%", AT(keep_free),
+		.use = CONFIG_LIVE,
+		.otherwise = "5%", .check = check_free,
+		.help = "of the file system, for others (N%: at most 4G)"},
 	{"max-clients", 0, CONFIG_COUNT, "N", AT(clients_max),
 		.otherwise = "4096", .least = 1, .most = CLIENTS_MAX,
 		.help = "connections at a time"},

@@ -193,7 +193,7 @@
 #define DUMP_SIGNATURE_OFFSET 36
 #define DUMP_SIGNATURE_DIGITS 16
 #define DUMP_SUMMARY_TEXT_MAX 240
-#define DUMP_SUMMARY_BYTES_MAX (64u << 10) /* a reader refuses more */
+#define DUMP_SUMMARY_BYTES_MAX (4u << 10) /* a reader refuses more */
 
 /* A writer starts a new batch when either is reached. */
 #define DUMP_BATCH_EVENTS 4096

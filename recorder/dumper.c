@@ -3,6 +3,7 @@
 #include "recorder/dumper.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -39,6 +40,7 @@ struct order {
 	int err; /* of the worker */
 	char path[PATH_MAX];
 	char signature[SIGNATURE_BYTES];
+	struct keep_place place;
 	struct timeline timeline;
 	struct capture *capture; /* until the worker makes the scene of it */
 	struct unwind *unwind;	 /* the worker's: it is at the scene */
@@ -232,6 +234,11 @@ static int write_with(struct order *order, struct ttlog_reader *reader, const st
 	facts.scene = scene;
 	facts.scene_ready = unwound;
 	facts.scene_context = order;
+	facts.loop_key = order->place.key;
+	facts.loop_since_ns = order->place.since_ns;
+	facts.loop_count = order->place.count;
+	facts.room = order->dumper->keep ? keep_room : NULL;
+	facts.room_context = order->dumper->keep;
 	err = store_create(store, &file);
 	if (err)
 		return err;
@@ -248,6 +255,8 @@ static int write_with(struct order *order, struct ttlog_reader *reader, const st
 		order->file_bytes = (uint64_t)status.st_size;
 	err = store_commit(store, &file, facts.pid, facts.created_ns, facts.reason, order->path);
 	order->written_ms = now_ms();
+	if (!err && order->dumper->keep)
+		keep_written(order->dumper->keep, order->path);
 	return err;
 }
 
@@ -383,8 +392,17 @@ static void dump_done(struct workers_job *job)
 int dumper_submit(struct dumper *dumper, struct subject *subject, const struct evidence *evidence,
 		  struct capture *capture, const struct verdict *verdict, const char *reason)
 {
-	struct order *order = calloc(1, sizeof(*order));
+	struct keep_place place;
+	struct order *order;
 
+	if (!keep_admit(dumper->keep, subject, verdict, &place)) {
+		counters.dumps[counters_trigger_of(verdict, reason)][COUNTERS_RESULT_SHED]++;
+		capture_free(capture);
+		log_detail("%s (pid %d): %s, death %" PRIu64 " in a crash loop: not dumped",
+			   subject->service, (int)subject->pid, reason, place.count);
+		return 0;
+	}
+	order = calloc(1, sizeof(*order));
 	if (!order) {
 		dumper->failed++;
 		counters.dumps[counters_trigger_of(verdict, reason)][COUNTERS_RESULT_FAILED]++;
@@ -397,6 +415,7 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 	order->number = ++dumper->submitted;
 	order->dumper = dumper;
 	order->subject = subject;
+	order->place = place;
 	order->capture = capture;
 	order->submitted_ms = now_ms();
 	order->modules = subject->modules;

@@ -19,6 +19,7 @@
 #include "recorder/capture.h"
 #include "recorder/history.h"
 #include "recorder/identity.h"
+#include "recorder/keep.h"
 #include "recorder/modules.h"
 #include "recorder/quota.h"
 #include "recorder/store.h"
@@ -54,6 +55,7 @@ typedef void (*dumper_told_fn)(void *context, uint64_t number, int err, const ch
 struct dumper {
 	struct workers *workers;
 	struct store *store;
+	struct keep *keep; /* NULL: nothing is counted, nothing removed */
 	const char *rung;
 	char hostname[HOST_NAME_MAX + 1];
 	struct calibration *calibration;
@@ -71,7 +73,7 @@ void dumper_init(struct dumper *dumper, struct workers *workers, struct store *s
 /*
  * Writes a dump of the subject as it is when a worker comes to it, says on stderr where it is.
  * evidence may be NULL; it and the reason are copied. The capture, which may be NULL too, is taken.
- * 0 or -ENOMEM.
+ * 0, also for a death in a crash loop that is not dumped, or -ENOMEM.
  */
 int dumper_submit(struct dumper *dumper, struct subject *subject, const struct evidence *evidence,
 		  struct capture *capture, const struct verdict *verdict, const char *reason);

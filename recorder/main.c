@@ -121,6 +121,25 @@ static int run_daemon(struct config *config)
 
 /* ---- run -------------------------------------------------------------------------------- */
 
+/* The folder is the user's: what is there stays, and what comes is wanted, each one. */
+static void keep_all(const struct config *config, struct recorder_options *options)
+{
+	static const char *const names[] = {
+		"keep-bytes",	      "keep-files", "keep-service-bytes",
+		"keep-service-files", "keep-age",   "keep-loop",
+	};
+	uint64_t *const members[] = {
+		&options->keep.bytes,	      &options->keep.files, &options->keep.service_bytes,
+		&options->keep.service_files, &options->keep.age_s, &options->keep.loop_first,
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (config_value_of(config, names[i])->origin != CONFIG_FROM_LINE)
+			*members[i] = 0;
+	if (config_value_of(config, "keep-free")->origin != CONFIG_FROM_LINE)
+		options->keep_free = NULL;
+}
+
 static int run_one(const struct config *config)
 {
 	struct recorder_options options = config->options;
@@ -136,6 +155,7 @@ static int run_one(const struct config *config)
 		options.dir = ".";
 	if (config_value_of(config, "control")->origin != CONFIG_FROM_LINE)
 		options.control = NULL;
+	keep_all(config, &options);
 	if (config_value_of(config, "socket")->origin != CONFIG_FROM_LINE) {
 		err = run_make_socket_path(private_path);
 		options.socket = private_path;

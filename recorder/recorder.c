@@ -152,6 +152,25 @@ static int open_control(struct recorder *recorder, const struct recorder_options
 	return options->control ? err : 0;
 }
 
+static struct keep_limits keep_limits_of(const struct recorder_options *options)
+{
+	struct keep_limits limits = options->keep;
+
+	if (options->keep_free)
+		keep_parse_free(options->keep_free, &limits.free_bytes, &limits.free_percent);
+	return limits;
+}
+
+static int open_keep(struct recorder *recorder, const struct recorder_options *options)
+{
+	const struct keep_limits limits = keep_limits_of(options);
+	int err = keep_open(&recorder->keep, recorder->loop, recorder->writers, &recorder->store,
+			    &limits);
+
+	recorder->dumper.keep = recorder->keep;
+	return err;
+}
+
 static int open_parts(struct recorder *recorder, const struct recorder_options *options)
 {
 	int err = loop_open(&recorder->loop);
@@ -177,6 +196,9 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 		    recorder_rung_name(recorder->watch));
 	recorder->dumper.unwinds = !options->without_unwinding;
 	recorder->dumper.debuginfod = options->debuginfod;
+	err = open_keep(recorder, options);
+	if (err)
+		return fail("can't start", err);
 	err = open_socket(recorder, options->socket);
 	if (!err)
 		err = open_control(recorder, options);
@@ -203,8 +225,10 @@ int recorder_open(struct recorder *ret_recorder, const struct recorder_options *
 void recorder_change(struct recorder *recorder, const struct recorder_options *options)
 {
 	const struct clients_config config = clients_config_of(recorder, options);
+	const struct keep_limits limits = keep_limits_of(options);
 
 	clients_change(recorder->clients, &config);
+	keep_set_limits(recorder->keep, &limits);
 }
 
 void recorder_plan_confinement(struct confine_plan *ret_plan,
@@ -311,6 +335,7 @@ void recorder_close(struct recorder *recorder)
 	calibration_close(recorder->calibration);
 	loop_remove(recorder->watch_source);
 	watch_close(recorder->watch);
+	keep_close(recorder->keep);
 	store_close(&recorder->store);
 	loop_close(recorder->loop);
 }

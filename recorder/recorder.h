@@ -16,6 +16,7 @@
 #include "recorder/confine.h"
 #include "recorder/dumper.h"
 #include "recorder/history.h"
+#include "recorder/keep.h"
 #include "recorder/listener.h"
 #include "recorder/loop.h"
 #include "recorder/metrics.h"
@@ -33,6 +34,8 @@ struct recorder_options {
 	const char *adopt; /* see adopt.h; NULL: nobody */
 	bool verbose, quiet;
 	const char *pretend; /* features to do without; NULL: none */
+	struct keep_limits keep;
+	const char *keep_free; /* as keep_parse_free() takes it; NULL: nothing is kept free */
 	uint64_t clients_max;
 	uint64_t region_bytes_max;
 	uint64_t memory_bytes_max;	   /* 0: half of the machine's */
@@ -48,6 +51,7 @@ struct recorder {
 	struct watch *watch; /* NULL: without eBPF */
 	struct loop_source *watch_source;
 	struct store store;
+	struct keep *keep;
 	struct listener listener;
 	struct calibration *calibration;
 	struct dumper dumper;

@@ -68,8 +68,8 @@ static bool have_bpf(const char *line)
 /* As start_recorder(), but skips where the kernel program can't be loaded. */
 static void start_with_bpf(struct recorder_process *recorder)
 {
-	const char *const arguments[] = {"--socket", recorder_socket, "--dir", recorder_dumps,
-					 NULL};
+	const char *const arguments[] = {"--socket",	 recorder_socket, "--dir",
+					 recorder_dumps, "--keep-loop=0", NULL};
 	char line[LINE_BYTES];
 
 	start_program(recorder, arguments);
