@@ -385,7 +385,7 @@ deps-arm64: deps
 deps-peers:
 	$(call install_packages,$(PACKAGES_PEERS))
 
-install: all install-data
+install: all install-data install-completions
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin
 	install -m 644 lib/ttlog.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 $(B)/libttlog.a $(DESTDIR)$(LIBDIR)/
@@ -409,12 +409,25 @@ install-data:
 	install -m 644 recorder/systemd/ttlog-recorder.socket $(DESTDIR)$(UNITDIR)/
 	install -m 644 recorder/systemd/ttlog.sysusers $(DESTDIR)$(SYSUSERSDIR)/ttlog.conf
 
+# Made of what the programs say of themselves, if they can run here: a cross build has none.
+SHARE := $(DESTDIR)$(PREFIX)/share
+
+install-completions: $(PROGRAMS)
+	install -d $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
+	$(Q)for p in $(PROGRAMS); do \
+		$$p --version >/dev/null 2>&1 || { echo "$$p does not run here: no completions"; continue; }; \
+		n=$${p##*/}; \
+		recorder/completions.sh $$p bash > $(SHARE)/bash-completion/completions/$$n && \
+		recorder/completions.sh $$p zsh > $(SHARE)/zsh/site-functions/_$$n && \
+		recorder/completions.sh $$p fish > $(SHARE)/fish/vendor_completions.d/$$n.fish || exit 1; \
+	done
+
 clean:
 	rm -rf build build-*
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: FORCE all clean check check-arm64 check-kernels soak demo bench benches bench-peers peers deps deps-arm64 deps-kernels deps-peers install install-data examples tests-unit tests-race tests-all
+.PHONY: FORCE all clean check check-arm64 check-kernels soak demo bench benches bench-peers peers deps deps-arm64 deps-kernels deps-peers install install-data install-completions examples tests-unit tests-race tests-all
 .SECONDARY:
 .DELETE_ON_ERROR:
