@@ -22,6 +22,7 @@
 #define LOOKS_A_LAP 8
 /* A writer that nobody has seen yet: 32 bytes each microsecond, and two looks in each lap of it. */
 #define IDLE_NS_A_BYTE (1000 / 32 / 2)
+#define IDLE_MIN (100 * MS)
 /* Then another client gets its turn. */
 #define CHUNKS_A_LOOK 1024
 
@@ -40,11 +41,13 @@ static uint64_t within(uint64_t value, uint64_t least, uint64_t most)
 	return value > most ? most : value;
 }
 
-/* How long a lane without news may be left alone. */
-static uint64_t idle_ns(const struct ttlog_lane_geometry *lane)
+/* How long a client without news may be left alone: all of its lanes, so that it is one look. */
+static uint64_t idle_ns(const struct history *history)
 {
-	return within((uint64_t)lane->chunk_bytes * lane->chunk_count * IDLE_NS_A_BYTE,
-		      10 * INTERVAL_MIN, INTERVAL_MAX);
+	const struct ttlog_lane_geometry *lane = &history->geometry.lane[TTLOG_LANE_MAIN];
+
+	return within((uint64_t)lane->chunk_bytes * lane->chunk_count * IDLE_NS_A_BYTE, IDLE_MIN,
+		      INTERVAL_MAX);
 }
 
 void history_lanes_init(struct history *history, uint64_t now_ns)
@@ -72,6 +75,7 @@ struct look {
 	uint32_t lane;
 	const struct ttlog_lane_geometry *geometry;
 	const struct ttlog_chunk_record *records;
+	const struct ttlog_channel_entry *channel; /* lane CHANNEL: whose chunk it is, as it says */
 	uint32_t saved;	 /* chunks */
 	uint64_t missed; /* generations that came and went */
 	uint64_t ahead;	 /* the most that a place has gone on by */
@@ -109,10 +113,40 @@ static void save(struct look *look, uint32_t index, uint64_t state)
 }
 
 /*
- * Has the place something that is complete, and not saved yet? A channel's chunk goes on being
- * filled, but seldom when the next one was begun; if it does, it is saved again.
+ * Is it the newest chunk of a channel that is open? Then it goes on being filled, and nobody takes it
+ * before the next one was begun.
  */
-static bool is_new(const struct look *look, uint32_t index, uint64_t state)
+static bool is_newest(const struct look *look, const struct ttlog_chunk *chunk)
+{
+	const struct ttlog_channel_entry *entry = look->channel;
+	const uint64_t state =
+		entry ? atomic_load_explicit(&entry->state, memory_order_relaxed) : 0;
+
+	return TTLOG_CHANNEL_STATE_OF(state) == TTLOG_CHANNEL_OPEN &&
+	       TTLOG_CHANNEL_GENERATION(state) ==
+		       __atomic_load_n(&chunk->epoch, __ATOMIC_RELAXED) &&
+	       atomic_load_explicit(&chunk->retired_ticket, memory_order_relaxed) >=
+		       atomic_load_explicit(&entry->hand, memory_order_relaxed);
+}
+
+/* Whose chunk that is: the chunks of a channel follow each other, and so do the entries, most empty. */
+static void follow_channel(struct look *look, uint32_t index)
+{
+	const struct ttlog_geometry *geometry = &look->history->geometry;
+	const struct ttlog_channel_entry *table =
+		(const void *)((const char *)look->history->base + geometry->channels_offset);
+	const uint32_t place = index / TTLOG_CHANNEL_CHUNKS_MIN;
+
+	if (place < geometry->channel_count &&
+	    (!place || atomic_load_explicit(&table[place].state, memory_order_relaxed)))
+		look->channel = &table[place];
+}
+
+/*
+ * Has the place something that is complete, and not saved yet? A channel's chunk may go on being
+ * filled when the next one was begun; then it is saved again.
+ */
+static bool is_new(struct look *look, uint32_t index, uint64_t state)
 {
 	const uint64_t last = look->history->lane[look->lane].saved[index];
 	const uint64_t generation = TTLOG_STATE_GENERATION(state);
@@ -123,6 +157,8 @@ static bool is_new(const struct look *look, uint32_t index, uint64_t state)
 	if (look->lane != TTLOG_LANE_CHANNEL)
 		return generation != last >> 16;
 	chunk = chunk_at(look, index);
+	if (is_newest(look, chunk))
+		return false;
 	return generation != last >> 16 ||
 	       (atomic_load_explicit(&chunk->retired_count, memory_order_relaxed) & 0xffff) !=
 		       (last & 0xffff);
@@ -143,6 +179,8 @@ static bool look_at_all(struct look *look)
 		if (last[i] >> 16 && generation > last[i] >> 16 &&
 		    generation - (last[i] >> 16) > look->ahead)
 			look->ahead = generation - (last[i] >> 16);
+		if (look->lane == TTLOG_LANE_CHANNEL)
+			follow_channel(look, i);
 		if (!is_new(look, i, state))
 			continue;
 		if (look->saved == CHUNKS_A_LOOK ||
@@ -180,7 +218,7 @@ static void pace(const struct look *look, struct history_lane *lane, uint64_t ha
 {
 	const uint64_t moved = hand - lane->hand;
 	const uint64_t elapsed_ns = now_ns - lane->looked_ns;
-	const uint64_t most = idle_ns(look->geometry);
+	const uint64_t most = idle_ns(look->history);
 	uint64_t next = lane->interval_ns * 2;
 
 	if (look->lane == TTLOG_LANE_CHANNEL)
