@@ -7,7 +7,9 @@
  * clients; with and without a recorder in turns, the median of the pairs' ratios. What is measured
  * is the processor's time that they took, the kernel's part of it included: on a machine that is
  * shared the time on the wall says nothing. A recorder that leaves takes its programs out of the
- * kernel, so each pair has one of its own.
+ * kernel, so each pair has one of its own. Beside it, in the same turns, BPF programs for the same
+ * tracepoints that do nothing but return: what the kernel takes to call any program at all, and the
+ * least that a recorder of this kind can cost.
  *
  * Latency: from the kernel's time stamp of the fatal signal to the callback in user space, through
  * watch.c as the recorder has it; and from kill() to the line with the dump's name, which comes
@@ -32,6 +34,11 @@
 #include <unistd.h>
 
 #include "recorder/watch.h"
+
+#ifdef TTLOG_HAVE_BPF
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#endif
 
 #define PAIRS 25
 #define PROCESSES 100
@@ -154,30 +161,106 @@ static double signals_us(void)
 	return (cpu_us() - start) / SIGNALS;
 }
 
-static void print_cost(const char *what, const struct measure_series *without,
-		       const struct measure_series *with)
+/* ---- programs that do nothing ------------------------------------------------------------------
+ */
+
+#define EMPTY_MAX 4
+
+static struct empty {
+	int fds[2 * EMPTY_MAX]; /* of programs and of their attachment */
+	unsigned int count;
+} empty;
+
+static void empty_remove(void)
 {
-	measure_print("   %-32s %9.2f %9.2f us  %7.3f\n", what, measure_median(without),
+	while (empty.count)
+		close(empty.fds[--empty.count]);
+}
+
+#ifdef TTLOG_HAVE_BPF
+
+static bool empty_attach(const char *tracepoint)
+{
+	const struct bpf_insn code[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_RAW_TP);
+	int id = libbpf_find_vmlinux_btf_id(tracepoint, BPF_TRACE_RAW_TP);
+	int program, link;
+
+	if (id <= 0)
+		return false;
+	options.attach_btf_id = (__u32)id;
+	program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "empty", "Dual MIT/GPL", code,
+				sizeof(code) / sizeof(code[0]), &options);
+	if (program < 0)
+		return false;
+	empty.fds[empty.count++] = program;
+	link = bpf_raw_tracepoint_open(NULL, program);
+	if (link < 0)
+		return false;
+	empty.fds[empty.count++] = link;
+	return true;
+}
+
+static bool empty_add(void)
+{
+	static const char *const tracepoints[EMPTY_MAX] = {
+		"signal_generate", "signal_deliver", "sched_process_exec", "sched_process_exit"};
+
+	for (size_t i = 0; i < EMPTY_MAX; i++)
+		if (!empty_attach(tracepoints[i])) {
+			empty_remove();
+			return false;
+		}
+	return true;
+}
+
+#else
+
+static bool empty_add(void)
+{
+	return false;
+}
+
+#endif
+
+static void print_cost(const char *what, const struct measure_series *without,
+		       const struct measure_series *with, const struct measure_series *floor)
+{
+	measure_print("   %-32s %9.2f %9.2f us  %7.3f", what, measure_median(without),
 		      measure_median(with), measure_ratio(with, without));
+	if (floor->count)
+		measure_print(" %9.2f us  %7.3f", measure_median(floor),
+			      measure_ratio(floor, without));
+	measure_print("\n");
 }
 
 static void measure_cost(void)
 {
-	struct measure_series series[4] = {0};
+	struct measure_series series[6] = {0};
 
-	measure_print("   median of %d pairs: without and with a recorder, in turns\n\n", PAIRS);
-	measure_print("   %-32s %9s %9s     %7s\n", "no client", "without", "with", "ratio");
+	measure_print("   median of %d turns: without, with empty BPF programs, with a recorder\n\n",
+		      PAIRS);
+	measure_print("   %-32s %9s %9s     %7s %9s     %7s\n", "no client", "without", "with",
+		      "ratio", "empty", "ratio");
 	signal(SIGUSR1, count_it);
 	for (int i = 0; i < PAIRS; i++) {
 		measure_add(&series[0], processes_us());
 		measure_add(&series[1], signals_us());
+		if (empty_add()) {
+			measure_add(&series[4], processes_us());
+			measure_add(&series[5], signals_us());
+			empty_remove();
+		}
 		recorder_start();
 		measure_add(&series[2], processes_us());
 		measure_add(&series[3], signals_us());
 		recorder_stop();
 	}
-	print_cost("fork, exec and exit of true", &series[0], &series[2]);
-	print_cost("a signal to itself, handled", &series[1], &series[3]);
+	print_cost("fork, exec and exit of true", &series[0], &series[2], &series[4]);
+	print_cost("a signal to itself, handled", &series[1], &series[3], &series[5]);
 }
 
 /* ---- from the signal to the callback ----------------------------------------------------------
