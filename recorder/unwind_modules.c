@@ -172,13 +172,22 @@ static void without_deleted(char *path)
 		path[length - (sizeof(suffix) - 1)] = '\0';
 }
 
-static int open_module(const struct unwind_modules *modules, const struct scene_module *module)
+/* There is one. A copy of the descriptor is nothing that the child may make. */
+static int give_vdso(struct unwind_modules *modules)
+{
+	const int fd = modules->vdso_fd;
+
+	modules->vdso_fd = -1;
+	return fd < 0 ? -ENOENT : fd;
+}
+
+static int open_module(struct unwind_modules *modules, const struct scene_module *module)
 {
 	char *path;
 	int fd;
 
 	if (is_vdso(module))
-		return modules->vdso_fd >= 0 ? dup(modules->vdso_fd) : -ENOENT;
+		return give_vdso(modules);
 	fd = unwind_open(modules->files, module->path);
 	if (fd >= 0)
 		return fd;

@@ -128,6 +128,22 @@ Test(unwind, finds_the_caller_of_a_function_that_is_not_there)
 	scene_done(scene);
 }
 
+/* The kernel's own code, which is in no file. */
+Test(unwind, goes_through_the_vdso)
+{
+	struct scene *scene = crash_and_unwind("pie", "vdso");
+	const struct expected frames[] = {AT("shop::Order::checkout", "vdso"), AT("main", "main"),
+					  END};
+	const struct scene_frame *first = &scene->threads[0].frames[0];
+
+	if (first->module < 0 || strcmp(scene->modules[first->module].path, "[vdso]") != 0)
+		cr_skip("this C library asks the kernel for the time: skipped");
+	cr_assert(first->symbol && strstr(first->symbol, "time"), "%s", first->symbol);
+	require_frames(scene, frames);
+	require_whole(scene);
+	scene_done(scene);
+}
+
 Test(unwind, stops_within_a_stack_that_overflowed)
 {
 	struct scene *scene = crash_and_unwind("pie", "overflow");

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #define NOINLINE __attribute__((noinline))
 /* What was called before it is no tail call. */
@@ -22,6 +23,7 @@ namespace shop
 
 static volatile int sink;
 static void (*volatile nowhere)(int);
+static time_t *volatile not_there = (time_t *)8;
 
 NOINLINE static void overflow(int depth)
 {
@@ -127,6 +129,8 @@ void Order::checkout(const char *how)
 		far_away();
 	if (!strcmp(how, "plugin"))
 		call_plugin();
+	if (!strcmp(how, "vdso"))
+		sink = (int)time(not_there); /* @vdso */
 	STAY;
 }
 
