@@ -35,7 +35,7 @@ static void clean(void)
 	cr_assert_eq(system(command), 0);
 }
 
-TestSuite(config, .init = prepare, .fini = clean, .timeout = 60);
+TestSuite(config, .init = prepare, .fini = clean, .timeout = 120);
 
 static void write_bytes(const char *name, const char *bytes, size_t count)
 {
@@ -391,4 +391,39 @@ Test(config, a_reload_of_a_bad_file_changes_nothing)
 	cr_expect_eq(reload(&config), 0);
 	cr_expect_eq(config.options.region_bytes_max, 3 << 20);
 	config_fini(&config);
+}
+
+/* A generator of numbers that is the same everywhere. */
+static uint32_t next_number(uint32_t *state)
+{
+	*state = *state * 1664525 + 1013904223;
+	return *state >> 8;
+}
+
+Test(config, a_file_with_wrong_bytes_is_refused_with_a_reason_or_taken)
+{
+	static const char sound[] = "# all\n[recorder]\nmax-clients = 10\nmax-region = 1M\n"
+				    "dir = /from/file\ndump-on-exit = yes\nmax-memory =\n";
+	unsigned int taken = 0, refused = 0;
+	uint32_t state = 1;
+
+	for (int i = 0; i < 1000; i++) {
+		char text[sizeof(sound)];
+		struct config config;
+		int err;
+
+		memcpy(text, sound, sizeof(text));
+		for (uint32_t changes = 1 + next_number(&state) % 2; changes; changes--)
+			text[next_number(&state) % (sizeof(text) - 1)] = (char)next_number(&state);
+		write_bytes(path, text, sizeof(text) - 1 - next_number(&state) % 2);
+		err = load_with(&config, NULL);
+		cr_assert(err == 0 || err == -EINVAL, "%d", err);
+		cr_assert_eq(err == 0, said[0] == '\0', "%d: %s", err, said);
+		cr_assert(config.options.clients_max >= 1 &&
+			  config.options.clients_max <= CLIENTS_MAX);
+		*(err ? &refused : &taken) += 1;
+		config_fini(&config);
+	}
+	cr_expect_gt(taken, 50);
+	cr_expect_gt(refused, 100);
 }

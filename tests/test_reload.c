@@ -94,3 +94,58 @@ Test(reload, a_recorder_with_a_bad_file_does_not_start)
 	cr_expect_eq(end_status(&recorder), 2 << 8);
 	close(recorder.stderr_fd);
 }
+
+/* What it prints, with the exit status of the shell. */
+static const char *check_config(const char *arguments, int *ret_status)
+{
+	static char text[65536];
+	char command[PATH_MAX + 256];
+	size_t bytes;
+	FILE *out;
+
+	snprintf(command, sizeof(command), "%s --config %s --check-config %s 2>&1",
+		 recorder_program, config_path, arguments);
+	out = popen(command, "r");
+	cr_assert(out);
+	bytes = fread(text, 1, sizeof(text) - 1, out);
+	text[bytes] = '\0';
+	*ret_status = pclose(out);
+	return text;
+}
+
+/* The line of that key says that value, and ends with who said so. */
+static void expect_value(const char *text, const char *key, const char *value, const char *who)
+{
+	char start[64], line[512] = "";
+	const char *at = text;
+
+	snprintf(start, sizeof(start), "\n%s ", key);
+	at = strstr(text, start);
+	cr_assert(at, "no %s in %s", key, text);
+	snprintf(line, sizeof(line), "%.*s", (int)strcspn(at + 1, "\n"), at + 1);
+	cr_expect(strstr(line, value), "%s", line);
+	cr_expect_str_eq(strstr(line, " # ") ? line + strlen(line) - strlen(who) : line, who);
+}
+
+Test(reload, check_config_says_what_is_in_force_and_who_said_so)
+{
+	char where[200];
+	const char *text;
+	int status;
+
+	configure("max-region = 5M\ndir = /from/file\n");
+	text = check_config("--dir /from/line", &status);
+	cr_expect_eq(status, 0);
+	snprintf(where, sizeof(where), "# %s:1", config_path);
+	expect_value(text, "max-region", "= 5M ", where);
+	expect_value(text, "dir", "= /from/line ", "# command line");
+	expect_value(text, "max-clients", "= 4096 ", "# default");
+	cr_expect(!strncmp(text, "socket ", 7) && strstr(text, "# $TTLOG_SOCKET\n"), "%s", text);
+
+	configure("max-region = 5X\nmax-clients = 0\n");
+	text = check_config("", &status);
+	cr_expect_eq(status, 2 << 8);
+	cr_expect(strstr(text, "recorder.conf:1: ") && strstr(text, "recorder.conf:2: "), "%s",
+		  text);
+	cr_expect_null(strstr(text, " # "), "nothing is in force: %s", text);
+}
