@@ -19,7 +19,7 @@ function quoted(text) {
 function kind_of(argument) {
 	if (argument == "")
 		return "none"
-	if (argument ~ /\|/ || argument in choices)
+	if (argument ~ /^[a-z|]*\|[a-z|]*$/ || argument in choices)
 		return "words"
 	if (argument ~ /^(PATH|FILE)$/)
 		return "file"
