@@ -317,6 +317,7 @@ int admit_adopted(struct client *client)
 		close(control_fd);
 	if (is_over(client->pidfd))
 		return -ESRCH;
+	deaths_found_frozen(client);
 	return come_alive(client);
 }
 

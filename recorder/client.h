@@ -44,6 +44,8 @@ struct client {
 	bool dead;	      /* the pidfd says so */
 	bool goodbye;
 	bool held; /* frozen by hand: only by hand it is thawed */
+	/* Of one that is adopted: does it look at a page that we can write to? */
+	enum { CLIENT_REACH_UNKNOWN, CLIENT_REACHED, CLIENT_NOT_REACHED } reach;
 	bool offered; /* the region is the client's own */
 	bool adopted; /* we took it; there was no hello */
 	int hold_fd;  /* see hold.h; -1: nobody may see that we hold it */
@@ -121,6 +123,8 @@ void deaths_thaw(struct client *client);
 /* By hand: it stays frozen until it is released, whatever becomes of its signals. */
 void deaths_hold(struct client *client);
 void deaths_release(struct client *client);
+/* It came to us frozen, and nobody knows by whom: that it is, is said, and a hand may thaw it. */
+void deaths_found_frozen(struct client *client);
 /* A dump of the living client. 0 or a negative errno: -EBUSY (enough are being written). */
 int deaths_snapshot(struct client *client, const char *reason);
 

@@ -232,10 +232,12 @@ static bool is_nobody_in_particular(uid_t uid)
 static void take_peer(struct ctl_server *server, int fd)
 {
 	struct ctl_peer peer = {.server = server, .fd = fd}, *kept;
+	const int room = CTL_ANSWER_BYTES_MAX; /* the kernel doubles it: a packet fits, few do */
 	struct ucred credentials;
 	socklen_t bytes = sizeof(credentials);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &bytes)) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room))) {
 		close(fd);
 		return;
 	}
@@ -318,7 +320,6 @@ int ctl_server_open(struct ctl_server **ret_server, struct recorder *recorder, c
 	server->looking_last = &server->looking;
 	server->started_ns = now_ns();
 	server->listener.fd = -1;
-	snprintf(server->path, sizeof(server->path), "%s", path);
 	err = listener_open(&server->listener, path);
 	if (!err)
 		err = loop_add(recorder->loop, server->listener.fd, EPOLLIN, accept_ready, server,
@@ -356,7 +357,7 @@ void ctl_server_close(struct ctl_server *server)
 	free(server);
 }
 
-const char *ctl_server_path(const struct ctl_server *server)
+int ctl_server_folder_fd(const struct ctl_server *server)
 {
-	return server ? server->path : NULL;
+	return server ? server->listener.dir_fd : -1;
 }

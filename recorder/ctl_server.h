@@ -24,6 +24,7 @@ void ctl_server_wind_down(struct ctl_server *server);
 /* After the workers. NULL is fine. */
 void ctl_server_close(struct ctl_server *server);
 
-const char *ctl_server_path(const struct ctl_server *server);
+/* Of the socket; -1 without one. */
+int ctl_server_folder_fd(const struct ctl_server *server);
 
 #endif

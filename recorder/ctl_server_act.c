@@ -29,6 +29,26 @@ bool ctl_matches(const struct ctl_peer *peer, const struct client *client)
 	return !peer->request.match[0] || is_called(client, peer->request.match);
 }
 
+void ctl_note_reach(struct client *client, bool is_reached)
+{
+	client->reach = is_reached ? CLIENT_REACHED : CLIENT_NOT_REACHED;
+}
+
+/*
+ * One that was handed its region by a recorder with eBPF looks at a page of that one, which nobody
+ * but itself has any more.
+ */
+static bool can_reach(struct client *client)
+{
+	const struct subject *subject = client->subject;
+
+	if (client->adopted && client->reach == CLIENT_REACH_UNKNOWN)
+		ctl_note_reach(client,
+			       identity_maps_region_at(client->pid, subject->inode,
+						       subject->geometry.control_offset) == 1);
+	return client->reach != CLIENT_NOT_REACHED;
+}
+
 static int set_level(struct client *client, uint32_t level)
 {
 	atomic_store_explicit((_Atomic uint32_t *)&client_control(client)->level, level,
@@ -58,6 +78,8 @@ static int act(const struct ctl_request *request, struct client *client, uint64_
 		return -ESRCH;
 	if (!client->subject->base)
 		return -EAGAIN;
+	if (request->verb != CTL_SNAPSHOT && !can_reach(client))
+		return -EOPNOTSUPP;
 	switch (request->verb) {
 	case CTL_LEVEL:
 		return set_level(client, request->level);

@@ -80,6 +80,10 @@ static void look_in_worker(struct workers_job *job)
 			munmap(look->base, look->geometry.region_bytes);
 		}
 		look->threads = count_threads(look->pid, look->start_ticks);
+		if (look->asks_reach)
+			look->is_reached = identity_maps_region_at(look->pid, look->inode,
+								   look->geometry.control_offset) ==
+					   1;
 	}
 }
 
@@ -87,9 +91,9 @@ static void look_in_worker(struct workers_job *job)
 
 static void start_next(struct ctl_server *server);
 
-static const struct client *find(const struct clients *clients, uint64_t id)
+static struct client *find(const struct clients *clients, uint64_t id)
 {
-	const struct client *client = clients->slot[id & 0xffff];
+	struct client *client = clients->slot[id & 0xffff];
 
 	return client && client->id == id && client->state == CLIENT_LIVE ? client : NULL;
 }
@@ -103,12 +107,13 @@ static void looked(struct workers_job *job)
 	server->job_runs = false;
 	server->job_peer = NULL;
 	for (uint32_t i = 0; peer && i < server->look_count; i++) {
-		const struct client *client =
-			find(server->recorder->clients, server->look[i].client_id);
+		struct client *client = find(server->recorder->clients, server->look[i].client_id);
 		size_t at;
 
 		if (!client || !ctl_matches(peer, client))
 			continue;
+		if (server->look[i].asks_reach)
+			ctl_note_reach(client, server->look[i].is_reached);
 		at = ctl_packet_begin(peer);
 		ctl_row_client(&peer->out, client, &server->look[i],
 			       peer->request.verb == CTL_STATUS);
@@ -138,6 +143,8 @@ static void fill_look(struct ctl_look *look, const struct client *client)
 		.clock = subject->clock,
 		.pid = client->pid,
 		.start_ticks = subject->identity.start_ticks,
+		.inode = subject->inode,
+		.asks_reach = client->adopted && client->reach == CLIENT_REACH_UNKNOWN,
 	};
 }
 

@@ -10,7 +10,6 @@
 #ifndef RECORDER_CTL_SERVER_PARTS_H
 #define RECORDER_CTL_SERVER_PARTS_H
 
-#include <limits.h>
 #include <stdbool.h>
 
 #include "recorder/client.h"
@@ -59,7 +58,10 @@ struct ctl_look {
 	struct ttlog_clock_point clock;
 	pid_t pid;
 	uint64_t start_ticks;
+	ino_t inode;
+	bool asks_reach; /* is it to be found out? */
 	/* results */
+	bool is_reached;
 	bool is_seen;
 	struct glance glance;
 	uint32_t threads; /* 0: not known */
@@ -71,7 +73,6 @@ struct ctl_server {
 	struct loop_timer accept_timer;
 	struct listener listener;
 	uid_t owner;
-	char path[PATH_MAX];
 	bool closing;
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
 	uint32_t peer_count;
@@ -99,6 +100,8 @@ void ctl_list_more(struct ctl_peer *peer);
 void ctl_list_forget(struct ctl_peer *peer); /* it is about to go */
 
 /* ctl_server_act.c */
+/* Where an adopted client looks is found out once: it keeps looking there. */
+void ctl_note_reach(struct client *client, bool is_reached);
 bool ctl_matches(const struct ctl_peer *peer, const struct client *client);
 void ctl_act(struct ctl_peer *peer);
 void ctl_told(void *context, uint64_t number, int err, const char *path); /* a dumper_told_fn */

@@ -42,8 +42,12 @@ static void put_control(struct pack *pack, struct pack_map *map, const struct cl
 				       : client->hello.level;
 	const bool is_frozen = control && (__atomic_load_n(&control->freeze, __ATOMIC_RELAXED) & 1);
 
-	pack_pair_string(pack, map, "level", ctl_level_name(level) ? ctl_level_name(level) : "?");
-	pair_bool(pack, map, "frozen", is_frozen);
+	/* What it looks at is not known. */
+	if (client->reach != CLIENT_NOT_REACHED) {
+		pack_pair_string(pack, map, "level",
+				 ctl_level_name(level) ? ctl_level_name(level) : "?");
+		pair_bool(pack, map, "frozen", is_frozen);
+	}
 	pack_pair_string(pack, map, "state", state_of(client, is_frozen));
 }
 
@@ -113,7 +117,10 @@ static void put_memory(struct pack *pack, struct pack_map *map, const struct cli
 	pack_key(pack, map, "region");
 	inner = pack_map_begin(pack);
 	pack_pair_uint(pack, &inner, "bytes", subject->geometry.region_bytes);
-	pack_pair_string(pack, &inner, "made_by", client->offered ? "process" : "recorder");
+	pack_pair_string(pack, &inner, "came_by",
+			 client->adopted   ? "adoption"
+			 : client->offered ? "offer"
+					   : "hello");
 	pack_pair_uint(pack, &inner, "flush_interval_s", client->hello.flush_interval_s);
 	pack_pair_uint(pack, &inner, "dumps_pending", subject->dumps_pending);
 	pair_bool(pack, &inner, "connected", client->socket_fd >= 0);

@@ -303,6 +303,15 @@ static void status_row(struct show *show, const struct row *row)
 
 /* ---- level, freeze, thaw, snapshot ------------------------------------------------------ */
 
+static const char *why_not(int err)
+{
+	if (err == EBUSY)
+		return "too many snapshots of it in this second";
+	if (err == EOPNOTSUPP)
+		return "it was handed its memory by a recorder that is gone, and obeys no other";
+	return strerror(err);
+}
+
 static void action_row(struct show *show, const struct row *row)
 {
 	char service[256], path[TEXT_BYTES];
@@ -319,7 +328,7 @@ static void action_row(struct show *show, const struct row *row)
 		show->failed++;
 		ctl_say("%s %s (pid %" PRIu64 "): %s", ctl_verb_name(show->request->verb),
 			text_of(row, "service", service, sizeof(service)), number_of(row, "pid"),
-			err == EBUSY ? "too many snapshots of it in this second" : strerror(err));
+			why_not(err));
 	}
 }
 

@@ -226,6 +226,15 @@ void deaths_release(struct client *client)
 		deaths_thaw(client);
 }
 
+void deaths_found_frozen(struct client *client)
+{
+	if (!(atomic_load_explicit(freeze_word(client), memory_order_relaxed) & 1))
+		return;
+	client->held = true;
+	log_warn("%s (pid %d) is adopted frozen: `ttlog-ctl thaw` ends that",
+		 client->hello.service, (int)client->pid);
+}
+
 /* Who of them froze is not known, and who is not thawed would record no more. */
 static void look_for_frozen(struct clients *clients)
 {

@@ -276,15 +276,21 @@ void identity_free(struct identity *identity)
 }
 
 /* "start-end perms offset dev inode   /memfd:ttlog (deleted)" */
-static bool is_region_line(const char *line, ino_t inode)
+static bool is_region_line(const char *line, ino_t inode, uint64_t offset)
 {
-	unsigned long long found;
+	unsigned long long found, from;
 
 	return strstr(line, " /memfd:" TTLOG_MEMFD_NAME " ") &&
-	       sscanf(line, "%*s %*s %*s %*s %llu", &found) == 1 && found == inode;
+	       sscanf(line, "%*s %*s %llx %*s %llu", &from, &found) == 2 && found == inode &&
+	       (offset == UINT64_MAX || from == offset);
 }
 
 int identity_maps_region(pid_t pid, ino_t inode)
+{
+	return identity_maps_region_at(pid, inode, UINT64_MAX);
+}
+
+int identity_maps_region_at(pid_t pid, ino_t inode, uint64_t offset)
 {
 	const int dir_fd = open_process(pid);
 	char *text = malloc(MAPS_BYTES), *rest;
@@ -302,7 +308,7 @@ int identity_maps_region(pid_t pid, ino_t inode)
 		goto out;
 	for (char *line = strtok_r(text, "\n", &rest); line && result != 1;
 	     line = strtok_r(NULL, "\n", &rest))
-		if (is_region_line(line, inode))
+		if (is_region_line(line, inode, offset))
 			result = 1;
 out:
 	free(text);

@@ -47,6 +47,8 @@ void identity_free(struct identity *identity);
  * the first megabyte of its list).
  */
 int identity_maps_region(pid_t pid, ino_t inode);
+/* The same, and has it a mapping that begins at that offset of the region? */
+int identity_maps_region_at(pid_t pid, ino_t inode, uint64_t offset);
 
 /* A core of it is being written: dead, but not for the pidfd yet. */
 bool identity_is_dumping_core(pid_t pid);

@@ -254,6 +254,7 @@ static int confine_recorder(struct recorder *recorder, const struct recorder_opt
 	plan.has_command = has_command;
 	confine_add_folder(&plan, recorder->store.dir_fd);
 	confine_add_folder(&plan, recorder->listener.dir_fd);
+	confine_add_folder(&plan, ctl_server_folder_fd(recorder->ctl));
 	confine_add_folder(&plan, metrics_folder_fd(recorder->metrics));
 	err = confine(&plan);
 	if (err) {

@@ -352,6 +352,33 @@ Test(clients, freezes_at_a_fatal_signal_and_thaws_who_survives)
 		turn();
 }
 
+Test(clients, what_a_hand_froze_only_a_hand_thaws)
+{
+	struct client *client;
+	struct peer peer;
+
+	start_peer(&peer);
+	client = only_client();
+	deaths_hold(client);
+	cr_assert_eq(freeze_of(client), 1);
+	tell(&peer, TTLOG_BPF_SIGNAL, TTLOG_BPF_FATAL);
+	while (loop_timer_armed(&client->freeze_timer))
+		turn();
+	cr_assert_eq(freeze_of(client), 1, "it survived, and is still held");
+	deaths_release(client);
+	cr_assert_eq(freeze_of(client), 2);
+	tell(&peer, TTLOG_BPF_SIGNAL, TTLOG_BPF_FATAL);
+	deaths_hold(client);
+	deaths_release(client);
+	cr_assert_eq(freeze_of(client), 3, "it may be dying: no hand thaws that");
+	while (freeze_of(client) == 3)
+		turn();
+	cr_assert_eq(freeze_of(client), 4, "it was not");
+	end_peer(&peer);
+	while (parts.clients->count)
+		turn();
+}
+
 Test(clients, thaws_the_frozen_when_the_recorder_leaves)
 {
 	struct client *client;
