@@ -207,6 +207,7 @@
 #define DUMP_THREADS_MAX 65536
 #define DUMP_LANES_MAX 64
 #define DUMP_CHANNELS_MAX 131072
+#define DUMP_GAPS_MAX 4096
 #define DUMP_IDS_MAX (1u << 20) /* of sites and strings */
 #define DUMP_SCENE_THREADS_MAX 1024
 #define DUMP_SCENE_MODULES_MAX 4096

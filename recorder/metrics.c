@@ -78,7 +78,7 @@ static struct metrics_facts facts_of(const struct metrics *metrics)
 	const struct watch *watch = recorder->watch;
 	const uint64_t now = read_clock(CLOCK_MONOTONIC);
 
-	return (struct metrics_facts){
+	struct metrics_facts facts = {
 		.start_ns = metrics->start_ns,
 		.uptime_s = (now - metrics->start_monotonic_ns) / UINT64_C(1000000000),
 		.rung = recorder->rung,
@@ -97,6 +97,9 @@ static struct metrics_facts facts_of(const struct metrics *metrics)
 					   (METRICS_PATIENCE_MS / 2) * NS_PER_MS,
 		.services = census_services(metrics->census),
 	};
+
+	histories_figures(recorder->histories, &facts.history);
+	return facts;
 }
 
 /* malloc'ed; NULL: no memory. */

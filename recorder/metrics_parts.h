@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "recorder/listener.h"
+#include "recorder/history.h"
 #include "recorder/services.h"
 
 /* What a worker found out about the folder of dumps. */
@@ -30,6 +31,7 @@ struct metrics_facts {
 	struct metrics_storage storage;
 	bool storage_is_late; /* a worker has been looking for longer than we wait */
 	const struct services *services;
+	struct history_figures history;
 };
 
 /* metrics_text.c: Prometheus' text format 0.0.4. */

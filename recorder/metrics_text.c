@@ -89,6 +89,20 @@ static void write_clients(FILE *file, const struct metrics_facts *facts)
 				 counters.deaths[i]);
 }
 
+static void write_history(FILE *file, const struct history_figures *history)
+{
+	gauge(file, "ttlog_history_bytes", "Memory of what rings no longer hold.", history->bytes);
+	counter(file, "ttlog_history_events_total", "Events that were copied out of living rings.",
+		history->events);
+	counter(file, "ttlog_history_evicted_events_total",
+		"Of these, events that had to go for newer ones.", history->evicted);
+	counter(file, "ttlog_history_missed_chunks_total",
+		"Chunks of rings that were overwritten before they could be copied.",
+		history->missed);
+	counter(file, "ttlog_history_looks_total", "How often rings were looked at.",
+		history->looks);
+}
+
 static void write_histogram(FILE *file, const char *name, const char *help,
 			    const struct counters_histogram *histogram, const double *bound)
 {
@@ -259,6 +273,7 @@ void metrics_write_text(FILE *file, const struct metrics_facts *facts)
 	fputs("ttlog_build_info{version=\"" TTLOG_VERSION "\"} 1\n", file);
 	write_clients(file, facts);
 	write_services(file, facts->services);
+	write_history(file, &facts->history);
 	write_dumps(file, facts);
 	write_store(file, facts);
 	write_bpf(file, facts);

@@ -76,6 +76,30 @@ static struct seen check(const char *line)
 	return seen;
 }
 
+/* What --info says of gaps is not more than is missing: what is older than all is in none. */
+static void check_gaps(const char *line, uint64_t missing)
+{
+	static char info[1 << 20];
+	uint64_t bytes, events, sum = 0;
+	const char *at;
+
+	cr_assert(view_info(strrchr(line, ' ') + 1, info, sizeof(info)));
+	at = strstr(info, "\"history\":{");
+	cr_assert(at, "%s", info);
+	cr_assert(json_field(at, "budget_bytes", &bytes));
+	cr_assert_eq(bytes, 16 << 20);
+	cr_assert(json_field(at, "bytes", &bytes));
+	cr_assert_leq(bytes, 16 << 20);
+	while ((at = strstr(at, "{\"lane\":\"main\""))) {
+		cr_assert(json_field(at, "events", &events));
+		sum += events;
+		at++;
+		if (strncmp(strchr(at, '}'), "},{\"lane", 8))
+			break;
+	}
+	cr_assert_leq(sum, missing);
+}
+
 static void start_with_history(struct recorder_process *recorder)
 {
 	setenv("TTLOG_BUFFER_SIZE", "1M", 1);
@@ -117,6 +141,7 @@ Test(history_dump, counts_what_a_program_at_full_speed_left_of_it)
 	reap(&service);
 	expect_line(&recorder, ".bin", line, sizeof(line));
 	end = check(line);
+	check_gaps(line, end.missing);
 	cr_assert_eq(end.last, 10 * EVENTS - 1);
 	stop_recorder(&recorder);
 }

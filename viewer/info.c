@@ -7,6 +7,7 @@
 
 #include "viewer/fault.h"
 #include "viewer/format_text.h"
+#include "viewer/info_history.h"
 #include "viewer/info_scene.h"
 #include "viewer/when.h"
 
@@ -478,6 +479,7 @@ void info_text(struct out *out, struct dump *dump, struct last *last, bool colou
 	put_counts(out, dump);
 	put_channel_counts(out, &meta->channels);
 	put_lanes(out, meta);
+	info_history_text(out, meta);
 	put_channels(out, &meta->channels);
 	put_threads(out, meta, last);
 }

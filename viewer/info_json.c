@@ -4,6 +4,7 @@
 #include "viewer/format_json.h"
 #include "viewer/info.h"
 #include "viewer/fault.h"
+#include "viewer/info_history.h"
 #include "viewer/info_scene.h"
 
 static void put_parents(struct out *out, const struct meta_actor *actor)
@@ -319,6 +320,7 @@ void info_json(struct out *out, struct dump *dump, struct last *last)
 	info_scene_json(out, dump_scene(dump));
 	put_threads(out, meta, last);
 	put_lanes(out, meta);
+	info_history_json(out, meta);
 	put_channels(out, &meta->channels);
 	put_clock(out, &meta->clock);
 	json_known(out, "rung", meta->recorder.rung);

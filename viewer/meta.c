@@ -276,6 +276,26 @@ static const struct decode_key channels_keys[] = {
 	END,
 };
 
+static const struct decode_key gap_keys[] = {
+	NUMBER(meta_gap, lane),	    NUMBER(meta_gap, events), NUMBER(meta_gap, first_ns),
+	NUMBER(meta_gap, last_ns), END,
+};
+
+static int decode_gaps(struct decode *cursor, void *to)
+{
+	struct meta_history *history = to;
+
+	return decode_array(cursor, gap_keys, sizeof(*history->gaps), DUMP_GAPS_MAX,
+			    (void **)&history->gaps, &history->gap_count);
+}
+
+static const struct decode_key history_keys[] = {
+	NUMBER(meta_history, budget_bytes),
+	NUMBER(meta_history, bytes),
+	CALL("gaps", decode_gaps),
+	END,
+};
+
 static const struct decode_key meta_keys[] = {
 	{"ttlog", DECODE_NUMBER, offsetof(struct meta, format), NULL, NULL},
 	SPAN(meta, service),
@@ -298,6 +318,7 @@ static const struct decode_key meta_keys[] = {
 	NUMBER(meta, threads_unlisted),
 	CALL("lanes", decode_lanes),
 	MAP(meta, channels, channels_keys),
+	MAP(meta, history, history_keys),
 	END,
 };
 
@@ -336,5 +357,6 @@ void meta_fini(struct meta *meta)
 {
 	free(meta->threads);
 	free(meta->lanes);
+	free(meta->history.gaps);
 	free(meta->channels.list);
 }

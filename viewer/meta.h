@@ -88,6 +88,17 @@ struct meta_recorder {
 	struct number region_bytes, dict_full;
 };
 
+/* Events that are missing between others that are there. */
+struct meta_gap {
+	struct number lane, events, first_ns, last_ns;
+};
+
+struct meta_history {
+	struct number budget_bytes, bytes;
+	struct meta_gap *gaps;
+	uint64_t gap_count;
+};
+
 struct meta_clock {
 	struct span source, mode;
 	struct number error_ns, point_count;
@@ -108,6 +119,7 @@ struct meta {
 	uint64_t thread_count;
 	struct number threads_unlisted;
 	struct meta_channels channels;
+	struct meta_history history;
 	struct meta_lane *lanes;
 	uint64_t lane_count;
 };
