@@ -117,7 +117,7 @@ $(B)/%.o: %.c
 
 ifeq ($(BPF),1)
 SKEL_OBJ := $(addprefix $(B)/recorder/,watch.o watch_load.o watch_check.o)
-$(SKEL_OBJ) $(B)/recorder/controls.o $(B)/tests/test_controls.o $(B)/bench/bench_cost.o: EXTRA_CFLAGS := -DTTLOG_HAVE_BPF=1
+$(SKEL_OBJ) $(B)/recorder/controls.o $(B)/recorder/watch_none.o $(B)/tests/test_controls.o $(B)/bench/bench_cost.o: EXTRA_CFLAGS := -DTTLOG_HAVE_BPF=1
 $(SKEL_OBJ): $(B)/bpf/ttlog.skel.h
 endif
 

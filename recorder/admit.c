@@ -20,7 +20,6 @@
 
 #include "recorder/client.h"
 #include "recorder/counters.h"
-#include "recorder/hold.h"
 #include "recorder/log.h"
 #include "recorder/watch.h"
 
@@ -177,6 +176,8 @@ void admit_refuse(struct client *client, int status)
 	log_limited(LOG_LEVEL_DETAIL, "a client is refused (pid %d): %s", (int)client->pid,
 		    strerror(-status));
 	counters_refuse(status);
+	if (client->subject)
+		client->subject->over = true;
 	if (client->socket_fd >= 0)
 		send_welcome(client, status, none);
 	client_free(client);
@@ -247,14 +248,6 @@ static int welcome(struct client *client, const int fd[2])
 	return client->offered ? 0 : err;
 }
 
-/* Nobody but another recorder asks for the sign: without it all else is as good. */
-static void hold(struct client *client, int region_fd)
-{
-	if (client->hold_fd >= 0)
-		close(client->hold_fd);
-	client->hold_fd = hold_region(region_fd);
-}
-
 /* From now on; of the region that it has now. */
 static void keep_history(struct client *client)
 {
@@ -304,8 +297,10 @@ static int hand_over(struct client *client, struct making *making)
 	if (err)
 		return err;
 	/* Of a region that the client offered meanwhile there is a sign already. */
-	if (!client->offered)
-		hold(client, making->region_fd);
+	if (!client->offered) {
+		admit_hold(client, making->region_fd);
+		admit_keep(client, making->region_fd);
+	}
 	return come_alive(client);
 }
 
@@ -461,18 +456,18 @@ int admit_region(struct client *client, int region_fd)
 		return -EPROTO;
 	}
 	err = ttlog_region_map(region_fd, &geometry, &base);
-	if (!err) {
-		note_inode(subject, region_fd);
-		hold(client, region_fd);
-	}
-	close(region_fd);
-	if (err)
+	if (err) {
+		close(region_fd);
 		return err;
+	}
+	note_inode(subject, region_fd);
+	admit_hold(client, region_fd);
 	err = geometry.region_bytes > clients->config.region_bytes_max
 		      ? -ENOSPC
 		      : quota_take(subject->user, geometry.region_bytes);
 	if (err) {
 		ttlog_region_unmap(base, &geometry);
+		close(region_fd);
 		return err;
 	}
 	quota_give(subject->user, subject->geometry.region_bytes);
@@ -484,6 +479,8 @@ int admit_region(struct client *client, int region_fd)
 	subject->geometry = geometry;
 	subject->clock_source = (enum ttlog_clock_source)geometry.clock_source;
 	client->offered = true;
+	admit_keep(client, region_fd);
+	close(region_fd);
 	if (client->state == CLIENT_LIVE)
 		keep_history(client);
 	log_detail("%s (pid %d) records into a region of its own, %llu bytes",

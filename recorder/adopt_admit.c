@@ -6,7 +6,7 @@
  * like one. Nothing is written into the region: its client goes on as it was.
  */
 #include <errno.h>
-#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -93,16 +93,13 @@ static int make_subject(struct client *client, struct adopt_taken *taken)
 	return 0;
 }
 
-int clients_adopt(struct clients *clients, struct adopt_taken *taken)
+/* A client with its subject, of whose process nothing was asked yet. */
+static int make_client(struct clients *clients, struct adopt_taken *taken,
+		       struct client **ret_client)
 {
-	struct client *client;
-	int err = check_limits(clients, taken);
+	struct client *client = client_new(clients, -1, taken->identity.uid);
+	int err;
 
-	if (!err)
-		err = look_for(clients, taken);
-	if (err)
-		return err;
-	client = client_new(clients, -1, taken->identity.uid);
 	if (!client)
 		return -errno;
 	client->pid = taken->pid;
@@ -118,11 +115,62 @@ int clients_adopt(struct clients *clients, struct adopt_taken *taken)
 	}
 	say_hello(client, &client->subject->geometry);
 	client->state = CLIENT_MAKING; /* its hello is behind it */
+	*ret_client = client;
+	return 0;
+}
+
+/* It has died under our hands, and we have what it left. */
+static int bury(struct client *client)
+{
+	deaths_late(client);
+	return 0;
+}
+
+static int begin(struct client *client)
+{
+	int err;
+
 	deaths_replace(client);
 	err = admit_adopted(client);
-	if (err == -ESRCH) /* it died under our hands, and we have what it left */
-		deaths_late(client);
-	else if (err)
+	if (err == -ESRCH)
+		return bury(client);
+	if (err)
 		client_free(client);
-	return err == -ESRCH ? 0 : err;
+	return err;
+}
+
+int clients_adopt(struct clients *clients, struct adopt_taken *taken)
+{
+	struct client *client;
+	int err = check_limits(clients, taken);
+
+	if (!err)
+		err = look_for(clients, taken);
+	if (!err)
+		err = make_client(clients, taken, &client);
+	if (err)
+		return err;
+	admit_keep(client, taken->region_fd);
+	return begin(client);
+}
+
+int clients_restore(struct clients *clients, struct adopt_taken *taken, bool dead,
+		    const char *name)
+{
+	struct client *client;
+	int err = check_limits(clients, taken);
+
+	if (!err && !dead)
+		err = look_for(clients, taken);
+	if (!err)
+		err = make_client(clients, taken, &client);
+	if (err)
+		return err;
+	client->subject->systemd = clients->config.systemd;
+	snprintf(client->subject->stored, sizeof(client->subject->stored), "%s", name);
+	if (!dead)
+		return begin(client);
+	log_say("%s (pid %d) died while no recorder was running", client->hello.service,
+		(int)client->pid);
+	return bury(client);
 }

@@ -45,22 +45,28 @@ static int get_descriptor(const struct adopt_find *find, int pidfd)
 	return errno == ENOSYS || errno == EPERM ? open_by_proc(find) : errno == EBADF ? -ESTALE : -errno;
 }
 
-static int take_region(const struct adopt_find *find, uint64_t audience, struct adopt_taken *taken)
+static int map_region(struct adopt_taken *taken)
 {
 	struct stat status;
+
+	if (fstat(taken->region_fd, &status))
+		return -errno;
+	taken->inode = status.st_ino;
+	return ttlog_region_map(taken->region_fd, &taken->geometry, &taken->base);
+}
+
+static int take_region(const struct adopt_find *find, uint64_t audience, struct adopt_taken *taken)
+{
 	int err;
 
 	taken->region_fd = get_descriptor(find, taken->pidfd);
 	if (taken->region_fd < 0)
 		return taken->region_fd;
-	if (fstat(taken->region_fd, &status))
-		return -errno;
-	if (status.st_ino != find->inode)
-		return -ESTALE;
-	taken->inode = status.st_ino;
-	err = ttlog_region_map(taken->region_fd, &taken->geometry, &taken->base);
+	err = map_region(taken);
 	if (err)
 		return err;
+	if (taken->inode != find->inode)
+		return -ESTALE;
 	if (audience && taken->geometry.recorder_hash != audience)
 		return -ENOTSUP;
 	taken->hold_fd = hold_region(taken->region_fd);
@@ -95,6 +101,37 @@ int adopt_take(const struct adopt_find *find, uint64_t audience, struct adopt_ta
 		adopt_taken_free(&taken);
 	*ret_taken = taken;
 	return err;
+}
+
+/* Of the process as it is now. */
+static int renew(struct adopt_taken *taken)
+{
+	struct identity now = {0};
+	const int err = identity_read(taken->pid, &now);
+
+	if (err || is_over(taken->pidfd) || now.start_ticks != taken->identity.start_ticks) {
+		identity_free(&now);
+		return err ? err : -ESRCH;
+	}
+	identity_free(&taken->identity);
+	taken->identity = now;
+	taken->root_fd = modules_open_root(taken->pid);
+	(void)modules_read(taken->pid, taken->root_fd, &taken->modules);
+	return 0;
+}
+
+int adopt_complete(struct adopt_taken *taken, bool *ret_dead)
+{
+	int err = map_region(taken);
+
+	if (err)
+		return err;
+	taken->hold_fd = hold_region(taken->region_fd);
+	if (taken->hold_fd < 0)
+		return taken->hold_fd;
+	err = renew(taken);
+	*ret_dead = is_over(taken->pidfd);
+	return *ret_dead ? 0 : err;
 }
 
 static void close_one(int *fd)

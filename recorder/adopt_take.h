@@ -8,6 +8,8 @@
 #ifndef RECORDER_ADOPT_TAKE_H
 #define RECORDER_ADOPT_TAKE_H
 
+#include <stdbool.h>
+
 #include "lib/region.h"
 #include "recorder/adopt_find.h"
 #include "recorder/identity.h"
@@ -33,6 +35,11 @@ struct adopt_taken {
  * descriptor is another one by now), and what ttlog_region_map() says.
  */
 int adopt_take(const struct adopt_find *find, uint64_t audience, struct adopt_taken *ret_taken);
+/*
+ * The rest, for a region and a pidfd that were kept for us with the identity that the process had:
+ * what it is now if it still lives. 0 or a negative errno.
+ */
+int adopt_complete(struct adopt_taken *taken, bool *ret_dead);
 void adopt_taken_free(struct adopt_taken *taken);
 
 #endif

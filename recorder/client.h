@@ -107,6 +107,10 @@ void admit_refuse(struct client *client, int status);
 struct subject *admit_subject(const struct client *client);
 /* Its subject is whole: arms the watch, from now on it is LIVE. 0 or a negative errno. */
 int admit_adopted(struct client *client);
+/* admit_keep.c. Nobody but another recorder asks for the sign: without it all else is as good. */
+void admit_hold(struct client *client, int region_fd);
+/* Asks the service manager to keep its region, if there is one. */
+void admit_keep(struct client *client, int region_fd);
 
 /* deaths.c */
 void deaths_late(

@@ -18,6 +18,7 @@
 
 struct adopt_taken;
 struct clients;
+struct systemd;
 struct watch;
 
 #define CLIENTS_MAX 65535 /* what a client id has room for */
@@ -27,6 +28,7 @@ struct clients_config {
 	struct workers *makers; /* who make regions */
 	struct dumper *dumper;
 	struct histories *histories; /* NULL: rings are all there is */
+	struct systemd *systemd; /* who keeps what we hold while we are away; NULL: nobody */
 	uint32_t count_max;	   /* clients, and connections that are none yet */
 	uint64_t region_bytes_max; /* of one client */
 	uint64_t memory_bytes_max; /* of all regions */
@@ -67,6 +69,12 @@ void clients_unlisten(struct clients *clients);
  * too, which we hold), -EUSERS, -ENOSPC, ...
  */
 int clients_adopt(struct clients *clients, struct adopt_taken *taken);
+/*
+ * The same of what a service manager has kept under that name. Of who is dead by now a dump is
+ * ordered.
+ */
+int clients_restore(struct clients *clients, struct adopt_taken *taken, bool dead,
+		    const char *name);
 /* Does a living client have that region? */
 bool clients_hold(const struct clients *clients, ino_t inode);
 /* Lets go of all who live and are well, so that the next recorder can take them. */

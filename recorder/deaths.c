@@ -77,6 +77,7 @@ static void finalise(struct client *client)
 		client->evidence.lost = watch_lost(client->clients->watch) - client->lost_before;
 	verdict_reach(&client->evidence, (uint32_t)client->pid, &verdict);
 	counters_death(&verdict);
+	client->subject->over = true;
 	dump_end(client, &verdict);
 	client_free(client);
 }
@@ -289,6 +290,7 @@ static void replaced_by_exec(struct client *client)
 	const struct verdict verdict = {.how = VERDICT_EXEC, .confidence = VERDICT_MEDIUM};
 
 	counters_death(&verdict);
+	client->subject->over = true;
 	dumper_submit(client->clients->config.dumper, client->subject, &client->evidence, NULL,
 		      &verdict, "exec");
 	client_free(client);
@@ -299,6 +301,7 @@ static void replaced_by_another(struct client *client)
 {
 	const struct verdict alive = {.how = VERDICT_ALIVE, .confidence = VERDICT_HIGH};
 
+	client->subject->over = true;
 	if (!client->goodbye || client->clients->config.dump_on_exit)
 		dumper_submit(client->clients->config.dumper, client->subject, NULL, NULL, &alive,
 			      client->goodbye ? "closed" : "replaced");

@@ -55,6 +55,8 @@ void subject_release(struct subject *subject)
 {
 	if (!subject || --subject->holders)
 		return;
+	if (subject->over && subject->stored[0])
+		systemd_forget(subject->systemd, subject->stored);
 	quota_give(subject->user, subject->geometry.region_bytes);
 	quota_put(subject->user);
 	calibration_end(subject->calibration);

@@ -23,6 +23,7 @@
 #include "recorder/modules.h"
 #include "recorder/quota.h"
 #include "recorder/store.h"
+#include "recorder/systemd.h"
 #include "recorder/verdict.h"
 #include "recorder/workers.h"
 
@@ -40,6 +41,9 @@ struct subject {
 	struct modules *modules; /* NULL: not known */
 	int root_fd;		 /* where the paths of the process start, as O_PATH; -1: where ours do */
 	void *base;
+	struct systemd *systemd; /* who keeps it under the name `stored`; "": nobody does */
+	char stored[SYSTEMD_NAME_BYTES];
+	bool over; /* its process is: when the last dump is written nothing has to be kept */
 	ino_t inode; /* of the region, as /proc/PID/maps shows it */
 	struct ttlog_geometry geometry;
 	struct history *history; /* what its ring no longer holds; NULL: none */

@@ -190,16 +190,23 @@ int listener_open_stream(struct listener *ret_listener, const char *path)
 	return open_type(ret_listener, path, SOCK_STREAM);
 }
 
+void listener_take(struct listener *ret_listener, int fd)
+{
+	*ret_listener = (struct listener){.fd = fd, .dir_fd = -1};
+}
+
 void listener_close(struct listener *listener)
 {
 	struct stat status;
 
 	if (listener->fd < 0)
 		return;
-	if (!fstatat(listener->dir_fd, listener->name, &status, AT_SYMLINK_NOFOLLOW) &&
+	if (listener->dir_fd >= 0 &&
+	    !fstatat(listener->dir_fd, listener->name, &status, AT_SYMLINK_NOFOLLOW) &&
 	    status.st_dev == listener->device && status.st_ino == listener->inode)
 		unlinkat(listener->dir_fd, listener->name, 0);
 	close(listener->fd);
-	close(listener->dir_fd);
+	if (listener->dir_fd >= 0)
+		close(listener->dir_fd);
 	listener->fd = listener->dir_fd = -1;
 }

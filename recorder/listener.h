@@ -27,6 +27,8 @@ struct listener {
 int listener_open(struct listener *ret_listener, const char *path);
 /* The same for a stream of bytes. */
 int listener_open_stream(struct listener *ret_listener, const char *path);
+/* One that somebody else has bound, and will remove. */
+void listener_take(struct listener *ret_listener, int fd);
 /* Stops listening and removes the file. A closed one is fine. */
 void listener_close(struct listener *listener);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/ttlog_abi.h"
@@ -19,6 +20,7 @@
 #include "recorder/pretend.h"
 #include "recorder/recorder.h"
 #include "recorder/run.h"
+#include "recorder/systemd.h"
 #include "recorder/unwind.h"
 
 #define EXIT_USAGE 2
@@ -47,13 +49,21 @@ static void set_log(const struct recorder_options *options)
 
 static void reload(struct daemon *daemon)
 {
+	struct systemd *systemd = daemon->recorder.systemd;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	systemd_notify(systemd, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		       (unsigned long long)now.tv_sec * 1000000 +
+			       (unsigned long long)now.tv_nsec / 1000);
 	if (config_reload(daemon->config)) {
 		log_error("the configuration stays as it was");
-		return;
+	} else {
+		set_log(&daemon->config->options);
+		recorder_change(&daemon->recorder, &daemon->config->options);
+		log_say("the configuration was read again");
 	}
-	set_log(&daemon->config->options);
-	recorder_change(&daemon->recorder, &daemon->config->options);
-	log_say("the configuration was read again");
+	systemd_notify(systemd, "READY=1");
 }
 
 static void signal_came(void *context, uint32_t events)
@@ -82,6 +92,7 @@ static int daemon_live(struct daemon *daemon)
 		log_error("failed: %s", strerror(-err));
 		return EXIT_FAILURE;
 	}
+	systemd_notify(daemon->recorder.systemd, "STOPPING=1");
 	err = recorder_settle(&daemon->recorder);
 	if (!err)
 		return EXIT_SUCCESS;
@@ -91,7 +102,7 @@ static int daemon_live(struct daemon *daemon)
 
 static int run_daemon(struct config *config)
 {
-	const struct recorder_options *options = &config->options;
+	struct recorder_options options = config->options;
 	struct daemon daemon = {.config = config, .signal_fd = -1};
 	struct loop_source *source;
 	sigset_t set;
@@ -105,13 +116,19 @@ static int run_daemon(struct config *config)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* who ignores it is not told how a child ended */
 	daemon.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (daemon.signal_fd < 0 || recorder_open(&daemon.recorder, options))
+	if (daemon.signal_fd < 0 || systemd_open(&options.systemd))
 		return status;
-	if (!recorder_begin(&daemon.recorder, options, false) &&
+	if (systemd_listener_path(options.systemd))
+		options.socket = systemd_listener_path(options.systemd);
+	if (recorder_open(&daemon.recorder, &options))
+		return status;
+	if (!recorder_begin(&daemon.recorder, &options, false) &&
 	    !loop_add(daemon.recorder.loop, daemon.signal_fd, EPOLLIN, signal_came, &daemon,
 		      &source)) {
-		log_say("listening on %s, dumps go to %s; %s", options->socket,
+		log_say("listening on %s, dumps go to %s; %s", options.socket,
 			daemon.recorder.store.path, daemon.recorder.rung);
+		systemd_notify(daemon.recorder.systemd, "READY=1\nSTATUS=Recording %s",
+			       daemon.recorder.rung);
 		status = daemon_live(&daemon);
 	}
 	recorder_close(&daemon.recorder);

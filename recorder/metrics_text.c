@@ -71,6 +71,8 @@ static void write_clients(FILE *file, const struct metrics_facts *facts)
 	      facts->memory_bytes_max);
 	counter(file, "ttlog_registrations_total", "Processes that were given a ring.",
 		counters.registrations);
+	counter(file, "ttlog_restored_total", "Rings that the service manager had kept.",
+		counters.restored);
 	counter(file, "ttlog_adoptions_total", "Rings that were found and not handed over.",
 		counters.adopted);
 	counter(file, "ttlog_adoptions_failed_total",

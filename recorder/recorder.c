@@ -9,9 +9,12 @@
 #include <unistd.h>
 
 #include "lib/ttlog_abi.h"
+#include "recorder/counters.h"
 #include "recorder/ctl_server.h"
 #include "recorder/ctl_wire.h"
+#include "recorder/keepsake.h"
 #include "recorder/log.h"
+#include "recorder/systemd.h"
 #include "recorder/watch.h"
 
 #define MAKERS 2  /* threads that make regions: not kept waiting by a slow disk */
@@ -96,6 +99,7 @@ static struct clients_config clients_config_of(struct recorder *recorder,
 							      : half_of_memory(),
 		.count_max_per_uid = (uint32_t)options->clients_max_per_uid,
 		.memory_bytes_max_per_uid = options->memory_bytes_max_per_uid,
+		.systemd = options->systemd,
 		.recorder_hash = ttlog_recorder_hash(options->socket),
 		.dump_on_exit = options->dump_on_exit,
 	};
@@ -119,7 +123,13 @@ static int fail(const char *what, int err)
 
 static int open_socket(struct recorder *recorder, const char *path)
 {
-	int err = listener_open(&recorder->listener, path);
+	const int given_fd = systemd_take_listener(recorder->systemd);
+	int err = 0;
+
+	if (given_fd >= 0)
+		listener_take(&recorder->listener, given_fd);
+	else
+		err = listener_open(&recorder->listener, path);
 
 	if (err == -EADDRINUSE) {
 		log_error("%s: another recorder is listening there (choose another --socket)",
@@ -214,6 +224,8 @@ int recorder_open(struct recorder *ret_recorder, const struct recorder_options *
 	*ret_recorder = (struct recorder){
 		.store.dir_fd = -1,
 		.listener.fd = -1,
+		.listener.dir_fd = -1,
+		.systemd = options->systemd,
 	};
 	raise_file_limit(ret_recorder);
 	err = open_parts(ret_recorder, options);
@@ -286,6 +298,33 @@ static int open_adopt(struct recorder *recorder, const struct recorder_options *
 	return err ? fail("can't look for rings", err) : 0;
 }
 
+/* What the service manager has kept: of the living, and of those who died while we were away. */
+static void restore(struct recorder *recorder)
+{
+	struct systemd_kept *kept;
+	struct adopt_taken taken;
+	unsigned int count = 0;
+	bool dead;
+
+	for (unsigned int i = 0; (kept = systemd_kept(recorder->systemd, i)); i++) {
+		int err = keepsake_take(kept->fd, &taken, &dead);
+
+		if (!err) {
+			err = clients_restore(recorder->clients, &taken, dead, kept->name);
+			adopt_taken_free(&taken);
+		}
+		count += !err;
+		if (!err)
+			continue;
+		log_say("%s: what was kept of a process can't be used: %s", kept->name,
+			strerror(-err));
+		systemd_forget(recorder->systemd, kept->name);
+	}
+	counters.restored += count;
+	if (count)
+		log_say("the service manager had kept the rings of %u processes", count);
+}
+
 int recorder_begin(struct recorder *recorder, const struct recorder_options *options,
 		   bool has_command)
 {
@@ -298,7 +337,12 @@ int recorder_begin(struct recorder *recorder, const struct recorder_options *opt
 	err = workers_start(recorder->makers);
 	if (!err)
 		err = workers_start(recorder->writers);
-	return err ? fail("can't start", err) : open_adopt(recorder, options);
+	if (!err)
+		err = systemd_start(recorder->systemd, recorder->loop);
+	if (err)
+		return fail("can't start", err);
+	restore(recorder);
+	return open_adopt(recorder, options);
 }
 
 int recorder_settle(struct recorder *recorder)
@@ -338,5 +382,6 @@ void recorder_close(struct recorder *recorder)
 	watch_close(recorder->watch);
 	keep_close(recorder->keep);
 	store_close(&recorder->store);
+	systemd_close(recorder->systemd); /* behind all who have something to say */
 	loop_close(recorder->loop);
 }

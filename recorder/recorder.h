@@ -31,6 +31,7 @@ struct recorder_options {
 	bool without_bpf;
 	bool without_unwinding, debuginfod;
 	bool without_confinement;
+	struct systemd *systemd; /* the recorder's, from recorder_open() on; NULL: none */
 	const char *adopt; /* see adopt.h; NULL: nobody */
 	bool verbose, quiet;
 	const char *pretend; /* features to do without; NULL: none */
@@ -60,6 +61,7 @@ struct recorder {
 	struct metrics *metrics; /* NULL: nobody wants figures */
 	struct ctl_server *ctl; /* NULL: nobody can ask us anything */
 	struct adopt *adopt; /* NULL: nobody is adopted */
+	struct systemd *systemd; /* NULL: nobody has started us as a service */
 	struct rlimit file_limit; /* as it was, for a command that we start */
 	bool impatient;		  /* recorder_settle() gives up */
 	char rung[200];		  /* for people: what we run with, and what is lost without */
