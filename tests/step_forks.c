@@ -285,6 +285,31 @@ static void no_segment_for_another(void)
 	record_after();
 }
 
+/* Between the question for the tid and the claim of a writer: the child has its parent's in hand.
+ */
+static void *fork_in_first_event(void *argument)
+{
+	(void)argument;
+	fault.page = (char *)atomic_load(&ttlog_life()->segments);
+	mprotect(fault.page, 4096, PROT_NONE);
+	fork_within(SMALL);
+	return NULL;
+}
+
+static void forked_in_first_event(void)
+{
+	char *text;
+
+	warm_up();
+	fault_prepare(fork_and_stop);
+	fault_warm_up();
+	text = fault.text;
+	mprotect(text, 4096, PROT_READ | PROT_WRITE);
+	memcpy(text, witness_text(atomic_load(&witness->stream[0].started) + 1, SMALL), SMALL);
+	atomic_store(&witness->child_repeats, 1);
+	run_thread(fork_in_first_event, NULL);
+}
+
 static pthread_key_t late;
 
 static void record_late(void *argument)
@@ -361,6 +386,7 @@ const struct scenario step_forks[] = {
 	{"fork in a handler, chunk change", forked_in_change, 512, 0, 0, 0},
 	{"fork in a handler, nested", forked_in_nested, 512, 0, 0, 0},
 	{"fork in a handler, at a stop", forked_in_stop, 512, 0, 0, 0},
+	{"fork in a handler, first event", forked_in_first_event, 512, 0, 0, 0},
 	{"first event of many threads", new_segment, 64, 31, 31, 15},
 	{"first event of a thread, no memory", no_segment, 16, 7, 0, 0},
 	{"another writer, no memory", no_segment_for_another, 16, 7, 0, 0},
