@@ -3,6 +3,7 @@
 #include "recorder/dumper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -41,6 +42,7 @@ struct order {
 	char path[PATH_MAX];
 	char signature[SIGNATURE_BYTES];
 	struct keep_place place;
+	int dump_fd; /* for the command; -1: none */
 	struct timeline timeline;
 	struct capture *capture; /* until the worker makes the scene of it */
 	struct unwind *unwind;	 /* the worker's: it is at the scene */
@@ -257,6 +259,9 @@ static int write_with(struct order *order, struct ttlog_reader *reader, const st
 		order->file_bytes = (uint64_t)status.st_size;
 	err = store_commit(store, &file, facts.pid, facts.created_ns, facts.reason, order->path);
 	order->written_ms = now_ms();
+	/* Before it may be removed again. */
+	if (!err && order->dumper->hook)
+		order->dump_fd = open(order->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (!err && order->dumper->keep)
 		keep_written(order->dumper->keep, order->path);
 	return err;
@@ -357,6 +362,33 @@ static void count(const struct order *order)
 	counters_observe(&counters.dump_sizes, counters_bytes_bound, (double)order->file_bytes);
 }
 
+static void run_hook(const struct order *order, const char *sentence)
+{
+	const struct subject *subject = order->subject;
+	const struct verdict *verdict = &order->verdict;
+	char signal[32];
+	const struct hook_facts facts = {
+		.dump = order->path,
+		.service = subject->service,
+		.hostname = order->dumper->hostname,
+		.exe = subject->identity.exe,
+		.reason = order->reason,
+		.how = verdict_how_name(verdict->how),
+		.signal = verdict->have_signal
+				  ? verdict_signal_name(verdict->signal, signal, sizeof(signal))
+				  : NULL,
+		.signature = order->signature,
+		.sentence = sentence,
+		.pid = (uint32_t)subject->pid,
+		.uid = subject->identity.uid,
+		.bytes = order->file_bytes,
+		.loop_count = order->place.count,
+		.exit_code = verdict->have_exit_code ? verdict->exit_code : -1,
+	};
+
+	hook_run(order->dumper->hook, &facts, order->dump_fd);
+}
+
 static void dump_done(struct workers_job *job)
 {
 	struct order *order = (struct order *)job;
@@ -379,6 +411,8 @@ static void dump_done(struct workers_job *job)
 	}
 	if (dumper->told)
 		dumper->told(dumper->told_context, order->number, order->err, order->path);
+	if (!order->err && dumper->hook)
+		run_hook(order, sentence);
 	subject->dumps_pending--;
 	capture_free(order->capture);
 	modules_release(order->modules);
@@ -418,6 +452,7 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 	order->dumper = dumper;
 	order->subject = subject;
 	order->place = place;
+	order->dump_fd = -1;
 	order->capture = capture;
 	order->submitted_ms = now_ms();
 	order->modules = subject->modules;

@@ -18,6 +18,7 @@
 #include "recorder/calibration.h"
 #include "recorder/capture.h"
 #include "recorder/history.h"
+#include "recorder/hook.h"
 #include "recorder/identity.h"
 #include "recorder/keep.h"
 #include "recorder/modules.h"
@@ -59,6 +60,7 @@ typedef void (*dumper_told_fn)(void *context, uint64_t number, int err, const ch
 struct dumper {
 	struct workers *workers;
 	struct store *store;
+	struct hook *hook; /* NULL: no command */
 	struct keep *keep; /* NULL: nothing is counted, nothing removed */
 	const char *rung;
 	char hostname[HOST_NAME_MAX + 1];

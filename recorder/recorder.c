@@ -183,8 +183,13 @@ static int open_keep(struct recorder *recorder, const struct recorder_options *o
 
 static int open_parts(struct recorder *recorder, const struct recorder_options *options)
 {
-	int err = loop_open(&recorder->loop);
+	/* First of all: what is forked now has nothing of ours. */
+	int err = options->hook.command ? hook_open(&recorder->hook, &options->hook) : 0;
 
+	if (!err)
+		err = loop_open(&recorder->loop);
+	if (!err && recorder->hook)
+		err = hook_attach(recorder->hook, recorder->loop);
 	if (!err)
 		err = workers_prepare(&recorder->makers, recorder->loop, MAKERS);
 	if (!err)
@@ -206,6 +211,7 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 		    recorder_rung_name(recorder->watch));
 	recorder->dumper.unwinds = !options->without_unwinding;
 	recorder->dumper.debuginfod = options->debuginfod;
+	recorder->dumper.hook = recorder->hook;
 	err = open_keep(recorder, options);
 	if (err)
 		return fail("can't start", err);
@@ -359,6 +365,10 @@ int recorder_settle(struct recorder *recorder)
 	       (clients_dying_count(recorder->clients) || workers_pending(recorder->makers) ||
 		workers_pending(recorder->writers)))
 		err = loop_once(recorder->loop, -1);
+	/* Commands that run have a bound, those that wait might take minutes. */
+	hook_stop(recorder->hook);
+	while (!err && !recorder->impatient && hook_pending(recorder->hook))
+		err = loop_once(recorder->loop, -1);
 	return recorder->impatient ? -EINTR : err;
 }
 
@@ -380,6 +390,7 @@ void recorder_close(struct recorder *recorder)
 	calibration_close(recorder->calibration);
 	loop_remove(recorder->watch_source);
 	watch_close(recorder->watch);
+	hook_close(recorder->hook);
 	keep_close(recorder->keep);
 	store_close(&recorder->store);
 	systemd_close(recorder->systemd); /* behind all who have something to say */

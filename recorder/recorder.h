@@ -16,6 +16,7 @@
 #include "recorder/confine.h"
 #include "recorder/dumper.h"
 #include "recorder/history.h"
+#include "recorder/hook.h"
 #include "recorder/keep.h"
 #include "recorder/listener.h"
 #include "recorder/loop.h"
@@ -35,6 +36,7 @@ struct recorder_options {
 	const char *adopt; /* see adopt.h; NULL: nobody */
 	bool verbose, quiet;
 	const char *pretend; /* features to do without; NULL: none */
+	struct hook_options hook; /* without a command: none */
 	struct keep_limits keep;
 	const char *keep_free; /* as keep_parse_free() takes it; NULL: nothing is kept free */
 	uint64_t clients_max;
@@ -53,6 +55,7 @@ struct recorder {
 	struct loop_source *watch_source;
 	struct store store;
 	struct keep *keep;
+	struct hook *hook; /* NULL: none is wanted */
 	struct listener listener;
 	struct calibration *calibration;
 	struct dumper dumper;
