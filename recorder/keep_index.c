@@ -84,6 +84,20 @@ static void free_dump(struct keep_dump *dump)
 
 /* ---- one file --------------------------------------------------------------------------- */
 
+static uint64_t modified_ns(const struct stat *status)
+{
+	return (uint64_t)status->st_mtim.tv_sec * UINT64_C(1000000000) +
+	       (uint64_t)status->st_mtim.tv_nsec;
+}
+
+bool keep_index_is_there(const struct keep_dump *dump, int dir_fd, struct stat *ret_status)
+{
+	return !fstatat(dir_fd, dump->name, ret_status, AT_SYMLINK_NOFOLLOW) &&
+	       S_ISREG(ret_status->st_mode) && ret_status->st_ino == dump->inode &&
+	       (uint64_t)ret_status->st_size == dump->bytes &&
+	       modified_ns(ret_status) == dump->modified_ns;
+}
+
 static int read_file(int dir_fd, const char *name, uid_t owner, struct keep_dump *dump)
 {
 	struct stat status;
@@ -104,6 +118,7 @@ static int read_file(int dir_fd, const char *name, uid_t owner, struct keep_dump
 	if (err)
 		return err;
 	dump->inode = status.st_ino;
+	dump->modified_ns = modified_ns(&status);
 	dump->bytes = (uint64_t)status.st_size;
 	if (!dump->summary.created_ns)
 		dump->summary.created_ns = created_of_name(name);
@@ -205,10 +220,8 @@ static int scan_entry(struct keep_index *index, size_t known, int dir_fd, char *
 	struct stat status;
 	int err;
 
-	if (dump && !fstatat(dir_fd, name, &status, AT_SYMLINK_NOFOLLOW) &&
-	    S_ISREG(status.st_mode) && status.st_ino == dump->inode) {
+	if (dump && keep_index_is_there(dump, dir_fd, &status)) {
 		dump->seen = true;
-		dump->bytes = (uint64_t)status.st_size;
 		return 0;
 	}
 	if (index->count >= KEEP_INDEX_MAX) {

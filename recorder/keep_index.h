@@ -19,6 +19,7 @@
 struct keep_dump {
 	char *name; /* in the folder */
 	ino_t inode;
+	uint64_t modified_ns; /* with the inode and the size: whether it still is that file */
 	uint64_t bytes;
 	struct summary summary; /* created_ns is that of the name, if the file does not say */
 	bool seen;		/* by the scan that goes on */
@@ -41,6 +42,10 @@ int keep_index_add(struct keep_index *index, int dir_fd, const char *name, uid_t
 /* Forgets one; the file stays. */
 void keep_index_remove(struct keep_index *index, size_t at);
 void keep_index_fini(struct keep_index *index);
+
+/* Is there still that very file, under that name? */
+struct stat;
+bool keep_index_is_there(const struct keep_dump *dump, int dir_fd, struct stat *ret_status);
 
 /* Is it a name that a recorder gives? ttlog-<pid>-<YYYYMMDDHHMMSS>-<reason>.bin */
 bool keep_index_is_name(const char *name);
