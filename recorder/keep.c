@@ -108,8 +108,7 @@ static uint64_t remove_dump(struct keep *keep, size_t at, enum keep_why why)
 	struct stat status;
 	uint64_t bytes = 0;
 
-	if (!fstatat(dir_fd, dump->name, &status, AT_SYMLINK_NOFOLLOW) && S_ISREG(status.st_mode) &&
-	    status.st_ino == dump->inode) {
+	if (keep_index_is_there(dump, dir_fd, &status)) {
 		if (unlinkat(dir_fd, dump->name, 0) && errno != ENOENT) {
 			log_say("%s/%s: can't be removed: %s", keep->store->path, dump->name,
 				strerror(errno));
