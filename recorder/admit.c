@@ -423,7 +423,7 @@ static int start_making(struct client *client)
 	/* Accounted for from now on, whatever becomes of it. */
 	making->subject->geometry.region_bytes = making->plan.region_bytes;
 	making->job = (struct workers_job){.run = make_in_worker, .done = made};
-	workers_submit(clients->config.makers, &making->job);
+	workers_submit_for(clients->config.makers, &making->job, &client->user->regions);
 	return 0;
 }
 

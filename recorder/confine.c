@@ -16,9 +16,6 @@
 
 #include "recorder/capability.h"
 
-#define FDS_A_CLIENT 8
-#define FDS_OF_OUR_OWN 1024
-
 /* A sanitizer has threads of its own, and traces itself in the end. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -48,6 +45,7 @@ static const struct {
 	{CAP_SYS_CHROOT, "CAP_SYS_CHROOT"},
 	{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
 	{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
+	{CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE"},
 	{CAP_BPF, "CAP_BPF"},
 };
 
@@ -97,6 +95,13 @@ static uint64_t wanted(const struct confine_plan *plan)
 	 */
 	uint64_t set = BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_READ_SEARCH);
 
+	/*
+	 * A region is handed over as a descriptor, and those in flight are counted by user: as root
+	 * we share the count with whoever else is root, of a container too, and may leave it full.
+	 * Where it is full we would hand over nothing.
+	 */
+	if (!geteuid())
+		set |= BIT(CAP_SYS_RESOURCE);
 	/* A map for the control page of each new client, and its task storage. */
 	if (plan->watches)
 		set |= BIT(CAP_BPF);
@@ -177,30 +182,18 @@ static int drop_rights(const struct confine_plan *plan)
 
 /* ---- limits ----------------------------------------------------------------------------- */
 
-static int lower(int resource, rlim_t value)
-{
-	struct rlimit limit;
-
-	if (getrlimit(resource, &limit))
-		return -errno;
-	if (limit.rlim_max > value)
-		limit.rlim_max = value;
-	if (limit.rlim_cur > limit.rlim_max)
-		limit.rlim_cur = limit.rlim_max;
-	return setrlimit(resource, &limit) ? -errno : 0;
-}
-
 /*
- * RLIMIT_NPROC counts all processes of the user, so that our own work would depend on strangers;
- * what we start is counted by those who start it. Memory is bounded by quotas, which refuse a
- * client; RLIMIT_AS would refuse a dump.
+ * A core would be the memory of all clients. Other limits would be met in the wrong place.
+ * RLIMIT_NPROC counts all processes of the user: our work would depend on strangers. RLIMIT_AS
+ * would refuse a dump, where quotas refuse a client. RLIMIT_NOFILE is what descriptors in flight
+ * are measured by, of all processes of the user together: who has less than others hands over
+ * nothing when they have used theirs up.
  */
-static int lower_limits(const struct confine_plan *plan)
+static int lower_limits(void)
 {
-	const rlim_t files = FDS_OF_OUR_OWN + (rlim_t)FDS_A_CLIENT * plan->clients_max;
-	int err = lower(RLIMIT_CORE, 0);
+	const struct rlimit none = {0};
 
-	return err ? err : lower(RLIMIT_NOFILE, files);
+	return setrlimit(RLIMIT_CORE, &none) ? -errno : 0;
 }
 
 /* ---- all of it -------------------------------------------------------------------------- */
@@ -225,7 +218,7 @@ int confine(const struct confine_plan *plan)
 
 	if (!SANITIZED && !is_alone())
 		return -EBUSY;
-	err = lower_limits(plan);
+	err = lower_limits();
 	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		err = -errno;
 	if (!err)

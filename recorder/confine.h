@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * confine.h - what the recorder gives up once everything is open: capabilities, new privileges,
- * system calls that it has no use for, core dumps, descriptors without end.
+ * system calls that it has no use for, core dumps.
  *
  * It reads memory and messages of strangers for as long as it lives; should one of them take it
  * over in spite of all care, it is to hold little. What it starts later is confined too: its
@@ -23,7 +23,6 @@ struct confine_plan {
 	bool debuginfod;    /* and asks servers for files */
 	bool has_command;   /* of `run`: signals are passed on to it, whoever it has become */
 	bool changes_owner; /* of dumps */
-	uint32_t clients_max;
 	/* Where files are made and removed; those of other users need a capability. */
 	int folder_fds[CONFINE_FOLDERS_MAX];
 	unsigned int folder_count;

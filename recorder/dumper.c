@@ -467,6 +467,6 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 	log_clean(order->reason, LOG_CLEAN_LINE);
 	subject->holders++;
 	subject->dumps_pending++;
-	workers_submit(dumper->workers, &order->job);
+	workers_submit_for(dumper->workers, &order->job, &subject->user->dumps);
 	return 0;
 }

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "recorder/workers.h"
+
 struct quota_limits {
 	uint32_t clients_max; /* of all users together; places, taken or not */
 	uint64_t bytes_max;   /* of all users together */
@@ -28,7 +30,8 @@ struct quota_user {
 	uid_t uid;
 	uint32_t holders, clients;
 	uint64_t bytes;
-	bool said_clients, said_bytes; /* on stderr, once until it has less again */
+	struct workers_share regions, dumps; /* its turns with those who make and write them */
+	bool said_clients, said_bytes;	     /* on stderr, once until it has less again */
 };
 
 struct quota {

@@ -256,7 +256,6 @@ void recorder_plan_confinement(struct confine_plan *ret_plan,
 		.watches = !options->without_bpf,
 		.unwinds = !options->without_unwinding,
 		.debuginfod = options->debuginfod,
-		.clients_max = (uint32_t)options->clients_max,
 	};
 }
 

@@ -16,8 +16,9 @@ struct queue {
 
 struct workers {
 	pthread_mutex_t lock;
-	pthread_cond_t work; /* waiting has grown, or closing */
-	struct queue waiting, finished;
+	pthread_cond_t work;		/* waiting has grown, or closing */
+	struct queue waiting, finished; /* waiting: by turn */
+	uint64_t turn;			/* of the job that was started last */
 	bool closing;
 	unsigned int pending; /* the loop's own; no lock */
 	int event_fd;
@@ -31,6 +32,19 @@ static void queue_put(struct queue *queue, struct workers_job *job)
 	job->next = NULL;
 	*queue->last = job;
 	queue->last = &job->next;
+}
+
+/* Behind all whose turn is not later. */
+static void queue_put_by_turn(struct queue *queue, struct workers_job *job)
+{
+	struct workers_job **at = &queue->first;
+
+	while (*at && (*at)->turn <= job->turn)
+		at = &(*at)->next;
+	job->next = *at;
+	*at = job;
+	if (!job->next)
+		queue->last = &job->next;
 }
 
 static struct workers_job *queue_get(struct queue *queue)
@@ -61,6 +75,8 @@ static void *work(void *argument)
 			pthread_cond_wait(&workers->work, &workers->lock);
 			continue;
 		}
+		if (job->turn > workers->turn)
+			workers->turn = job->turn;
 		pthread_mutex_unlock(&workers->lock);
 		job->run(job);
 		pthread_mutex_lock(&workers->lock);
@@ -184,13 +200,26 @@ void workers_close(struct workers *workers)
 	free(workers);
 }
 
-void workers_submit(struct workers *workers, struct workers_job *job)
+void workers_submit_for(struct workers *workers, struct workers_job *job,
+			struct workers_share *share)
 {
 	workers->pending++;
 	pthread_mutex_lock(&workers->lock);
-	queue_put(&workers->waiting, job);
+	job->turn = workers->turn;
+	if (share) {
+		/* One behind its last; who had none for a while has not saved up turns. */
+		if (share->turn + 1 > job->turn)
+			job->turn = share->turn + 1;
+		share->turn = job->turn;
+	}
+	queue_put_by_turn(&workers->waiting, job);
 	pthread_cond_signal(&workers->work);
 	pthread_mutex_unlock(&workers->lock);
+}
+
+void workers_submit(struct workers *workers, struct workers_job *job)
+{
+	workers_submit_for(workers, job, NULL);
 }
 
 unsigned int workers_pending(const struct workers *workers)

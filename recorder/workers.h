@@ -2,7 +2,8 @@
 /*
  * workers.h - threads for what may take long, so that the loop never waits.
  *
- * A job runs in some thread, then is done in the loop. Jobs start in the order of their submission.
+ * A job runs in some thread, then is done in the loop. Jobs start in the order of their submission;
+ * those of different shares take turns, so that who submits a thousand waits for them alone.
  */
 #ifndef RECORDER_WORKERS_H
 #define RECORDER_WORKERS_H
@@ -17,6 +18,7 @@ typedef void (*workers_fn)(struct workers_job *job);
 /* Belongs to the submitter, who may free it in done(). */
 struct workers_job {
 	struct workers_job *next;
+	uint64_t turn;
 	workers_fn run;	 /* in a worker, all signals blocked */
 	workers_fn done; /* in the loop */
 };
@@ -34,7 +36,14 @@ int workers_start(struct workers *workers);
  */
 void workers_close(struct workers *workers);
 
+/* Whose jobs are they? One for each of those who take turns, and for each set of workers; zeros. */
+struct workers_share {
+	uint64_t turn; /* of the last of its jobs */
+};
+
 void workers_submit(struct workers *workers, struct workers_job *job);
+void workers_submit_for(struct workers *workers, struct workers_job *job,
+			struct workers_share *share);
 /* Jobs submitted and not yet done. */
 unsigned int workers_pending(const struct workers *workers);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Jobs run elsewhere and end in the loop. */
 #include <criterion/criterion.h>
+#include <string.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -110,5 +111,48 @@ Test(workers, take_a_job_from_the_end_of_another)
 	while (workers_pending(workers))
 		cr_assert_eq(loop_once(loop, -1), 0);
 	cr_assert_eq(done_count, 2);
+	workers_close(workers);
+}
+
+/* ---- turns ---- */
+
+static char order[16];
+
+struct letter {
+	struct workers_job job;
+	char letter;
+};
+
+static void write_letter(struct workers_job *base)
+{
+	const size_t length = strlen(order);
+
+	order[length] = ((struct letter *)base)->letter;
+}
+
+static void forget(struct workers_job *base)
+{
+	(void)base;
+}
+
+Test(workers, those_of_different_shares_take_turns)
+{
+	struct workers_share many = {0}, few = {0};
+	struct letter letters[8] = {0};
+	struct workers *set;
+	const char *at;
+	int i = 0;
+
+	cr_assert_eq(workers_prepare(&set, loop, 1), 0);
+	for (at = "aaaabb-"; *at; at++, i++) {
+		letters[i] = (struct letter){{.run = write_letter, .done = forget}, *at};
+		if (*at == '-')
+			workers_submit(set, &letters[i].job);
+		else
+			workers_submit_for(set, &letters[i].job, *at == 'a' ? &many : &few);
+	}
+	cr_assert_eq(workers_pending(set), 7);
+	workers_close(set); /* without threads they are run here, in the order that a thread had */
+	cr_assert_str_eq(order, "-ababaa");
 	workers_close(workers);
 }
