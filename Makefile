@@ -146,7 +146,7 @@ $(B)/tests/test_ledger: | $(B)/ttlog-view
 $(B)/tests/test_ctl $(B)/tests/test_ctl_server: | $(PROGRAMS)
 $(B)/tests/test_doctor $(B)/tests/test_reload: | $(B)/ttlog-recorder
 $(B)/tests/test_metrics: | $(B)/ttlog-recorder
-$(B)/tests/test_ladder $(B)/tests/test_privileges: | $(PROGRAMS)
+$(B)/tests/test_ladder $(B)/tests/test_privileges $(B)/tests/test_hostile $(B)/tests/test_hostile_peers $(B)/tests/test_hostile_names: | $(PROGRAMS)
 $(B)/tests/test_retention_dump $(B)/tests/test_recovery $(B)/tests/test_storm: | $(PROGRAMS)
 
 # What a test loads, linked as a user's library would be.
