@@ -166,11 +166,15 @@ static int make_region(struct ttlog_place *place, enum ttlog_clock_source source
 		       void **ret_base)
 {
 	struct rlimit limit;
+	int error;
 
 	/* The kernel answers a file above this limit with a SIGXFSZ. */
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < place->geometry.region_bytes)
 		return -EFBIG;
-	return ttlog_region_make(&place->geometry, settings_.service, source, ret_fd, ret_base);
+	error = ttlog_region_make(&place->geometry, settings_.service, source, ret_fd, ret_base);
+	if (!error)
+		ttlog_region_populate(*ret_base, &place->geometry);
+	return error;
 }
 
 /* A region of the recorder's making, or of ours. */

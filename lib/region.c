@@ -147,9 +147,6 @@ int ttlog_region_make(const struct ttlog_geometry *geometry, const char *service
 		error = -errno;
 		goto out_close;
 	}
-	error = ttlog_region_populate(base, geometry);
-	if (error)
-		goto out_unmap;
 	if (syscall(SYS_fcntl, fd, F_ADD_SEALS, SEALS) != 0) {
 		error = -errno;
 		goto out_unmap;

@@ -48,9 +48,10 @@ void ttlog_region_plan_channels(uint64_t bytes, uint64_t channel_bytes,
 				struct ttlog_geometry *ret_geometry);
 
 /*
- * A sealed memfd of the planned size, every page in memory (charged to the caller's cgroup), mapped
- * shared and writable at *ret_base, with the header and the start values of the ledger (first id 1,
- * first offset 8) written; all else is zero. service is copied, NULL is "". The caller owns the
+ * A sealed memfd of the planned size, every page allocated (charged to the caller's cgroup) but none in
+ * its page tables: who writes much calls ttlog_region_populate(), who only reads need not pay for that.
+ * Mapped shared and writable at *ret_base, with the header and the start values of the ledger (first id
+ * 1, first offset 8) written; all else is zero. service is copied, NULL is "". The caller owns the
  * descriptor (close-on-exec) and the mapping. 0 or a negative errno.
  */
 int ttlog_region_make(const struct ttlog_geometry *geometry, const char *service,
