@@ -368,6 +368,7 @@ int main(int argc, char **argv)
 	measure_print("   median of %d, in turns with `lz4 -1` of the region, fsync, rename\n\n", REPEATS);
 	measure_print("   %7s %9s %9s %20s %11s %9s %20s %11s %7s\n", "region", "events", "dump ms",
 		      "min .. max   ", "size", "lz4 ms", "min .. max   ", "size", "ratio");
+	measure_size(UINT64_C(1) << 20);
 	measure_size(UINT64_C(16) << 20);
 	measure_size(UINT64_C(64) << 20);
 	recorder_stop();
