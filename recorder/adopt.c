@@ -223,7 +223,7 @@ static void looked(struct workers_job *job)
 	struct adopt *adopt = look->adopt;
 
 	if (look->err)
-		log_say("can't look for rings in /proc: %s", strerror(-look->err));
+		log_warn("can't look for rings in /proc: %s", strerror(-look->err));
 	if (look->all)
 		adopt->look_ns = look->took_ns;
 	adopt->finds = look->finds;

@@ -154,12 +154,12 @@ void ctl_act(struct ctl_peer *peer)
 			put_row(peer, client->pid, client->hello.service, err, NULL);
 	}
 	if (peer->matched)
-		log_say("control: uid %u (pid %d): %s %s%s%s: %llu process%s%s", peer->uid,
-			(int)peer->pid, ctl_verb_name(request->verb), request->match,
-			request->verb == CTL_LEVEL ? " " : "",
-			request->verb == CTL_LEVEL ? ctl_level_name(request->level) : "",
-			(unsigned long long)peer->matched, peer->matched == 1 ? "" : "es",
-			failed ? ", not all of them could be" : "");
+		log_limited(LOG_LEVEL_SAY, "control: uid %u (pid %d): %s %s%s%s: %llu process%s%s",
+			    peer->uid, (int)peer->pid, ctl_verb_name(request->verb), request->match,
+			    request->verb == CTL_LEVEL ? " " : "",
+			    request->verb == CTL_LEVEL ? ctl_level_name(request->level) : "",
+			    (unsigned long long)peer->matched, peer->matched == 1 ? "" : "es",
+			    failed ? ", not all of them could be" : "");
 	if (!peer->waiting)
 		ctl_answer_end(peer, 0);
 }

@@ -79,8 +79,8 @@ static void scan(struct keep *keep)
 
 	keep->scanned_ns = now_ns(CLOCK_MONOTONIC);
 	if (err) {
-		log_say("%s: can't be read, so no quota is kept: %s", keep->store->path,
-			strerror(-err));
+		log_error("%s: can't be read, so no quota is kept: %s", keep->store->path,
+			  strerror(-err));
 		return;
 	}
 	keep->scanned = true;
@@ -110,8 +110,8 @@ static uint64_t remove_dump(struct keep *keep, size_t at, enum keep_why why)
 
 	if (keep_index_is_there(dump, dir_fd, &status)) {
 		if (unlinkat(dir_fd, dump->name, 0) && errno != ENOENT) {
-			log_say("%s/%s: can't be removed: %s", keep->store->path, dump->name,
-				strerror(errno));
+			log_limited(LOG_LEVEL_ERROR, "%s/%s: can't be removed: %s",
+				    keep->store->path, dump->name, strerror(errno));
 			return 0;
 		}
 		bytes = status.st_nlink == 1 ? (uint64_t)status.st_blocks * 512 : 0;
@@ -205,7 +205,9 @@ static bool free_bytes(struct keep *keep, uint64_t bytes)
 		count += before - keep->index.count;
 	}
 	if (count)
-		log_say("%s: %zu older dump%s removed: the file system has too little free space",
+		log_limited(
+			LOG_LEVEL_WARNING,
+			"%s: %zu older dump%s removed: the file system has too little free space",
 			keep->store->path, count, count == 1 ? "" : "s");
 	tell_counters(keep);
 	return freed >= bytes;
@@ -356,14 +358,17 @@ bool keep_admit(struct keep *keep, const struct subject *subject, const struct v
 	keep_death_of(subject, verdict, &death);
 	admitted = keep_loops_admit(&keep->loops, limits_of(keep).loop_first, &death, ret_place);
 	if (!admitted && ret_place->is_new)
-		log_say("%s: a crash loop, %" PRIu64 " deaths of one kind so far: from now on only "
-			"some of them are dumped, one a minute",
-			subject->service, ret_place->count);
+		log_limited(LOG_LEVEL_WARNING,
+			    "%s: a crash loop, %" PRIu64
+			    " deaths of one kind so far: from now on only "
+			    "some of them are dumped, one a minute",
+			    subject->service, ret_place->count);
 	else if (admitted && ret_place->unwritten)
-		log_say("%s: in a crash loop, death %" PRIu64 "; %" PRIu64
-			" before it %s not dumped",
-			subject->service, ret_place->count, ret_place->unwritten,
-			ret_place->unwritten == 1 ? "was" : "were");
+		log_limited(LOG_LEVEL_WARNING,
+			    "%s: in a crash loop, death %" PRIu64 "; %" PRIu64
+			    " before it %s not dumped",
+			    subject->service, ret_place->count, ret_place->unwritten,
+			    ret_place->unwritten == 1 ? "was" : "were");
 	return admitted;
 }
 
@@ -374,7 +379,7 @@ void keep_set_limits(struct keep *keep, const struct keep_limits *limits)
 	pthread_mutex_unlock(&keep->limits_lock);
 	counters.store_quota_bytes = limits->bytes;
 	if (submit(keep))
-		log_say("no memory to look at the dumps again");
+		log_error("no memory to look at the dumps again");
 }
 
 int keep_open(struct keep **ret_keep, struct loop *loop, struct workers *workers,

@@ -320,13 +320,13 @@ static void file_due(void *context)
 static int fail(const char *what, int err)
 {
 	if (err == -ENONET)
-		log_say("%s: not a loopback address (others could read the figures; "
-			"--metrics-remote says that they may)",
-			what);
+		log_error("%s: not a loopback address (others could read the figures; "
+			  "--metrics-remote says that they may)",
+			  what);
 	else if (err == -EINVAL)
-		log_say("%s: no address (127.0.0.1:9464, [::1]:9464, unix:PATH)", what);
+		log_error("%s: no address (127.0.0.1:9464, [::1]:9464, unix:PATH)", what);
 	else
-		log_say("%s: %s", what, strerror(-err));
+		log_error("%s: %s", what, strerror(-err));
 	return err;
 }
 

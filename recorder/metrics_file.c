@@ -117,7 +117,7 @@ static void replaced(struct workers_job *job)
 	}
 	file->writing = NULL;
 	if (writing->err && !file->is_failing)
-		log_say("%s: %s", file->path, strerror(-writing->err));
+		log_limited(LOG_LEVEL_ERROR, "%s: %s", file->path, strerror(-writing->err));
 	file->is_failing = writing->err;
 	writing_free(writing);
 }

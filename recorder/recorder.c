@@ -70,8 +70,8 @@ static int open_watch(struct recorder *recorder, const struct recorder_options *
 			 "fatal signal may take the place of older ones");
 	without = watch_without(recorder->watch);
 	if (without)
-		log_say("the kernel refuses parts of the BPF program; not known of deaths: %s",
-			without);
+		log_warn("the kernel refuses parts of the BPF program; not known of deaths: %s",
+			 without);
 	clients_set_watch(recorder->clients, recorder->watch);
 	watch_set_scenes(recorder->watch, clients_scene);
 	return loop_add(recorder->loop, watch_fd(recorder->watch), EPOLLIN, watch_ready,
@@ -157,8 +157,8 @@ static int open_control(struct recorder *recorder, const struct recorder_options
 		err = ctl_server_open(&recorder->ctl, recorder, path);
 	if (!err)
 		return 0;
-	log_say("%s: no control socket, ttlog-ctl can't reach this recorder: %s",
-		options->control ? path : CTL_SOCKET_NAME, strerror(-err));
+	log_warn("%s: no control socket, ttlog-ctl can't reach this recorder: %s",
+		 options->control ? path : CTL_SOCKET_NAME, strerror(-err));
 	return options->control ? err : 0;
 }
 
