@@ -59,6 +59,8 @@ static int set_level(struct client *client, uint32_t level)
 /* *ret_number is that of the dump. */
 static int snapshot(struct client *client, const char *called, uint64_t *ret_number)
 {
+	const struct dumper *dumper = client->clients->config.dumper;
+	const uint64_t before = dumper->submitted;
 	char reason[DUMPER_REASON_BYTES];
 	int err;
 
@@ -66,9 +68,13 @@ static int snapshot(struct client *client, const char *called, uint64_t *ret_num
 		return -EBUSY;
 	snprintf(reason, sizeof(reason), "control%s%s", called[0] ? "-" : "", called);
 	err = deaths_snapshot(client, reason);
-	if (!err)
-		*ret_number = client->clients->config.dumper->submitted;
-	return err;
+	if (err)
+		return err;
+	/* What is shed has no number, and nobody would ever hear of it. */
+	if (dumper->submitted == before)
+		return -ECANCELED;
+	*ret_number = dumper->submitted;
+	return 0;
 }
 
 static int act(const struct ctl_request *request, struct client *client, uint64_t *ret_number)

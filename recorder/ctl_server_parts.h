@@ -22,7 +22,7 @@
 #define CTL_PEERS_MAX 64
 #define CTL_PEERS_OTHERS_MAX 48	      /* of them for who may not see all */
 #define CTL_PEERS_OF_ONE_MAX 8	      /* of one such user */
-#define CTL_LOOKS 8		      /* regions that a worker looks at in one go */
+#define CTL_LOOKS 32		      /* regions that a worker looks at in one go */
 #define CTL_OUT_BYTES_MAX (16u << 20) /* of one answer */
 
 struct ctl_wait {

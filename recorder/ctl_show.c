@@ -309,6 +309,8 @@ static const char *why_not(int err)
 		return "too many snapshots of it in this second";
 	if (err == EOPNOTSUPP)
 		return "it was handed its memory by a recorder that is gone, and obeys no other";
+	if (err == ECANCELED)
+		return "left out, as its dumps are many";
 	return strerror(err);
 }
 
