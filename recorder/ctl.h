@@ -4,6 +4,7 @@
  *
  *   ctl_main.c    the command line and its tables
  *   ctl_talk.c    the socket
+ *   ctl_dumps.c   list --dumps, for which nobody is asked
  *   ctl_show.c    what a command makes of its answer
  *   ctl_table.c   columns on a terminal, the pager
  *   ctl_json.c    rows as JSON, one object a line
@@ -30,6 +31,7 @@ enum ctl_exit {
 struct ctl_options {
 	const char *control, *socket; /* NULL: not given */
 	const char *dir;	      /* of list --dumps; NULL: not given */
+	const char *group_by;	      /* of the same; NULL: not grouped */
 	const char *reason;	      /* NULL: none */
 	bool json, without_legend, without_pager, wait, dumps, help, version;
 };
@@ -55,6 +57,9 @@ int ctl_ask(const char *path, const struct ctl_request *request, ctl_row_fn fn, 
 /* ctl_show.c: asks, shows, says what went wrong. An exit status. */
 int ctl_show(const struct ctl_options *options, const char *path,
 	     const struct ctl_request *request);
+
+/* ctl_dumps.c: reads the folder. match may be NULL. An exit status. */
+int ctl_dumps(const struct ctl_options *options, const char *match);
 
 /* ctl_json.c: with its newline. False: it was no map, and what was printed is not whole. */
 bool ctl_json_row(FILE *out, const unsigned char *row, size_t bytes);

@@ -18,6 +18,9 @@ enum key {
 	KEY_NO_PAGER,
 	KEY_WAIT,
 	KEY_REASON,
+	KEY_DUMPS,
+	KEY_DIR,
+	KEY_GROUP_BY,
 	KEY_VERSION,
 };
 
@@ -35,6 +38,9 @@ static const struct option_row {
 	{"no-pager", KEY_NO_PAGER, NULL, "don't page what is longer than the terminal"},
 	{"wait", KEY_WAIT, NULL, "snapshot: wait for the dumps and print their names"},
 	{"reason", KEY_REASON, "TEXT", "snapshot: what is to be in the dump's name"},
+	{"dumps", KEY_DUMPS, NULL, "list: the dumps in the folder, not the living"},
+	{"dir", KEY_DIR, "DIR", "list --dumps: the folder ($TTLOG_SNAPSHOT_DIR)"},
+	{"group-by", KEY_GROUP_BY, "signature", "list --dumps: a line for each bug"},
 	{"help", KEY_HELP, NULL, "show this"},
 	{"version", KEY_VERSION, NULL, "show the version"},
 };
@@ -161,11 +167,34 @@ static int find_control(const struct ctl_options *options, char *path, size_t by
 	return ctl_socket_beside(socket, path, bytes);
 }
 
+static bool wants_dumps(const struct ctl_options *options)
+{
+	return options->dumps || options->dir || options->group_by;
+}
+
+static int check_dumps(const struct ctl_options *options, enum ctl_verb verb)
+{
+	if (verb != CTL_LIST || !options->dumps) {
+		ctl_say("--dumps, --dir and --group-by are for list --dumps");
+		return -1;
+	}
+	if (options->group_by && strcmp(options->group_by, "signature") != 0) {
+		ctl_say("'%s' is nothing to group by: signature", options->group_by);
+		return -1;
+	}
+	return 0;
+}
+
 static int ask(const struct line *line, enum ctl_verb verb)
 {
 	struct ctl_request request = {.verb = verb};
 	char path[PATH_MAX];
 
+	if (wants_dumps(&line->options)) {
+		if (check_dumps(&line->options, verb))
+			return usage();
+		return ctl_dumps(&line->options, line->argument_count ? line->argument[0] : NULL);
+	}
 	if (make_request(line, &request))
 		return usage();
 	if (find_control(&line->options, path, sizeof(path))) {
@@ -200,6 +229,15 @@ static void take_option(struct ctl_options *options, int key, const char *argume
 		break;
 	case KEY_REASON:
 		options->reason = argument;
+		break;
+	case KEY_DUMPS:
+		options->dumps = true;
+		break;
+	case KEY_DIR:
+		options->dir = argument;
+		break;
+	case KEY_GROUP_BY:
+		options->group_by = argument;
 		break;
 	case KEY_HELP:
 		options->help = true;
