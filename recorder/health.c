@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/ttlog_abi.h"
+#include "recorder/counters.h"
 #include "recorder/metrics_parts.h"
 
 enum health { PASS, WARN, FAIL };
@@ -66,8 +67,13 @@ static enum health storage_health(const struct metrics_facts *facts, const char 
 		*ret_detail = strerror(-storage->err);
 	else if (!storage->free_bytes)
 		*ret_detail = "no space is left";
-	else
+	else if (storage->free_bytes >= storage->floor_bytes)
 		return PASS;
+	else if (counters.store_bytes >= storage->floor_bytes - storage->free_bytes) {
+		*ret_detail = "below the floor: older dumps go to make room";
+		return WARN;
+	} else
+		*ret_detail = "below the floor: no dump will be written";
 	return FAIL;
 }
 

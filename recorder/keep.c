@@ -186,6 +186,13 @@ static int read_free(const struct keep *keep, const struct keep_limits *limits, 
 	return 0;
 }
 
+int keep_space(struct keep *keep, uint64_t *ret_free, uint64_t *ret_floor)
+{
+	const struct keep_limits limits = limits_of(keep);
+
+	return read_free(keep, &limits, ret_free, ret_floor);
+}
+
 /* Removes the oldest until so many bytes came free, if all of them together would do. */
 static bool free_bytes(struct keep *keep, uint64_t bytes)
 {

@@ -49,6 +49,8 @@ void keep_death_of(const struct subject *subject, const struct verdict *verdict,
  * 0, or -ENOSPC: below the floor. `keep` is a struct keep.
  */
 int keep_room(void *keep, uint64_t bytes);
+/* Worker. What is free, and what shall stay free. 0 or a negative errno. */
+int keep_space(struct keep *keep, uint64_t *ret_free, uint64_t *ret_floor);
 /* Worker. A dump has got its name (with or without its folder); those that are too many go. */
 void keep_written(struct keep *keep, const char *path);
 

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +35,7 @@ struct storage_job {
 	struct workers_job job;
 	struct metrics *metrics;
 	int dir_fd;
+	struct keep *keep;
 	struct metrics_storage found;
 };
 
@@ -199,16 +199,16 @@ static void clients_looked(void *context)
 static void look_at_storage(struct workers_job *job)
 {
 	struct storage_job *storage = (struct storage_job *)job;
-	struct statvfs status;
 	struct stat folder;
 
 	storage->found = (struct metrics_storage){0};
-	if (fstatvfs(storage->dir_fd, &status) || fstat(storage->dir_fd, &folder))
+	storage->found.err =
+		keep_space(storage->keep, &storage->found.free_bytes, &storage->found.floor_bytes);
+	if (!storage->found.err && fstat(storage->dir_fd, &folder))
 		storage->found.err = -errno;
-	else if (!folder.st_nlink) /* removed: root may write to it all the same */
+	if (!storage->found.err &&
+	    !folder.st_nlink) /* removed: root may write to it all the same */
 		storage->found.err = -ENOENT;
-	else
-		storage->found.free_bytes = (uint64_t)status.f_bavail * status.f_frsize;
 	if (!storage->found.err && faccessat(storage->dir_fd, ".", W_OK | X_OK, AT_EACCESS))
 		storage->found.err = -errno;
 	storage->found.looked_ns = read_clock(CLOCK_MONOTONIC);
@@ -240,6 +240,7 @@ static void begin_storage(struct metrics *metrics)
 	storage->job = (struct workers_job){.run = look_at_storage, .done = storage_looked};
 	storage->metrics = metrics;
 	storage->dir_fd = metrics->recorder->store.dir_fd;
+	storage->keep = metrics->recorder->keep;
 	metrics->storage_job = storage;
 	metrics->storage_began_ns = read_clock(CLOCK_MONOTONIC);
 	workers_submit(metrics->recorder->writers, &storage->job);

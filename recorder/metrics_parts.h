@@ -16,7 +16,7 @@
 struct metrics_storage {
 	uint64_t looked_ns; /* CLOCK_MONOTONIC; 0: never */
 	int err;	    /* can't be written to */
-	uint64_t free_bytes;
+	uint64_t free_bytes, floor_bytes;
 };
 
 /* Everything that is shown and is no counter. */

@@ -157,15 +157,18 @@ static void write_store(FILE *file, const struct metrics_facts *facts)
 		counters.store_shed_files);
 	counter(file, "ttlog_store_removed_bytes_total",
 		"Bytes of dumps removed to keep to a quota.", counters.store_shed_bytes);
-	if (facts->storage.looked_ns)
+	if (facts->storage.looked_ns) {
 		gauge(file, "ttlog_store_free_bytes", "Free space of the file system of dumps.",
 		      facts->storage.free_bytes);
+		gauge(file, "ttlog_store_floor_bytes", "What of it shall stay free.",
+		      facts->storage.floor_bytes);
+	}
 	gauge(file, "ttlog_store_writable", "1: dumps can be written.",
 	      facts->storage.looked_ns && !facts->storage.err && !facts->storage_is_late);
-	head(file, "ttlog_hooks_total", "counter", "Commands run after a dump, by result.");
-	labelled(file, "ttlog_hooks_total", "result", "ok",
-		 counters.hooks_run - counters.hooks_failed);
-	labelled(file, "ttlog_hooks_total", "result", "failed", counters.hooks_failed);
+	counter(file, "ttlog_hooks_ended_total", "Commands after a dump that have ended.",
+		counters.hooks_run);
+	counter(file, "ttlog_hooks_failed_total",
+		"Of these, failed; and those that were never run.", counters.hooks_failed);
 }
 
 static void write_bpf(FILE *file, const struct metrics_facts *facts)

@@ -236,6 +236,25 @@ Test(metrics, say_whether_a_death_could_be_kept)
 	stop_recorder(&recorder);
 }
 
+/* More shall stay free than any disk has. */
+Test(metrics, say_that_the_disk_is_too_full_for_a_death)
+{
+	const char *const more[] = {"--metrics", address, "--keep-free", "900T", NULL};
+	struct service service;
+
+	start_recorder(&recorder, more);
+	cr_assert_eq(get("/readyz"), 503);
+	cr_assert(strstr(text, "below the floor"), "%s", text);
+	cr_assert_eq(get("/metrics"), 200);
+	expect_value("ttlog_store_floor_bytes", 900.0 * 1024 * 1024 * 1024 * 1024);
+	start_service(&service, live);
+	kill(service.pid, SIGKILL);
+	reap(&service);
+	expect_soon("ttlog_dumps_total{trigger=\"death\",result=\"failed\"}", 1);
+	expect_value("ttlog_dumps_total{trigger=\"death\",result=\"written\"}", 0);
+	stop_recorder(&recorder);
+}
+
 Test(metrics, leave_no_socket_behind)
 {
 	struct stat status;
