@@ -92,7 +92,8 @@ static void *live(void *context)
 	while (!histories->is_closing) {
 		unmap_garbage(histories);
 		if (!histories->first) {
-			if (!histories->garbage)
+			/* All of it may have come while the lock was given away. */
+			if (!histories->garbage && !histories->is_closing)
 				pthread_cond_wait(&histories->wake, &histories->lock);
 			continue;
 		}

@@ -6,6 +6,7 @@
  * A region of 1 MiB laps after some 20,000 events of these; half a lap is safe between two looks.
  */
 #include <pthread.h>
+#include <sched.h>
 
 #include "tests/own_history.h"
 
@@ -257,4 +258,22 @@ Test(history, counts_what_threads_at_full_speed_leave_of_it)
 	cr_assert_eq(count + totals_of(reader).overwritten, THREADS * EACH);
 	own_history_close(&own);
 	own_history_end(&own);
+}
+
+/* The thread is told to end at each moment, also while it gives back the memory of the last history. */
+Test(history, ends_whatever_its_thread_is_at)
+{
+	ttlog_info("first");
+	for (int i = 0; i < 400; i++) {
+		struct own_history own = own_history_begin(BUDGET, true);
+
+		for (int k = 0; k < 4; k++) {
+			number_noisily(SAFE);
+			history_look(own.history);
+		}
+		history_end(own.history);
+		for (int k = 0; k < i; k++)
+			sched_yield();
+		histories_close(own.histories);
+	}
 }
