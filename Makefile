@@ -157,6 +157,14 @@ $(B)/tests/plugin_%.so: tests/plugin_%.c $(B)/libttlog.so
 
 $(B)/tests/test_ttlog_plugin: | $(B)/tests/plugin_ttlog.so
 
+# Loaded in front of libc: it is nobody's user.
+$(B)/tests/plugin_fault.so: tests/plugin_fault.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(CFLAGS) -fPIC -fvisibility=hidden $(DEPFLAGS) \
+		-shared $(LDFLAGS) -o $@ $<
+
+$(B)/tests/test_disk: | $(PROGRAMS) $(B)/tests/plugin_fault.so
+
 $(B)/tests/race_%: $(B)/tests/race_%.o $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
 
@@ -236,6 +244,8 @@ TESTS_CRASH := $(call TEST_NAMES,crash)
 TESTS_RACE := $(call TEST_NAMES,race)
 TESTS_FUZZ := $(filter-out fuzz_main,$(call TEST_NAMES,fuzz))
 TESTS_SHELL := $(patsubst tests/%.sh,%,$(filter-out tests/run.sh tests/arm64_sysroot.sh tests/kernels.sh,$(wildcard tests/*.sh)))
+# With libraries in front of libc, where a sanitizer wants to be.
+TESTS_PRELOADED := test_disk
 # Stopped behind each instruction: with a sanitizer's own among them it takes minutes.
 TESTS_STEPPED := test_process_handlers test_channel_signals test_stops test_writer_signals
 JOBS := -j$(shell nproc 2>/dev/null || echo 2)
@@ -253,7 +263,7 @@ check: deps
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SAN=address,undefined B=build-asan all tests-unit
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SAN=thread B=build-tsan tests-race
 	$(Q)tests/run.sh build:"$(TESTS_UNIT) $(TESTS_FUZZ) $(TESTS_RACE) $(TESTS_CRASH) $(TESTS_SHELL)" \
-		build-asan:"$(filter-out $(TESTS_STEPPED),$(TESTS_UNIT)) $(TESTS_FUZZ)" build-tsan:"$(TESTS_RACE)"
+		build-asan:"$(filter-out $(TESTS_STEPPED) $(TESTS_PRELOADED),$(TESTS_UNIT)) $(TESTS_FUZZ)" build-tsan:"$(TESTS_RACE)"
 
 # ---- other kernels, emulated ----
 

@@ -128,9 +128,39 @@ static bool lock_new(int fd)
 	return !flock(fd, LOCK_EX | LOCK_NB) && !fstat(fd, &status) && status.st_nlink == 1;
 }
 
+/*
+ * Somebody has removed the folder. Its descriptor keeps its number, which others use at this
+ * moment; one that a stranger put in its place is not ours.
+ */
+static int make_again(const struct store *store)
+{
+	struct stat status;
+	int err, fd;
+
+	if (fstat(store->dir_fd, &status))
+		return -errno;
+	if (status.st_nlink)
+		return -ENOENT; /* it is there: something else was missing */
+	err = make_folders(store->path);
+	if (err)
+		return err;
+	fd = open(store->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &status))
+		err = -errno;
+	else if (status.st_uid != geteuid())
+		err = -EPERM;
+	else if (dup3(fd, store->dir_fd, O_CLOEXEC) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 int store_create(struct store *store, struct store_file *ret_file)
 {
 	struct store_file file;
+	bool is_new = false;
 	static _Atomic unsigned int serial; /* workers create at the same time */
 
 	for (int tries = 0; tries < TRIES; tries++) {
@@ -140,6 +170,14 @@ int store_create(struct store *store, struct store_file *ret_file)
 				 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (file.fd < 0 && errno == EEXIST)
 			continue;
+		if (file.fd < 0 && errno == ENOENT && !is_new) {
+			const int err = make_again(store);
+
+			if (err)
+				return err;
+			is_new = true;
+			continue;
+		}
 		if (file.fd < 0)
 			return -errno;
 		if (lock_new(file.fd)) {
