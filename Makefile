@@ -293,8 +293,8 @@ check-arm64: deps-arm64
 
 # Each takes the seconds that it goes on for.
 SOAK_SECONDS ?= 300
-SOAK_EACH = $(shell echo $$(($(SOAK_SECONDS) / 4)))
-SOAKED := build/tests/race_ring build/tests/race_reader build-tsan/tests/race_ring build-tsan/tests/race_reader
+SOAK_EACH = $(shell echo $$(($(SOAK_SECONDS) / 6)))
+SOAKED := $(foreach b,build build-tsan,$(addprefix $(b)/tests/,race_ring race_reader race_history))
 
 soak: deps
 	$(Q)$(MAKE) --no-print-directory $(JOBS) B=build $(filter build/%,$(SOAKED))
