@@ -109,6 +109,7 @@ static const int calls[] = {
 	SYS_inotify_add_watch,
 	SYS_inotify_rm_watch,
 	SYS_fgetxattr,
+	SYS_fsetxattr, /* who may read a dump */
 	SYS_getxattr,
 	/* memory */
 	SYS_mmap,

@@ -246,6 +246,8 @@ static int write_with(struct order *order, struct ttlog_reader *reader, const st
 	err = store_create(store, &file);
 	if (err)
 		return err;
+	if (order->subject->identity.is_plain)
+		file.reader = order->subject->identity.uid;
 	err = dump_write(file.fd, reader, &facts);
 	if (!err) {
 		make_signature(order, scene);

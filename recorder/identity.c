@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -169,6 +170,26 @@ static uint64_t kib_of(const char *status, const char *name)
 	return at ? strtoull(at + strlen(name), NULL, 10) << 10 : 0;
 }
 
+/* All four ids of a line the same. */
+static bool is_one(const char *status, const char *name, const char *format)
+{
+	const char *at = strstr(status, name);
+	uint32_t id[4];
+
+	return at && sscanf(at, format, &id[0], &id[1], &id[2], &id[3]) == 4 && id[0] == id[1] &&
+	       id[0] == id[2] && id[0] == id[3];
+}
+
+/* What a user may not attach to, set-uid programs above all, has files in /proc that are root's. */
+static bool is_plain(int dir_fd, const char *status, uint32_t uid)
+{
+	struct stat owner;
+
+	return is_one(status, "\nUid:", "\nUid: %" SCNu32 "%" SCNu32 "%" SCNu32 "%" SCNu32) &&
+	       is_one(status, "\nGid:", "\nGid: %" SCNu32 "%" SCNu32 "%" SCNu32 "%" SCNu32) &&
+	       !fstatat(dir_fd, "status", &owner, 0) && owner.st_uid == uid;
+}
+
 static void read_status(int dir_fd, struct identity *identity)
 {
 	char text[4096], *at;
@@ -178,6 +199,7 @@ static void read_status(int dir_fd, struct identity *identity)
 	at = strstr(text, "\nUid:");
 	if (at)
 		sscanf(at, "\nUid: %*u %" SCNu32, &identity->uid);
+	identity->is_plain = is_plain(dir_fd, text, identity->uid);
 	at = strstr(text, "\nGid:");
 	if (at)
 		sscanf(at, "\nGid: %*u %" SCNu32, &identity->gid);

@@ -21,6 +21,7 @@ struct identity {
 	char *comm, *exe, *cmdline, *cwd, *cgroup; /* NULL: not known */
 	char *memory_cgroup; /* what its memory is charged to; with cgroup v2 the same */
 	uint32_t uid, gid, ppid;
+	bool is_plain; /* one user, one group, and nothing that user might not see of it: no set-uid */
 	uint32_t ns_pid; /* in its own pid namespace; 0 = unknown */
 	struct {
 		const char *name; /* "cpu", "stack", ...: as setrlimit(2) calls them, in its units */

@@ -153,6 +153,10 @@ static void keep_all(const struct config *config, struct recorder_options *optio
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (config_value_of(config, names[i])->origin != CONFIG_FROM_LINE)
 			*members[i] = 0;
+	if (config_value_of(config, "dump-group")->origin != CONFIG_FROM_LINE)
+		options->dump_group = NULL;
+	if (config_value_of(config, "dump-readable")->origin != CONFIG_FROM_LINE)
+		options->dump_readers = false;
 	if (config_value_of(config, "on-dump")->origin != CONFIG_FROM_LINE)
 		options->hook.command = NULL;
 	if (config_value_of(config, "keep-free")->origin != CONFIG_FROM_LINE)

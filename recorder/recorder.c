@@ -3,7 +3,9 @@
 #include "recorder/recorder.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -181,6 +183,30 @@ static int open_keep(struct recorder *recorder, const struct recorder_options *o
 	return err;
 }
 
+static int find_group(const char *name, gid_t *ret_group)
+{
+	const struct group *group = getgrnam(name);
+	char *end;
+	const unsigned long number = strtoul(name, &end, 10);
+
+	if (!group && (!*name || *end || number >= UINT32_MAX))
+		return -ENOENT;
+	*ret_group = group ? group->gr_gid : (gid_t)number;
+	return 0;
+}
+
+static int share_store(struct recorder *recorder, const struct recorder_options *options)
+{
+	gid_t group = STORE_NOBODY;
+	int err = options->dump_group ? find_group(options->dump_group, &group) : 0;
+
+	if (err)
+		log_say("dump-group: there is no group '%s'", options->dump_group);
+	if (err || (!options->dump_group && !options->dump_readers))
+		return err;
+	return store_share(&recorder->store, group, options->dump_readers);
+}
+
 static int open_parts(struct recorder *recorder, const struct recorder_options *options)
 {
 	/* First of all: what is forked now has nothing of ours. */
@@ -205,6 +231,9 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 	if (err)
 		return fail("can't start", err);
 	err = store_open(&recorder->store, options->dir);
+	if (err)
+		return fail(options->dir, err);
+	err = share_store(recorder, options);
 	if (err)
 		return fail(options->dir, err);
 	dumper_init(&recorder->dumper, recorder->writers, &recorder->store, recorder->calibration,

@@ -36,6 +36,8 @@ struct recorder_options {
 	const char *adopt; /* see adopt.h; NULL: nobody */
 	bool verbose, quiet;
 	const char *pretend; /* features to do without; NULL: none */
+	const char *dump_group; /* whose members may read dumps; NULL: nobody's */
+	bool dump_readers;	/* each dump's user may read it */
 	struct hook_options hook; /* without a command: none */
 	struct keep_limits keep;
 	const char *keep_free; /* as keep_parse_free() takes it; NULL: nothing is kept free */

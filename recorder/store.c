@@ -9,6 +9,7 @@
 #include "recorder/store.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -109,7 +111,35 @@ int store_open(struct store *ret_store, const char *path)
 		return err;
 	}
 	ret_store->dir_fd = dir_fd;
+	ret_store->group = STORE_NOBODY;
+	ret_store->readers = false;
 	strcpy(ret_store->path, absolute);
+	return 0;
+}
+
+int store_share(struct store *store, gid_t group, bool readers)
+{
+	mode_t mode = 0700;
+	struct stat status;
+
+	if (fstat(store->dir_fd, &status))
+		return -errno;
+	if (status.st_uid != geteuid())
+		return -EPERM;
+	/* Others' files are there, and what we say of the folder would be said of them. */
+	if (status.st_mode & (S_IWOTH | S_ISVTX))
+		return -EACCES;
+	if (group != STORE_NOBODY) {
+		if (status.st_gid != group && fchown(store->dir_fd, STORE_NOBODY, group))
+			return -errno;
+		mode |= S_ISGID | 0050;
+	}
+	if (readers)
+		mode |= 0011;
+	if (fchmod(store->dir_fd, mode))
+		return -errno;
+	store->group = group;
+	store->readers = readers;
 	return 0;
 }
 
@@ -180,6 +210,7 @@ int store_create(struct store *store, struct store_file *ret_file)
 		}
 		if (file.fd < 0)
 			return -errno;
+		file.reader = STORE_NOBODY;
 		if (lock_new(file.fd)) {
 			*ret_file = file;
 			return 0;
@@ -242,12 +273,71 @@ static int sync_folder(int dir_fd)
 	return fsync(dir_fd) && errno != EINVAL ? -errno : 0;
 }
 
+/* include/uapi/linux/posix_acl_xattr.h: the value of the attribute, all little endian. */
+#define ACL_VERSION 2
+#define ACL_USER_OBJ 0x01
+#define ACL_USER 0x02
+#define ACL_GROUP_OBJ 0x04
+#define ACL_MASK 0x10
+#define ACL_OTHER 0x20
+#define ACL_READ 4
+#define ACL_WRITE 2
+
+struct acl {
+	uint32_t version;
+	struct {
+		uint16_t tag, rights;
+		uint32_t id;
+	} entry[5];
+};
+
+static int let_read(int fd, uid_t reader, bool group_too)
+{
+	const struct acl acl = {
+		.version = htole32(ACL_VERSION),
+		.entry =
+			{
+				{htole16(ACL_USER_OBJ), htole16(ACL_READ | ACL_WRITE), UINT32_MAX},
+				{htole16(ACL_USER), htole16(ACL_READ), htole32(reader)},
+				{htole16(ACL_GROUP_OBJ), htole16(group_too ? ACL_READ : 0),
+				 UINT32_MAX},
+				{htole16(ACL_MASK), htole16(ACL_READ), UINT32_MAX},
+				{htole16(ACL_OTHER), 0, UINT32_MAX},
+			},
+	};
+
+	_Static_assert(sizeof(acl) == 4 + 5 * 8, "as the kernel reads it");
+	return fsetxattr(fd, "system.posix_acl_access", &acl, sizeof(acl), 0) ? -errno : 0;
+}
+
+/* Before it has its name. A file system without such lists leaves it as it is: private. */
+static int set_rights(const struct store *store, const struct store_file *file)
+{
+	const bool group_too = store->group != STORE_NOBODY;
+	struct stat status;
+	int err;
+
+	if (fchmod(file->fd, 0600) || fstat(file->fd, &status))
+		return -errno;
+	if (group_too && status.st_gid != store->group &&
+	    fchown(file->fd, STORE_NOBODY, store->group))
+		return -errno;
+	if (group_too && fchmod(file->fd, 0640))
+		return -errno;
+	if (!store->readers || file->reader == STORE_NOBODY || file->reader == geteuid())
+		return 0;
+	err = let_read(file->fd, file->reader, group_too);
+	return err == -EOPNOTSUPP ? 0 : err;
+}
+
 int store_commit(struct store *store, struct store_file *file, uint32_t pid, uint64_t created_ns,
 		 const char *reason, char ret_name[PATH_MAX])
 {
 	char name[NAME_MAX + 1];
-	int err = fchmod(file->fd, 0600) || fsync(file->fd) ? -errno : 0;
+	int err = set_rights(store, file);
 
+	if (!err && fsync(file->fd))
+		err = -errno;
 	if (!err)
 		err = name_file(store, file->temporary, pid, created_ns, reason, name);
 	if (err) {

@@ -6,15 +6,23 @@
 #define RECORDER_STORE_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#define STORE_NOBODY ((uid_t)-1)
 
 struct store {
 	int dir_fd;
+	gid_t group;  /* that may read dumps; STORE_NOBODY: none */
+	bool readers; /* a dump may have one */
 	char path[PATH_MAX];
 };
 
 struct store_file {
-	int fd; /* write the dump here */
+	int fd;	      /* write the dump here */
+	uid_t reader; /* who may read it beside us, if the store has readers; STORE_NOBODY: nobody
+		       */
 	char temporary[64];
 };
 
@@ -24,6 +32,14 @@ struct store_file {
  */
 int store_open(struct store *ret_store, const char *path);
 void store_close(struct store *store);
+/*
+ * Who else may read dumps. A group: they are 0640, the folder 02750, so that files have that group
+ * from the start. Readers: an access control list names each file's (0640 in the eyes of ls, with a
+ * +), and the folder may be searched by all, but not listed. The files stay ours: nobody else may
+ * write. 0, or a negative errno: -EPERM (the folder is not ours), -EACCES (all may write there),
+ * ...
+ */
+int store_share(struct store *store, gid_t group, bool readers);
 
 /* A new hidden file, 0600. 0 or a negative errno. */
 int store_create(struct store *store, struct store_file *ret_file);

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -309,4 +310,74 @@ Test(store, survives_a_folder_that_becomes_read_only)
 	cr_assert_eq(store_create(&store, &file), -EROFS);
 	cr_assert_eq(name[0], '\0');
 	unmount_tmpfs();
+}
+
+/* ---- who else may read ------------------------------------------------------------------ */
+
+static mode_t mode_of(const char *path, struct stat *ret_status)
+{
+	cr_assert_eq(stat(path, ret_status), 0);
+	return ret_status->st_mode & 07777;
+}
+
+Test(store, lets_a_group_read_and_list)
+{
+	char name[PATH_MAX];
+	struct stat status;
+
+	if (geteuid() != 0)
+		cr_skip("only root can give files to any group");
+	cr_assert_eq(store_share(&store, 4321, false), 0);
+	cr_expect_eq(mode_of(folder, &status), 02750);
+	cr_expect_eq(status.st_gid, 4321);
+	umask(077);
+	cr_assert_eq(commit("x", 7, "abort", name), 0);
+	cr_expect_eq(mode_of(name, &status), 0640);
+	cr_expect_eq(status.st_gid, 4321);
+	cr_expect_eq(status.st_uid, 0);
+}
+
+/* 0: can be read; else the exit status of somebody who tried as that user. */
+static int read_as(uid_t uid, const char *path)
+{
+	const pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+			_exit(99);
+		if (open(path, O_WRONLY | O_CLOEXEC) >= 0)
+			_exit(98);
+		_exit(open(path, O_RDONLY | O_CLOEXEC) < 0);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+Test(store, lets_a_user_read_his_own_dump_and_nobody_else)
+{
+	char mine[PATH_MAX], others[PATH_MAX];
+	struct store_file file;
+	struct stat status;
+
+	if (geteuid() != 0)
+		cr_skip("only root can try it as others");
+	cr_assert_eq(store_share(&store, STORE_NOBODY, true), 0);
+	cr_expect_eq(mode_of(folder, &status), 0711);
+	cr_assert_eq(commit("x", 7, "abort", others), 0);
+	cr_assert_eq(store_create(&store, &file), 0);
+	file.reader = 1234;
+	cr_assert_eq(store_commit(&store, &file, 8, CREATED_NS, "abort", mine), 0);
+	cr_expect_eq(read_as(1234, mine), 0);
+	cr_expect_eq(read_as(1235, mine), 1);
+	cr_expect_eq(read_as(1234, others), 1);
+	cr_expect_eq(mode_of(mine, &status), 0640, "what ls shows is the mask of the list");
+	cr_expect_eq(status.st_uid, 0);
+}
+
+Test(store, shares_no_folder_in_which_all_may_write)
+{
+	cr_assert_eq(chmod(folder, 01777), 0);
+	cr_expect_eq(store_share(&store, STORE_NOBODY, true), -EACCES);
+	cr_expect_eq(store_share(&store, getegid(), false), -EACCES);
 }
