@@ -16,6 +16,7 @@
 #include <sys/statvfs.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "recorder/capability.h"
@@ -87,6 +88,50 @@ static void check_capabilities(struct doctor *doctor)
 	note(doctor, "CAP_SYS_PTRACE", ptrace ? DOCTOR_OK : DOCTOR_NOTE,
 	     "without it dumps lack the executable's path of other users' processes", "%s",
 	     ptrace ? "" : "missing");
+}
+
+/* In a child, as it is for ever. What it says, or nothing. */
+static void try_confinement(const struct recorder_options *options, char text[CONFINE_TEXT_BYTES])
+{
+	struct confine_plan plan;
+	ssize_t count = -1;
+	int said[2];
+	pid_t pid;
+
+	text[0] = '\0';
+	if (pipe2(said, O_CLOEXEC))
+		return;
+	pid = fork();
+	if (!pid) {
+		recorder_plan_confinement(&plan, options);
+		if (!confine(&plan)) {
+			confine_describe(text, CONFINE_TEXT_BYTES);
+			count = write(said[1], text, strlen(text));
+		}
+		_exit(count <= 0);
+	}
+	close(said[1]);
+	if (pid > 0) {
+		count = read(said[0], text, CONFINE_TEXT_BYTES - 1);
+		waitpid(pid, NULL, 0);
+	}
+	text[count > 0 ? count : 0] = '\0';
+	close(said[0]);
+}
+
+static void check_confinement(struct doctor *doctor, const struct recorder_options *options)
+{
+	char text[CONFINE_TEXT_BYTES];
+
+	if (options->without_confinement) {
+		note(doctor, "confinement", DOCTOR_NOTE, "leave out --no-confine",
+		     "it keeps all privileges");
+		return;
+	}
+	try_confinement(options, text);
+	note(doctor, "confinement", text[0] ? DOCTOR_OK : DOCTOR_BAD,
+	     "--no-confine would keep all privileges", "%s",
+	     text[0] ? text : "privileges can't be given up");
 }
 
 static void take_piece(void *context, const char *what, int err, const char *detail)
@@ -362,6 +407,7 @@ void doctor_examine(struct doctor *ret_doctor, const struct recorder_options *op
 	check_memfd(doctor);
 	check_memlock(doctor);
 	check_files(doctor, options->clients_max);
+	check_confinement(doctor, options);
 	check_socket(doctor, options->socket);
 	check_folder(doctor, options);
 	find_rung(doctor, options->without_bpf);

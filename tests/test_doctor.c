@@ -69,6 +69,8 @@ Test(doctor, finds_nothing_wrong_where_all_is_there)
 	expect_in(said, "rung                               ebpf\n");
 	expect_in(said, "program ttlog_signal_generate      loads and attaches");
 	expect_in(said, "map: task storage");
+	expect_in(said, "confinement                        holds CAP_DAC_READ_SEARCH, CAP_KILL");
+	expect_in(said, "no new privileges");
 	expect_in(said, "/a/b/socket: its folder will be made");
 	expect_in(said, "/c/d/dumps: will be made");
 }
