@@ -36,6 +36,30 @@ _Atomic(struct ttlog_life *) ttlog_life_page_;
 static struct ttlog_life life_static; /* when there is no memory for a page */
 static struct ttlog_settings settings_;
 static struct ttlog_attach_fd region_fd = {.fd = -1};
+static struct ttlog_attach_fd control_map_fd = {.fd = -1};
+
+/* All maps have one inode: that this one is ours says the mark. */
+static void drop_control_map(void)
+{
+	int fd = ttlog_attach_fd_get(&control_map_fd);
+
+	if (fd >= 0 && syscall(SYS_fcntl, fd, F_GETSIG, 0) == TTLOG_CONTROL_MARK)
+		ttlog_attach_fd_close(&control_map_fd);
+	control_map_fd.fd = -1;
+}
+
+/* Kept open for the next recorder, like the region. What can't be marked can't be kept. */
+static void keep_control_map(const struct ttlog_place *place, int fd)
+{
+	const void *own = place->base + place->geometry.control_offset;
+
+	if (fd < 0)
+		return;
+	if (place->control != own && syscall(SYS_fcntl, fd, F_SETSIG, TTLOG_CONTROL_MARK) == 0)
+		ttlog_attach_fd_keep(&control_map_fd, fd);
+	else
+		syscall(SYS_close, fd);
+}
 
 /* ---- the life page --------------------------------------------------------------------------- */
 
@@ -100,6 +124,7 @@ static void after_fork(void)
 	disown(&ttlog_place_, lanes_offset(&ttlog_place_.geometry));
 	ttlog_attach_forget();
 	ttlog_attach_fd_close(&region_fd);
+	drop_control_map();
 	errno = saved;
 }
 
@@ -283,6 +308,7 @@ static int start(void)
 	/* After a raw clone() nobody ran after_fork(). */
 	ttlog_attach_forget();
 	ttlog_attach_fd_close(&region_fd);
+	drop_control_map();
 	error = find_region(&place, &fd, &control_fd);
 	if (error)
 		return error;
@@ -291,9 +317,9 @@ static int start(void)
 		ttlog_channel_carry(&ttlog_place_, &place);
 	}
 	error = lay_control(&place, fd, control_fd);
-	if (control_fd >= 0)
-		syscall(SYS_close, control_fd);
 	if (error) {
+		if (control_fd >= 0)
+			syscall(SYS_close, control_fd);
 		ttlog_region_unmap(place.base, &place.geometry);
 		syscall(SYS_close, fd);
 		return error;
@@ -303,6 +329,7 @@ static int start(void)
 	disown(&ttlog_place_, 0);
 	/* Kept open, so that a recorder that starts later can take it with pidfd_getfd(). */
 	ttlog_attach_fd_keep(&region_fd, fd);
+	keep_control_map(&place, control_fd);
 	/* The base last: a fork by another thread between these leaves the child one or no region.
 	 */
 	ttlog_place_.geometry = place.geometry;

@@ -444,6 +444,11 @@ struct ttlog_welcome {
 };
 
 #define TTLOG_WELCOME_CONTROL_MAP 1u /* the second descriptor is there */
+/*
+ * A client keeps the descriptor of its control map for the next recorder, and marks it with F_SETSIG:
+ * maps have no inode of their own to be known by.
+ */
+#define TTLOG_CONTROL_MARK 61
 
 struct ttlog_snapshot_request {
 	struct ttlog_message_head head;

@@ -304,12 +304,28 @@ static int hand_over(struct client *client, struct making *making)
 	return come_alive(client);
 }
 
-int admit_adopted(struct client *client)
+/* Its control map is one of an earlier recorder's, if there is one and it looks at it still. */
+static void arm_adopted(struct client *client, int control_fd)
 {
-	const int control_fd = arm(client);
+	struct clients *clients = client->clients;
+	int new_fd;
 
-	if (control_fd >= 0)
-		close(control_fd);
+	if (!client->control_is_old) {
+		new_fd = arm(client);
+		if (new_fd >= 0)
+			close(new_fd);
+		return;
+	}
+	if (!clients->watch)
+		return;
+	client->lost_before = watch_lost(clients->watch);
+	client->watched =
+		!watch_add_again(clients->watch, client->pidfd, client->id, control_fd);
+}
+
+int admit_adopted(struct client *client, int control_fd)
+{
+	arm_adopted(client, control_fd);
 	if (is_over(client->pidfd))
 		return -ESRCH;
 	deaths_found_frozen(client);

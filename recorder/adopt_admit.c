@@ -93,6 +93,19 @@ static int make_subject(struct client *client, struct adopt_taken *taken)
 	return 0;
 }
 
+static void map_control(struct client *client, int control_fd)
+{
+	void *map = control_fd < 0 ? MAP_FAILED
+				   : mmap(NULL, TTLOG_CONTROL_BYTES, PROT_READ | PROT_WRITE,
+					  MAP_SHARED, control_fd, 0);
+
+	if (map == MAP_FAILED)
+		return;
+	client->control = map;
+	client->control_is_old = true;
+	client->reach = CLIENT_REACHED;
+}
+
 /* A client with its subject, of whose process nothing was asked yet. */
 static int make_client(struct clients *clients, struct adopt_taken *taken,
 		       struct client **ret_client)
@@ -113,6 +126,7 @@ static int make_client(struct clients *clients, struct adopt_taken *taken,
 		client_free(client);
 		return err;
 	}
+	map_control(client, taken->control_fd);
 	say_hello(client, &client->subject->geometry);
 	client->state = CLIENT_MAKING; /* its hello is behind it */
 	*ret_client = client;
@@ -126,12 +140,12 @@ static int bury(struct client *client)
 	return 0;
 }
 
-static int begin(struct client *client)
+static int begin(struct client *client, int control_fd)
 {
 	int err;
 
 	deaths_replace(client);
-	err = admit_adopted(client);
+	err = admit_adopted(client, control_fd);
 	if (err == -ESRCH)
 		return bury(client);
 	if (err)
@@ -151,7 +165,7 @@ int clients_adopt(struct clients *clients, struct adopt_taken *taken)
 	if (err)
 		return err;
 	admit_keep(client, taken->region_fd);
-	return begin(client);
+	return begin(client, taken->control_fd);
 }
 
 int clients_restore(struct clients *clients, struct adopt_taken *taken, bool dead,
@@ -169,7 +183,7 @@ int clients_restore(struct clients *clients, struct adopt_taken *taken, bool dea
 	client->subject->systemd = clients->config.systemd;
 	snprintf(client->subject->stored, sizeof(client->subject->stored), "%s", name);
 	if (!dead)
-		return begin(client);
+		return begin(client, taken->control_fd);
 	log_say("%s (pid %d) died while no recorder was running", client->hello.service,
 		(int)client->pid);
 	return bury(client);

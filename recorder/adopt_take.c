@@ -86,6 +86,7 @@ static int take(const struct adopt_find *find, uint64_t audience, struct adopt_t
 		err = identity_read(find->pid, &taken->identity);
 	if (err)
 		return err;
+	taken->control_fd = adopt_take_control(find->pid, taken->pidfd);
 	taken->root_fd = modules_open_root(find->pid);
 	(void)modules_read(find->pid, taken->root_fd, &taken->modules);
 	/* All of it was about this process if it is there still. */
@@ -94,7 +95,8 @@ static int take(const struct adopt_find *find, uint64_t audience, struct adopt_t
 
 int adopt_take(const struct adopt_find *find, uint64_t audience, struct adopt_taken *ret_taken)
 {
-	struct adopt_taken taken = {.pidfd = -1, .region_fd = -1, .hold_fd = -1, .root_fd = -1};
+	struct adopt_taken taken = {.pidfd = -1, .region_fd = -1, .hold_fd = -1, .root_fd = -1,
+				    .control_fd = -1};
 	int err = take(find, audience, &taken);
 
 	if (err)
@@ -115,6 +117,7 @@ static int renew(struct adopt_taken *taken)
 	}
 	identity_free(&taken->identity);
 	taken->identity = now;
+	taken->control_fd = adopt_take_control(taken->pid, taken->pidfd);
 	taken->root_fd = modules_open_root(taken->pid);
 	(void)modules_read(taken->pid, taken->root_fd, &taken->modules);
 	return 0;
@@ -147,6 +150,7 @@ void adopt_taken_free(struct adopt_taken *taken)
 	close_one(&taken->region_fd);
 	close_one(&taken->hold_fd);
 	close_one(&taken->root_fd);
+	close_one(&taken->control_fd);
 	if (taken->base)
 		ttlog_region_unmap(taken->base, &taken->geometry);
 	taken->base = NULL;

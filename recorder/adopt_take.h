@@ -21,6 +21,7 @@ struct adopt_taken {
 	int pidfd;
 	int region_fd;	/* the client's open file description */
 	int hold_fd;	/* ours: the sign that we hold it */
+	int control_fd; /* of the map over its control page; -1: it has none */
 	void *base;
 	ino_t inode;
 	struct ttlog_geometry geometry;
@@ -40,6 +41,8 @@ int adopt_take(const struct adopt_find *find, uint64_t audience, struct adopt_ta
  * what it is now if it still lives. 0 or a negative errno.
  */
 int adopt_complete(struct adopt_taken *taken, bool *ret_dead);
+/* -1: the process has no control map, or not one that we would touch. */
+int adopt_take_control(pid_t pid, int pidfd);
 void adopt_taken_free(struct adopt_taken *taken);
 
 #endif

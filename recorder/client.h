@@ -48,6 +48,7 @@ struct client {
 	enum { CLIENT_REACH_UNKNOWN, CLIENT_REACHED, CLIENT_NOT_REACHED } reach;
 	bool offered; /* the region is the client's own */
 	bool adopted; /* we took it; there was no hello */
+	bool control_is_old; /* of an earlier recorder, and the client looks at it */
 	int hold_fd;  /* see hold.h; -1: nobody may see that we hold it */
 	bool hung_up; /* while it was MAKING: what it said before can still be read */
 	/* Messages are rationed: a full second gives new ones. */
@@ -106,7 +107,7 @@ void admit_refuse(struct client *client, int status);
 /* What will be dumped of it, without a region yet. NULL: no memory. */
 struct subject *admit_subject(const struct client *client);
 /* Its subject is whole: arms the watch, from now on it is LIVE. 0 or a negative errno. */
-int admit_adopted(struct client *client);
+int admit_adopted(struct client *client, int control_fd);
 /* admit_keep.c. Nobody but another recorder asks for the sign: without it all else is as good. */
 void admit_hold(struct client *client, int region_fd);
 /* Asks the service manager to keep its region, if there is one. */

@@ -210,7 +210,7 @@ struct ttlog_control *client_control(const struct client *client)
 {
 	const struct subject *subject = client->subject;
 
-	if (client->control && !client->offered)
+	if (client->control && (!client->offered || client->control_is_old))
 		return client->control;
 	return (struct ttlog_control *)((char *)subject->base + subject->geometry.control_offset);
 }

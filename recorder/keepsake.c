@@ -215,7 +215,8 @@ int keepsake_take(int fd[3], struct adopt_taken *ret_taken, bool *ret_dead)
 		fd[i] = -1;
 	}
 	*ret_taken = (struct adopt_taken){
-		.pidfd = pidfd, .region_fd = region_fd, .hold_fd = -1, .root_fd = -1};
+		.pidfd = pidfd, .region_fd = region_fd, .hold_fd = -1, .root_fd = -1,
+		.control_fd = -1};
 	if (facts_fd < 0 || region_fd < 0 || pidfd < 0)
 		err = -EBADMSG;
 	if (!err)

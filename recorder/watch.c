@@ -375,21 +375,15 @@ static int is_dead(int pidfd)
 	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLIN | POLLHUP));
 }
 
-int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *control,
-	      size_t control_bytes, int *ret_control_fd)
+/* The control map, if there is one, then the process. */
+static int add(struct watch *watch, int pidfd, uint64_t client_id, int control_fd)
 {
 	struct ttlog_bpf_client client = {.client_id = client_id};
 	int clients = bpf_map__fd(watch->skeleton->maps.clients);
-	int fd = -1, err = 0;
+	int err = control_fd >= 0 ? controls_put(watch->controls, client_id, control_fd) : 0;
 
-	if (!watch->without_control_maps) {
-		fd = control_create(control, control_bytes);
-		if (fd < 0)
-			return fd;
-		err = controls_put(watch->controls, client_id, fd);
-	}
 	if (err)
-		goto out_close;
+		return err;
 	err = bpf_map_update_elem(clients, &pidfd, &client, BPF_ANY);
 	if (err == -ENOENT)
 		err = -ESRCH; /* reaped */
@@ -397,16 +391,33 @@ int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *co
 	if (!err && is_dead(pidfd))
 		err = -ESRCH;
 	if (err)
-		goto out_remove;
-	*ret_control_fd = fd;
-	return 0;
+		watch_remove(watch, pidfd, client_id);
+	return err;
+}
 
-out_remove:
-	watch_remove(watch, pidfd, client_id);
-out_close:
+int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *control,
+	      size_t control_bytes, int *ret_control_fd)
+{
+	int fd = -1, err;
+
+	if (!watch->without_control_maps) {
+		fd = control_create(control, control_bytes);
+		if (fd < 0)
+			return fd;
+	}
+	err = add(watch, pidfd, client_id, fd);
+	if (!err) {
+		*ret_control_fd = fd;
+		return 0;
+	}
 	if (fd >= 0)
 		close(fd);
 	return err;
+}
+
+int watch_add_again(struct watch *watch, int pidfd, uint64_t client_id, int control_fd)
+{
+	return add(watch, pidfd, client_id, watch->without_control_maps ? -1 : control_fd);
 }
 
 void watch_remove(struct watch *watch, int pidfd, uint64_t client_id)

@@ -76,6 +76,8 @@ bool watch_take_calls(struct watch *watch, watch_call_fn fn, void *context);
  */
 int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *control,
 	      size_t control_bytes, int *ret_control_fd);
+/* The same with a control map that the client has already; it stays the caller's. */
+int watch_add_again(struct watch *watch, int pidfd, uint64_t client_id, int control_fd);
 /* The client is dead or done with: its control map may go. pidfd may be of a dead process. */
 void watch_remove(struct watch *watch, int pidfd, uint64_t client_id);
 /* Returns when the kernel program knows all control pages that were given so far. May take 30 ms. */

@@ -69,6 +69,12 @@ int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *co
 	return -ENOSYS;
 }
 
+int watch_add_again(struct watch *watch, int pidfd, uint64_t client_id, int control_fd)
+{
+	(void)watch, (void)pidfd, (void)client_id, (void)control_fd;
+	return -ENOSYS;
+}
+
 void watch_remove(struct watch *watch, int pidfd, uint64_t client_id)
 {
 	(void)watch, (void)pidfd, (void)client_id;

@@ -396,3 +396,48 @@ Test(adopt, is_not_impressed_by_liars)
 	show_socket();
 	stop_recorder(&recorder);
 }
+
+/* ---- the control page of those who were adopted ---- */
+
+static void ask_level(pid_t pid, const char *level)
+{
+	char command[2 * PATH_MAX];
+
+	snprintf(command, sizeof(command), "%.*s/ttlog-ctl --socket %s level %d %s >/dev/null",
+		 (int)(strrchr(recorder_program, '/') - recorder_program), recorder_program,
+		 recorder_socket, (int)pid, level);
+	cr_assert_eq(system(command), 0, "%s", command);
+}
+
+/* It looks at a map of the first recorder's, or at its own memory. */
+static void check_level(bool had_recorder)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES];
+
+	if (had_recorder)
+		start_recorder(&recorder, NONE);
+	start_service(&service, record_in_two_halves);
+	if (had_recorder)
+		kill_recorder(&recorder);
+	start_recorder(&recorder, NONE);
+	ask_level(service.pid, "off");
+	go_on(&service);
+	cr_assert_eq(kill(service.pid, SIGKILL), 0);
+	reap(&service);
+	expect_killed(&recorder, line, sizeof(line), "the last words");
+	unsigned int count = count_events(strrchr(line, ' ') + 1, "counted");
+	cr_assert_eq(count, EVENTS / 2, "%u in %s", count, line);
+	stop_recorder(&recorder);
+}
+
+Test(adopt, level_reaches_who_had_another_recorder)
+{
+	check_level(true);
+}
+
+Test(adopt, level_reaches_who_had_none)
+{
+	check_level(false);
+}

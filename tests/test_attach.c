@@ -52,7 +52,7 @@ Test(attach, how_often_the_clock_is_read_goes_to_the_recorder_and_comes_back)
 
 static void run_with_control_map(void)
 {
-	client_begin(PATIENCE_MS, 2, true);
+	client_begin(PATIENCE_MS, 3, true);
 	say_done();
 	wait_to_go();
 	number(99); /* the recorder has turned it off */
