@@ -282,14 +282,19 @@ Test(http, answers_later)
 		cr_assert_not(is_late(start));
 		turn();
 	}
+	/* Neither more requests nor the end of them are a reason to go. */
+	say(fd, GET("/last"));
+	shutdown(fd, SHUT_WR);
 	expect_served();
-	cr_assert_eq(requests, 2, "the one behind has to wait");
+	cr_assert_eq(requests, 2, "those behind have to wait");
 	http_answer(deferred, 503, "text/plain", strdup("not well\n"), 9);
 	deferred = NULL;
 	expect(fd, "HTTP/1.1 503 Service Unavailable\r\n");
-	expect(fd, "this is /behind\n");
+	expect(fd, "this is /last\n");
+	expect_end(fd);
 	close(fd);
 	turn_until_connections(0);
+	cr_assert_eq(requests, 4);
 	cr_assert_eq(gone, 0);
 }
 
@@ -341,8 +346,7 @@ static void expect_refusal(const char *bytes, size_t count, const char *answer)
 
 Test(http, refuses_what_is_no_request)
 {
-	static const char post[] =
-		"POST /one HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello";
+	static const char post[] = "POST /one HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello";
 	static char much[1 << 16];
 
 	memset(much, 'A', sizeof(much));
@@ -382,12 +386,17 @@ Test(http, drops_who_never_ends_its_request)
 			say(fd[i], "GET / HTTP/1.1\r\nX: ");
 	}
 	for (int i = 0; i < 3; i++) {
-		while (recv(fd[i], text, sizeof(text), MSG_DONTWAIT) < 0 && errno == EAGAIN) {
-			/* A byte now and then buys no time. */
+		ssize_t got;
+
+		while ((got = recv(fd[i], text, sizeof(text), MSG_DONTWAIT)) < 0 &&
+		       errno == EAGAIN) {
+			/* A byte now and then buys no time; too many would be another matter. */
 			send(fd[2], "y", 1, MSG_NOSIGNAL);
 			cr_assert_not(is_late(start), "%d is still there", i);
+			usleep(5000);
 			turn();
 		}
+		cr_assert_leq(got, 0, "an answer to %d", i);
 		close(fd[i]);
 	}
 	turn_until_connections(0);
