@@ -285,6 +285,7 @@ void recorder_plan_confinement(struct confine_plan *ret_plan,
 		.watches = !options->without_bpf,
 		.unwinds = !options->without_unwinding,
 		.debuginfod = options->debuginfod,
+		.changes_owner = options->dump_group,
 	};
 }
 

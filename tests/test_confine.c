@@ -373,6 +373,30 @@ Test(confine, the_command_of_run_keeps_its_rights, .init = recorder_prepare, .fi
 	close(recorder.stderr_fd);
 }
 
+/* Dumps are given to a group that it is no member of, at a time when it has given up the rest. */
+Test(confine, the_daemon_can_give_dumps_to_a_group, .init = recorder_prepare,
+     .fini = recorder_clean)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES];
+	struct stat status;
+
+	if (geteuid()) {
+		recorder_clean();
+		cr_skip("only root gives files to any group");
+	}
+	start_recorder(&recorder, (const char *const[]){"--dump-group", "65534", NULL});
+	start_service(&service, live);
+	cr_assert_eq(kill(service.pid, SIGKILL), 0);
+	reap(&service);
+	expect_line(&recorder, ".bin", line, sizeof(line));
+	cr_assert_eq(stat(strrchr(line, ' ') + 1, &status), 0, "%s", line);
+	cr_expect_eq(status.st_gid, 65534);
+	cr_expect_eq(status.st_mode & 07777, 0640, "%o", status.st_mode);
+	stop_recorder(&recorder);
+}
+
 #if defined(__x86_64__) && !SANITIZED
 
 /* Stops it where it waits in a system call: the instruction before is `syscall`, two bytes. */
