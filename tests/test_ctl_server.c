@@ -37,7 +37,7 @@ static ssize_t next_packet(int fd, unsigned char packet[CTL_ANSWER_BYTES_MAX])
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 
-	cr_assert_eq(poll(&poll_fd, 1, BY_HAND_WAIT_MS), 1, "no answer");
+	cr_assert_eq(poll(&poll_fd, 1, RECORDER_WAIT_MS), 1, "no answer");
 	return recv(fd, packet, CTL_ANSWER_BYTES_MAX, 0);
 }
 
