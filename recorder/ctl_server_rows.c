@@ -21,7 +21,9 @@ static const char *rung_of(const struct client *client)
 {
 	if (!client->watched)
 		return "pidfd";
-	return client->control && !client->offered ? "ebpf" : "ebpf-late-freeze";
+	return client->control && (!client->offered || client->control_is_old)
+		       ? "ebpf"
+		       : "ebpf-late-freeze";
 }
 
 static const char *state_of(const struct client *client, bool is_frozen)

@@ -548,6 +548,7 @@ Test(ctl, who_had_a_recorder_with_ebpf_obeys_the_next)
 	answer = ASK("list", "--json");
 	expect_status(answer, 0);
 	cr_assert(strstr(answer->text, "\"level\":\"info\""), "%s", answer->text);
+	cr_assert(strstr(answer->text, "\"rung\":\"ebpf\""), "%s", answer->text);
 	expect_status(ASK("thaw", "orders"), 0);
 	expect_status(ASK("snapshot", "--wait", "orders"), 0);
 	end_told(&told);
