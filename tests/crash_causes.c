@@ -349,7 +349,8 @@ static bool start_recorder(void)
 	cause_recorder = cause_fork();
 	if (!cause_recorder) {
 		dup2(fd, STDERR_FILENO);
-		execl(program, "ttlog-recorder", "--keep-loop=0", "--socket", socket_path, "--dir", dump_folder,
+		execl(program, "ttlog-recorder", "--keep-loop=0", "--keep-free=0",
+		      "--socket", socket_path, "--dir", dump_folder,
 		      "--dump-on-exit", (char *)NULL);
 		_exit(127);
 	}

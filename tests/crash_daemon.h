@@ -58,7 +58,7 @@ static pid_t daemon_start(const char *option, const char *argument)
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execl(program, "ttlog-recorder", "--keep-loop=0", "--keep-files=0",
+		execl(program, "ttlog-recorder", "--keep-loop=0", "--keep-free=0", "--keep-files=0",
 		      "--keep-service-files=0", "--keep-bytes=0", "--keep-service-bytes=0",
 		      "--socket", socket_path, "--dir", dump_dir, option, argument, (char *)NULL);
 		_exit(127);

@@ -172,12 +172,14 @@ static __attribute__((unused)) void start_recorder(struct recorder_process *ret_
 						   const char *const *more)
 {
 	const char *arguments[RECORDER_ARGS_MAX] = {
-		/* Services of tests die again and again, and each time somebody looks at the dump. */
-		"-v", "--socket", recorder_socket, "--dir", recorder_dumps, "--keep-loop=0",
+		/* Services of tests die again and again, and each time somebody looks at the dump.
+		 */
+		"-v",		"--socket",	 recorder_socket, "--dir",
+		recorder_dumps, "--keep-loop=0", "--keep-free=0",
 	};
 	char line[512];
 
-	for (int i = 6; *more && i < RECORDER_ARGS_MAX - 1; i++)
+	for (int i = 7; *more && i < RECORDER_ARGS_MAX - 1; i++)
 		arguments[i] = *more++;
 	start_program(ret_recorder, arguments);
 	expect_line(ret_recorder, "listening on", line, sizeof(line));

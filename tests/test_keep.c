@@ -200,6 +200,7 @@ Test(keep, touches_nothing_that_is_not_its_own)
 	cr_assert_eq(mkfifoat(store.dir_fd, TRAP(6), 0600), 0);
 	for (size_t i = 6; i < sizeof(traps) / sizeof(traps[0]); i++)
 		put_file(traps[i], "something else");
+	cr_expect_eq(count_dumps(), 1, "a link to a dump is none");
 	start(&limits);
 	for (size_t i = 0; i < sizeof(traps) / sizeof(traps[0]); i++)
 		cr_expect(is_there(traps[i]), "%s", traps[i]);

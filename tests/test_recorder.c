@@ -69,7 +69,7 @@ static bool have_bpf(const char *line)
 static void start_with_bpf(struct recorder_process *recorder)
 {
 	const char *const arguments[] = {"--socket",	 recorder_socket, "--dir",
-					 recorder_dumps, "--keep-loop=0", NULL};
+					 recorder_dumps, "--keep-loop=0", "--keep-free=0", NULL};
 	char line[LINE_BYTES];
 
 	start_program(recorder, arguments);

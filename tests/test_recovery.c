@@ -91,7 +91,7 @@ __attribute__((noinline)) static void record(void)
 static void start_with_bpf(struct recorder_process *recorder)
 {
 	const char *const arguments[] = {"-v",	  "--socket",	  recorder_socket,
-					 "--dir", recorder_dumps, "--keep-loop=0", NULL};
+					 "--dir", recorder_dumps, "--keep-loop=0", "--keep-free=0", NULL};
 	char line[LINE_BYTES];
 
 	start_program(recorder, arguments);
