@@ -10,7 +10,9 @@
 
 #include <stdbool.h>
 #include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
 #include "bpf/maps.bpf.h"
 
@@ -38,6 +40,38 @@ static __always_inline bool called(__u32 tgid)
 	return false;
 }
 
+/* Shapes of pt_regs beside those of event.bpf.h. */
+struct pt_regs___x86_call {
+	unsigned long orig_ax;
+} KERNEL;
+
+struct pt_regs___arm64_call {
+	__s32 syscallno;
+} KERNEL;
+
+/*
+ * An exec sets the name too, and often to what it was: a shell runs a script, a wrapper its program.
+ * By the number of the system call, of 64-bit programs; those of 32 bits are taken for callers.
+ */
+static __always_inline bool is_exec(struct task_struct *task)
+{
+	void *regs = (void *)bpf_task_pt_regs(task);
+	struct pt_regs___x86_call *x86 = regs;
+	struct pt_regs___arm64_call *arm64 = regs;
+
+	if (bpf_core_field_exists(x86->orig_ax)) {
+		__u64 number = BPF_CORE_READ(x86, orig_ax);
+
+		return number == 59 || number == 322; /* execve, execveat */
+	}
+	if (bpf_core_field_exists(arm64->syscallno)) {
+		__s32 number = BPF_CORE_READ(arm64, syscallno);
+
+		return number == 221 || number == 281;
+	}
+	return false;
+}
+
 static __always_inline int renamed(struct task_struct *task, const char *to)
 {
 	__u64 before[2] = {}, after[2] = {};
@@ -54,7 +88,8 @@ static __always_inline int renamed(struct task_struct *task, const char *to)
 		if (!one)
 			break;
 	}
-	if (client_of(task))
+	/* The registers are those of whoever runs this, which is who gives himself a name. */
+	if (client_of(task) || is_exec(bpf_get_current_task_btf()))
 		return 0;
 	call.pid = task->tgid;
 	if (called(call.pid))
