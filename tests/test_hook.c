@@ -138,10 +138,15 @@ Test(hook, gets_the_dump_as_its_input)
 
 Test(hook, is_killed_with_its_children_when_its_time_is_over)
 {
+	unsigned int runs = 0;
+
 	start(command_with("sleep 1000 & echo $! >%s; wait"), 1);
-	hook_run(hook, &facts, -1);
-	settle();
-	cr_expect_eq(counters.hooks_failed, 1);
+	/* On a busy machine it may be killed before it got anywhere. */
+	do {
+		hook_run(hook, &facts, -1);
+		settle();
+		cr_assert_eq(counters.hooks_failed, ++runs);
+	} while (!strchr(read_result(), '\n') && runs < 30);
 	const pid_t grandchild = atoi(read_result());
 
 	cr_assert_gt(grandchild, 1);
