@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench_history.c - deep history: what an event takes in it, how far a budget reaches back, what the
- * recorder's thread takes of a processor, and whether the writer notices.
+ * bench_history.c - deep history: what an event takes in it, how far a budget reaches back, what
+ * the recorder's thread takes of a processor, and whether the writer notices.
  *
- * The writer is spread evenly over the time, with a jitter, so that no timestamp can be foretold. The
- * history's thread is in the same process; what it costs is all that the writer's thread does not.
- * Bytes are those of chunks with their heads, as a budget counts them; minutes are extrapolated.
+ * The writer is spread evenly over the time, with a jitter, so that no timestamp can be foretold.
+ * The history's thread is in the same process; what it costs is all that the writer's thread does
+ * not. Bytes are those of chunks with their heads, as a budget counts them; minutes are
+ * extrapolated.
  */
 #include "bench/cases.h"
 #include "bench/measure.h"
@@ -209,9 +210,9 @@ static void measure_writer(uint64_t argument)
 		measure_add(&with, ns_of_turn());
 		end();
 	}
-	measure_print("\n   a writer at full speed: %.1f ns an event without, %.1f with: ratio %.3f\n",
-		      measure_median(&without), measure_median(&with),
-		      measure_ratio(&with, &without));
+	measure_print(
+		"\n   a writer at full speed: %.1f ns an event without, %.1f with: ratio %.3f\n",
+		measure_median(&without), measure_median(&with), measure_ratio(&with, &without));
 }
 
 int main(void)

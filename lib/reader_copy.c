@@ -312,8 +312,8 @@ static void chunks_copy(struct ttlog_reader *reader, const struct source *source
 			uint64_t scanned = source->scanned[i];
 			uint64_t generation = TTLOG_STATE_GENERATION(scanned);
 			bool is_wanted = has_events(scanned);
-			bool is_copied = is_wanted && chunk_copy(source, lane, i, scanned, copy, to,
-								 &lost);
+			bool is_copied = is_wanted &&
+					 chunk_copy(source, lane, i, scanned, copy, to, &lost);
 			if (!is_copied) {
 				reader->lane[lane].recycled_while_read += is_wanted;
 				lost = account_take(source, i, &generation);

@@ -110,8 +110,8 @@ static void *live(void *context)
 }
 
 /*
- * With the first client: before that the recorder may still have privileges to give up, which a thread
- * would keep. Signals are for the loop.
+ * With the first client: before that the recorder may still have privileges to give up, which a
+ * thread would keep. Signals are for the loop.
  */
 static int start(struct histories *histories)
 {

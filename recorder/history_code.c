@@ -4,8 +4,8 @@
  *
  * Plain is: count of kinds, of lengths, of times (32 bits each), then these three and the payloads.
  * A kind is a byte an event: which header, in the order in which they came first, or NEW and the
- * header among the payloads. A length is half a byte for each word but the header: how many bytes of
- * the difference there are.
+ * header among the payloads. A length is half a byte for each word but the header: how many bytes
+ * of the difference there are.
  */
 #include "recorder/history_code.h"
 

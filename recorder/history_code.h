@@ -36,8 +36,8 @@ struct history_coder {
 };
 
 /*
- * `bytes` of events whose headers were walked: each size is a multiple of 8, at least 16, and inside.
- * Returns how many bytes there are at `to`.
+ * `bytes` of events whose headers were walked: each size is a multiple of 8, at least 16, and
+ * inside. Returns how many bytes there are at `to`.
  */
 uint32_t history_pack(struct history_coder *coder, const unsigned char *events, uint32_t bytes,
 		      unsigned char *to, enum history_form *ret_form);

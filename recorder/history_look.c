@@ -76,9 +76,9 @@ struct look {
 	const struct ttlog_lane_geometry *geometry;
 	const struct ttlog_chunk_record *records;
 	const struct ttlog_channel_entry *channel; /* lane CHANNEL: whose chunk it is, as it says */
-	uint32_t saved;	 /* chunks */
-	uint64_t missed; /* generations that came and went */
-	uint64_t ahead;	 /* the most that a place has gone on by */
+	uint32_t saved;				   /* chunks */
+	uint64_t missed;			   /* generations that came and went */
+	uint64_t ahead;				   /* the most that a place has gone on by */
 };
 
 static const struct ttlog_chunk *chunk_at(const struct look *look, uint32_t index)
@@ -113,14 +113,14 @@ static void save(struct look *look, uint32_t index, uint64_t state)
 }
 
 /*
- * Is it the newest chunk of a channel that is open? Then it goes on being filled, and nobody takes it
- * before the next one was begun.
+ * Is it the newest chunk of a channel that is open? Then it goes on being filled, and nobody takes
+ * it before the next one was begun.
  */
 static bool is_newest(const struct look *look, const struct ttlog_chunk *chunk)
 {
 	const struct ttlog_channel_entry *entry = look->channel;
-	const uint64_t state =
-		entry ? atomic_load_explicit(&entry->state, memory_order_relaxed) : 0;
+	const uint64_t state = entry ? atomic_load_explicit(&entry->state, memory_order_relaxed)
+				     : 0;
 
 	return TTLOG_CHANNEL_STATE_OF(state) == TTLOG_CHANNEL_OPEN &&
 	       TTLOG_CHANNEL_GENERATION(state) ==
@@ -129,7 +129,8 @@ static bool is_newest(const struct look *look, const struct ttlog_chunk *chunk)
 		       atomic_load_explicit(&entry->hand, memory_order_relaxed);
 }
 
-/* Whose chunk that is: the chunks of a channel follow each other, and so do the entries, most empty. */
+/* Whose chunk that is: the chunks of a channel follow each other, and so do the entries, most
+ * empty. */
 static void follow_channel(struct look *look, uint32_t index)
 {
 	const struct ttlog_geometry *geometry = &look->history->geometry;

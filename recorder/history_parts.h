@@ -33,7 +33,7 @@ struct history_segment {
 
 struct history_lane {
 	uint64_t due_ns, interval_ns, looked_ns;
-	uint64_t hand; /* at the last look */
+	uint64_t hand;	 /* at the last look */
 	uint64_t *saved; /* for each chunk: generation << 16 | events, of what was saved last */
 	bool is_kept;
 };
@@ -53,9 +53,9 @@ struct history {
 struct histories {
 	struct history_options options;
 	struct history *first, **last;
-	struct history *busy;			/* which the thread is at, without the lock */
+	struct history *busy;			 /* which the thread is at, without the lock */
 	struct history_segment *oldest, *newest; /* of all histories */
-	struct history_segment *garbage; /* nobody's, by `next` */
+	struct history_segment *garbage;	 /* nobody's, by `next` */
 	struct history_figures figures;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;	/* the thread */

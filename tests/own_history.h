@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* own_history.h - a history of this process's own region, which is looked at when the test says so. */
+/* own_history.h - a history of this process's own region, which is looked at when the test says so.
+ */
 #ifndef TTLOG_TESTS_OWN_HISTORY_H
 #define TTLOG_TESTS_OWN_HISTORY_H
 
@@ -30,8 +31,8 @@ __attribute__((unused)) static struct own_history own_history_begin(uint64_t byt
 __attribute__((unused)) static struct ttlog_reader *own_history_read(struct own_history *own)
 {
 	cr_assert_eq(history_cut_init(&own->cut, own->history), 0);
-	cr_assert_eq(ttlog_reader_open_with(&own->reader, ttlog_place_.base,
-					    &ttlog_place_.geometry, &own->cut.reader),
+	cr_assert_eq(ttlog_reader_open_with(&own->reader, ttlog_place_.base, &ttlog_place_.geometry,
+					    &own->cut.reader),
 		     0);
 	return own->reader;
 }

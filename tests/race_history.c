@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * race_history.c - threads record as fast as they can, the history's thread follows, and others take
- * cuts of it: each is in order, has nothing twice, and what is missing is counted to the event.
+ * race_history.c - threads record as fast as they can, the history's thread follows, and others
+ * take cuts of it: each is in order, has nothing twice, and what is missing is counted to the
+ * event.
  *
  * Takes the seconds that it goes on for. One thread pauses now and then, so that all of what it
  * records is followed now, and lapped then; the budget is so small that the oldest has to go.
@@ -132,7 +133,8 @@ int main(int argc, char **argv)
 		CHECK(pthread_join(cutter[i], NULL) == 0);
 	count = read_cut(&overwritten);
 	histories_figures(histories, &figures);
-	printf("race_history: %llu events recorded, %llu there, %llu overwritten, %llu saved in all, "
+	printf("race_history: %llu events recorded, %llu there, %llu overwritten, %llu saved in "
+	       "all, "
 	       "%llu cuts\n",
 	       (unsigned long long)sum, (unsigned long long)count, (unsigned long long)overwritten,
 	       (unsigned long long)figures.events, (unsigned long long)(cuts[0] + cuts[1]));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_history.c - what was saved and what the ring holds are one timeline: in order, nothing twice,
- * and what is missing is counted.
+ * test_history.c - what was saved and what the ring holds are one timeline: in order, nothing
+ * twice, and what is missing is counted.
  *
  * A region of 1 MiB laps after some 20,000 events of these; half a lap is safe between two looks.
  */
@@ -210,7 +210,8 @@ Test(history, keeps_alerts_which_are_a_slot_each)
 	own_history_end(&own);
 }
 
-/* ---- several threads, and the history's own --------------------------------------------------- */
+/* ---- several threads, and the history's own ---------------------------------------------------
+ */
 
 #define THREADS 4
 #define EACH 100000
@@ -260,7 +261,8 @@ Test(history, counts_what_threads_at_full_speed_leave_of_it)
 	own_history_end(&own);
 }
 
-/* The thread is told to end at each moment, also while it gives back the memory of the last history. */
+/* The thread is told to end at each moment, also while it gives back the memory of the last
+ * history. */
 Test(history, ends_whatever_its_thread_is_at)
 {
 	ttlog_info("first");

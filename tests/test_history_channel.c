@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_history_channel.c - the history of channels: a chunk that is saved may go on being filled. */
+/* test_history_channel.c - the history of channels: a chunk that is saved may go on being filled.
+ */
 #include <stdio.h>
 
 #include "tests/own_history.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_history_dump.c - a recorder with a history, a program that records far more than its ring
- * holds and is killed, and the dump: in order, each event once, what is missing counted. How much is
- * missing depends on who got a processor when, and is no matter here: see test_history.c.
+ * holds and is killed, and the dump: in order, each event once, what is missing counted. How much
+ * is missing depends on who got a processor when, and is no matter here: see test_history.c.
  */
 #include "tests/service_process.h"
 #include "tests/view_events.h"
