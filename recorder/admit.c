@@ -248,16 +248,6 @@ static int welcome(struct client *client, const int fd[2])
 	return client->offered ? 0 : err;
 }
 
-/* From now on; of the region that it has now. */
-static void keep_history(struct client *client)
-{
-	struct subject *subject = client->subject;
-
-	history_end(subject->history);
-	subject->history = history_begin(client->clients->config.histories, subject->base,
-					 &subject->geometry);
-}
-
 static int come_alive(struct client *client)
 {
 	struct clients *clients = client->clients;
@@ -267,7 +257,7 @@ static int come_alive(struct client *client)
 		return err;
 	client->state = CLIENT_LIVE;
 	coarse_begin(client);
-	keep_history(client);
+	admit_keep_history(client);
 	clients->registered++;
 	counters.registrations++;
 	if (client->hello.flush_interval_s)
@@ -498,7 +488,7 @@ int admit_region(struct client *client, int region_fd)
 	admit_keep(client, region_fd);
 	close(region_fd);
 	if (client->state == CLIENT_LIVE)
-		keep_history(client);
+		admit_keep_history(client);
 	log_detail("%s (pid %d) records into a region of its own, %llu bytes",
 		   client->hello.service, (int)client->pid,
 		   (unsigned long long)geometry.region_bytes);

@@ -46,3 +46,12 @@ void admit_keep(struct client *client, int region_fd)
 		subject->stored[0] = '\0';
 	close(fd[2]);
 }
+
+void admit_keep_history(struct client *client)
+{
+	struct subject *subject = client->subject;
+
+	history_end(subject->history);
+	subject->history = history_begin(client->clients->config.histories, subject->base,
+					 &subject->geometry);
+}

@@ -112,6 +112,8 @@ int admit_adopted(struct client *client, int control_fd);
 void admit_hold(struct client *client, int region_fd);
 /* Asks the service manager to keep its region, if there is one. */
 void admit_keep(struct client *client, int region_fd);
+/* From now on; of the region that it has now. */
+void admit_keep_history(struct client *client);
 
 /* deaths.c */
 void deaths_late(
