@@ -178,7 +178,8 @@ static int read_free(const struct keep *keep, const struct keep_limits *limits, 
 
 	if (fstatvfs(keep->store->dir_fd, &status))
 		return -errno;
-	*ret_free = (uint64_t)status.f_bavail * status.f_frsize;
+	/* One that has no size says nothing of its room: ramfs, of which an initramfs is. */
+	*ret_free = status.f_blocks ? (uint64_t)status.f_bavail * status.f_frsize : INT64_MAX;
 	share = (uint64_t)status.f_blocks * status.f_frsize / 100 * limits->free_percent;
 	if (share > FREE_SHARE_MAX)
 		share = FREE_SHARE_MAX;
