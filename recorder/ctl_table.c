@@ -147,7 +147,8 @@ static const char *pager_of_environment(void)
 		if (pager)
 			return *pager && strcmp(pager, "cat") ? pager : NULL;
 	}
-	return "less";
+	/* A container may have none, and what is paged would be lost. */
+	return "if command -v less >/dev/null; then exec less; else exec cat; fi";
 }
 
 static void __attribute__((noreturn)) become(const char *pager, int in)
