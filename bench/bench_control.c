@@ -136,13 +136,14 @@ static void start_recorder(void)
 	}
 }
 
+/* The recorder first: it would write dumps of the clients. */
 static void clean_up(void)
 {
+	if (bench.recorder_pid > 0 && !kill(bench.recorder_pid, SIGKILL))
+		waitpid(bench.recorder_pid, NULL, 0);
 	for (unsigned int i = 0; i < CLIENTS; i++)
 		if (bench.client_pid[i] > 0)
 			kill(bench.client_pid[i], SIGKILL);
-	if (bench.recorder_pid > 0)
-		kill(bench.recorder_pid, SIGKILL);
 	while (wait(NULL) > 0)
 		;
 	unlink(bench.socket);
