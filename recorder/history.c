@@ -8,6 +8,7 @@
  */
 #include "recorder/history.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,11 +22,17 @@
 
 /* ---- the thread ------------------------------------------------------------------------- */
 
-/* With the lock, which is given away until it is let go. */
-static void claim(struct histories *histories, struct history *history)
+/* With the lock, which it gives away meanwhile. */
+static void wait_for_turn(struct histories *histories)
 {
 	while (histories->busy)
 		pthread_cond_wait(&histories->is_done, &histories->lock);
+}
+
+/* With the lock, when it is our turn; the lock is given away until it is let go. */
+static void claim(struct histories *histories, struct history *history)
+{
+	assert(!histories->busy);
 	histories->busy = history;
 	pthread_mutex_unlock(&histories->lock);
 }
@@ -43,6 +50,9 @@ static uint64_t look_at_all(struct histories *histories)
 	const uint64_t now_ns = history_now_ns();
 	uint64_t due_ns = now_ns + IDLE_NS, next_ns;
 
+	/* First of all: one that is looked up before may be gone behind it. From here on it is our
+	 * turn, whenever we have the lock. */
+	wait_for_turn(histories);
 	for (struct history *at = histories->first; at && !histories->is_closing; at = at->next) {
 		claim(histories, at);
 		next_ns = history_look_due(at, now_ns);
@@ -258,6 +268,7 @@ void history_look(struct history *history)
 	struct histories *histories = history->histories;
 
 	pthread_mutex_lock(&histories->lock);
+	wait_for_turn(histories);
 	claim(histories, history);
 	history_look_now(history, history_now_ns());
 	let_go(histories);
