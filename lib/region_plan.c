@@ -3,7 +3,13 @@
 #include "lib/region.h"
 #include "lib/region_parts.h"
 
+/*
+ * A change of chunks costs an event 20 times what others do, and what fetches the next chunk's
+ * memory waits for it. A large region has chunks enough for some thousand threads anyway: from
+ * twice the default on they are twice as large, from four times on four times.
+ */
 #define CHUNK_BYTES 4096u
+#define CHUNK_BYTES_MAX 16384u
 #define SLOT_BYTES 256u
 /*
  * A channel has two at least. Two of 512 bytes take 1,280 with their records and entry, and keep
@@ -56,6 +62,17 @@ static uint64_t region_bytes_kept(uint64_t bytes)
 	if (bytes > TTLOG_REGION_BYTES_MAX)
 		return TTLOG_REGION_BYTES_MAX;
 	return page_up(bytes);
+}
+
+/* Of a lane whose chunks have that size in a default region. */
+static uint32_t chunk_bytes_in(uint64_t region_bytes, uint32_t chunk_bytes)
+{
+	if (chunk_bytes != CHUNK_BYTES)
+		return chunk_bytes;
+	while (chunk_bytes < CHUNK_BYTES_MAX &&
+	       region_bytes / chunk_bytes >= 2 * (TTLOG_REGION_BYTES_DEFAULT / CHUNK_BYTES))
+		chunk_bytes *= 2;
+	return chunk_bytes;
 }
 
 static uint32_t share_of(uint64_t region_bytes, struct share share)
@@ -143,13 +160,15 @@ void ttlog_region_plan_channels(uint64_t bytes, uint64_t channel_bytes,
 	for (uint32_t i = 0; i < TTLOG_LANE_COUNT; i++) {
 		struct ttlog_lane_geometry *lane = &plan.lane[i];
 
-		lane->chunk_bytes = lane_share[i].chunk_bytes;
+		lane->chunk_bytes = chunk_bytes_in(base_bytes, lane_share[i].chunk_bytes);
 		lane->flags = lane_share[i].flags;
 		if (i == TTLOG_LANE_MAIN)
 			continue;
-		lane->chunk_count = i == TTLOG_LANE_CHANNEL
-					    ? plan.channel_count * TTLOG_CHANNEL_CHUNKS_MIN
-					    : share_of(base_bytes, lane_share[i].chunks);
+		lane->chunk_count =
+			i == TTLOG_LANE_CHANNEL
+				? plan.channel_count * TTLOG_CHANNEL_CHUNKS_MIN
+				: share_of(base_bytes, lane_share[i].chunks) /
+					  (lane->chunk_bytes / lane_share[i].chunk_bytes);
 		offset = lane_place(lane, offset);
 	}
 	lane_place_rest(&plan.lane[TTLOG_LANE_MAIN], offset, plan.region_bytes);

@@ -99,8 +99,8 @@ void ttlog_close(void);
  * found at compile time: bool, char, integers of any width, float, double, strings (NULL is recorded
  * as "(null)"), ttlog_bytes(p, n), what ttlog_intern() returned, any other pointer to an object as an
  * address. At most 20 fields. A statement, not an expression; arguments are evaluated once, in no
- * particular order, and only if the level is recorded. An event takes at most 4,024 bytes: the longest
- * strings are cut, and the event says so.
+ * particular order, and only if the level is recorded. An event takes at most 4,024 bytes (in a buffer of
+ * 32 MiB 8,120, of 64 MiB or more 16,312): the longest strings are cut, and the event says so.
  *
  * #define TTLOG_TARGET "database" before the include names the target of a file's events; the default
  * is the file's name without its ending.

@@ -40,10 +40,12 @@ static void check_plan(uint64_t bytes, uint64_t expected_bytes)
 	ttlog_region_plan(bytes, &plan);
 	cr_assert_eq(plan.region_bytes, expected_bytes);
 	cr_assert(geometry_is_sound(&plan), "%lu bytes", bytes);
-	main_bytes = (uint64_t)plan.lane[TTLOG_LANE_MAIN].chunk_count * 4096;
+	main_bytes = (uint64_t)plan.lane[TTLOG_LANE_MAIN].chunk_count *
+		     plan.lane[TTLOG_LANE_MAIN].chunk_bytes;
 	cr_assert(main_bytes >= plan.region_bytes / 2, "%lu bytes", bytes);
-	/* No more than a page of each array is wasted. */
-	cr_assert(plan.lane[TTLOG_LANE_MAIN].chunks_offset + main_bytes + 3 * TTLOG_PAGE_BYTES >
+	/* No more than a page of each array, and less than a chunk, is wasted. */
+	cr_assert(plan.lane[TTLOG_LANE_MAIN].chunks_offset + main_bytes +
+			  plan.lane[TTLOG_LANE_MAIN].chunk_bytes + 3 * TTLOG_PAGE_BYTES >
 		  plan.region_bytes);
 }
 
@@ -86,6 +88,36 @@ Test(region, the_default_plan_is_the_one_that_was_agreed)
 	cr_assert_eq(plan.lane[TTLOG_LANE_CHANNEL].chunk_bytes, 512);
 	/* A 16th of the region, at 1,280 bytes a channel. */
 	cr_assert_eq(plan.channel_count, TTLOG_PAGE_BYTES == 4096 ? 816 : plan.channel_count);
+}
+
+/* An event that fits one lane of chunks fits all, and none has fewer bytes than in a smaller
+ * region. */
+Test(region, a_larger_region_has_larger_chunks)
+{
+	static const uint32_t lanes[] = {TTLOG_LANE_MAIN, TTLOG_LANE_BOOT, TTLOG_LANE_AFTERLIFE,
+					 TTLOG_LANE_ALERT_LARGE};
+	static const struct {
+		uint64_t mib;
+		uint32_t chunk_bytes;
+	} wanted[] = {{8, 4096},  {16, 4096},  {31, 4096},   {32, 8192},
+		      {63, 8192}, {64, 16384}, {1024, 16384}};
+	uint64_t before[4] = {0};
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		struct ttlog_geometry plan;
+
+		ttlog_region_plan(wanted[i].mib << 20, &plan);
+		cr_assert(geometry_is_sound(&plan));
+		for (size_t k = 0; k < 4; k++) {
+			const struct ttlog_lane_geometry *lane = &plan.lane[lanes[k]];
+			uint64_t bytes = (uint64_t)lane->chunk_count * lane->chunk_bytes;
+
+			cr_expect_eq(lane->chunk_bytes, wanted[i].chunk_bytes, "%lu MiB",
+				     wanted[i].mib);
+			cr_expect_geq(bytes, before[k], "%lu MiB", wanted[i].mib);
+			before[k] = bytes;
+		}
+	}
 }
 
 Test(region, memory_for_channels_comes_on_top_of_the_buffer)
