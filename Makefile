@@ -351,7 +351,7 @@ bench-peers: deps
 # ---- what it takes: packages by their Debian names ----
 
 PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev pkg-config
-PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin debuginfod libdebuginfod1 systemd procps python3-yaml prometheus curl
+PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin debuginfod libdebuginfod1 systemd procps zsh fish python3-yaml prometheus curl
 # Who has a kubectl from elsewhere keeps it: Debian's would be in its way.
 PACKAGES_TEST += $(if $(shell command -v kubectl),,kubernetes-client)
 # Ubuntu has bpftool inside its kernel tools.
