@@ -3,9 +3,9 @@
  * arm64_exec.c - linked into the programs of `make check-arm64`: what they execute is emulated too.
  *
  * Criterion starts each test as a process of its own, tests start the recorder, a shell starts the
- * viewer. Where the kernel has no binfmt_misc entry for arm64 (a container, a chroot, a machine that
- * is nobody's to configure) that is ENOEXEC. So what is a program for arm64 goes to the emulator
- * that TTLOG_QEMU names; everything else is executed as it is, by the machine itself.
+ * viewer. Where the kernel has no binfmt_misc entry for arm64 (a container, a chroot, a machine
+ * that is nobody's to configure) that is ENOEXEC. So what is a program for arm64 goes to the
+ * emulator that TTLOG_QEMU names; everything else is executed as it is, by the machine itself.
  */
 #include <dlfcn.h>
 #include <elf.h>
@@ -49,12 +49,27 @@ static bool is_arm64(const char *path)
 	return is;
 }
 
+/*
+ * A recorder gives up privileges while it has one thread, and the emulator has threads of its own.
+ * Where among the arguments it is told to keep them; 0: nowhere.
+ */
+static int unconfined_at(const char *path, char *const argv[])
+{
+	const char *name = strrchr(path, '/');
+
+	if (strcmp(name ? name + 1 : path, "ttlog-recorder") != 0)
+		return 0;
+	if (argv[1] && (strcmp(argv[1], "doctor") == 0 || strcmp(argv[1], "unwind") == 0))
+		return 0;
+	return argv[1] && strcmp(argv[1], "run") == 0 ? 2 : 1;
+}
+
 /* Between fork() and exec, perhaps of a process with threads: nothing is allocated. */
 EXPORTED int execve(const char *path, char *const argv[], char *const envp[])
 {
 	char *emulated[ARGS_MAX + 1] = {emulator, "-L", prefix, "-0", argv[0]};
 	char self[PATH_MAX];
-	int count = ARGS_OURS - 2;
+	int count = ARGS_OURS - 2, unconfined;
 
 	/* To the kernel that is the emulator itself. */
 	if (strcmp(path, "/proc/self/exe") == 0) {
@@ -68,8 +83,13 @@ EXPORTED int execve(const char *path, char *const argv[], char *const envp[])
 	if (!argv[0] || !is_arm64(path) || syscall(SYS_faccessat, AT_FDCWD, path, X_OK) != 0)
 		return (int)syscall(SYS_execve, path, argv, envp);
 	emulated[count++] = (char *)(uintptr_t)path;
-	for (int i = 1; argv[i]; i++) {
-		if (count == ARGS_MAX) {
+	unconfined = unconfined_at(path, argv);
+	for (int i = 1; i == unconfined || argv[i]; i++) {
+		if (i == unconfined)
+			emulated[count++] = (char *)(uintptr_t) "--no-confine";
+		if (!argv[i])
+			break;
+		if (count >= ARGS_MAX - 1) {
 			errno = E2BIG;
 			return -1;
 		}
