@@ -8,26 +8,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "tests/hello_by_hand.h"
-#include "tests/honest_service.h"
+#include "tests/hostile_peer.h"
 
 #define NOBODY 65534
-
-static struct recorder_process recorder;
-
-static void prepare(void)
-{
-	recorder_prepare();
-	setenv("TTLOG_BUFFER_SIZE", "1M", 1);
-	cr_assert_eq(chmod(recorder_folder, 0755), 0);
-	start_recorder(&recorder, NONE);
-}
-
-static void finish(void)
-{
-	stop_recorder(&recorder);
-	recorder_clean();
-}
 
 TestSuite(hostile_peers, .init = prepare, .fini = finish, .timeout = 240);
 
@@ -59,31 +42,6 @@ static int try_to_connect(void)
 	return fd;
 }
 
-static void end_process(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	cr_assert_eq(waitpid(pid, NULL, 0), pid);
-}
-
-static pid_t start_peer(void (*life)(int))
-{
-	int said[2];
-	char byte;
-	pid_t pid;
-
-	cr_assert_eq(pipe2(said, O_CLOEXEC), 0);
-	pid = fork_child();
-	if (!pid) {
-		close(said[0]);
-		life(said[1]);
-		_exit(1);
-	}
-	close(said[1]);
-	cr_assert_eq(read(said[0], &byte, 1), 1, "the peer did not get that far");
-	close(said[0]);
-	return pid;
-}
-
 /* ---- floods ----------------------------------------------------------------------------- */
 
 /* Descriptors in flight are counted by user: as the recorder's own they would be its own. */
@@ -92,12 +50,6 @@ static void become_nobody(void)
 	if (setregid(NOBODY, NOBODY) || setreuid(NOBODY, NOBODY))
 		_exit(4);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* another user has cleared it */
-}
-
-static void say_ready(int said)
-{
-	if (write(said, "", 1) != 1)
-		_exit(3);
 }
 
 #define FLOOD 200 /* connections of each: a loaded machine gets through them, too */
