@@ -7,6 +7,7 @@
 
 #include "viewer/format_json.h"
 #include "viewer/format_text.h"
+#include "viewer/merge.h"
 
 /* An event that may yet be printed, with bytes of its own. */
 struct kept {
@@ -19,65 +20,12 @@ struct show {
 	struct out *out, scratch;
 	struct options *options;
 	struct format_text *text; /* NULL: JSON */
-	struct event *heads;	  /* the next event of each dump that has one */
-	size_t *heap;		  /* dumps by the time of their heads */
-	size_t heap_count;
-	struct dump *const *dumps;
+	struct merge *merge;
 	struct record record;
 	struct kept *ring; /* of the newest: options->limit at the most */
 	size_t ring_count, ring_capacity, ring_next;
 	uint64_t matched;
 };
-
-/* ---- the merge --------------------------------------------------------------------------------
- */
-
-static bool earlier(const struct show *show, size_t a, size_t b)
-{
-	const struct event *left = &show->heads[a], *right = &show->heads[b];
-
-	return left->time_ns != right->time_ns ? left->time_ns < right->time_ns : a < b;
-}
-
-static void sift_down(struct show *show, size_t at)
-{
-	size_t child, moved = show->heap[at];
-
-	for (; (child = 2 * at + 1) < show->heap_count; at = child) {
-		if (child + 1 < show->heap_count &&
-		    earlier(show, show->heap[child + 1], show->heap[child]))
-			child++;
-		if (!earlier(show, show->heap[child], moved))
-			break;
-		show->heap[at] = show->heap[child];
-	}
-	show->heap[at] = moved;
-}
-
-static int merge_open(struct show *show, size_t dump_count)
-{
-	show->heads = calloc(dump_count, sizeof(*show->heads));
-	show->heap = calloc(dump_count, sizeof(*show->heap));
-	if (!show->heads || !show->heap)
-		return -ENOMEM;
-	for (size_t i = 0; i < dump_count; i++)
-		if (dump_next(show->dumps[i], &show->heads[i]))
-			show->heap[show->heap_count++] = i;
-	for (size_t i = show->heap_count / 2; i--;)
-		sift_down(show, i);
-	return 0;
-}
-
-/* Replaces the event that was just used by the next of its dump. */
-static void merge_step(struct show *show)
-{
-	size_t first = show->heap[0];
-
-	if (!dump_next(show->dumps[first], &show->heads[first]))
-		show->heap[0] = show->heap[--show->heap_count];
-	if (show->heap_count > 1)
-		sift_down(show, 0);
-}
 
 /* ---- the newest -------------------------------------------------------------------------------
  */
@@ -157,7 +105,6 @@ static int take(struct show *show)
 {
 	const struct options *options = show->options;
 
-	show->record.event = show->heads[show->heap[0]];
 	show->record.decoded = false;
 	if (!query_match(&show->options->query, &show->record))
 		return 1;
@@ -173,10 +120,8 @@ static int run(struct show *show)
 	bool more = !(options->limited && options->oldest && !options->limit);
 	int got = 1;
 
-	while (show->heap_count && more && got > 0 && !show->out->error) {
+	while (more && !show->out->error && merge_next(show->merge, &show->record.event)) {
 		got = take(show);
-		if (got > 0)
-			merge_step(show);
 		more = got > 0;
 	}
 	if (got < 0)
@@ -198,12 +143,11 @@ int show_events(struct out *out, struct options *options, struct dump *const *du
 		return -ENOMEM;
 	show->out = out;
 	show->options = options;
-	show->dumps = dumps;
 	out_init(&show->scratch, -1);
 	if (!options->json)
 		error = format_text_open(&show->text, out, dumps, dump_count, options->colour);
 	if (!error)
-		error = merge_open(show, dump_count);
+		error = merge_open(&show->merge, dumps, dump_count);
 	if (!error)
 		error = run(show);
 	*ret_matched = show->matched;
@@ -212,8 +156,7 @@ int show_events(struct out *out, struct options *options, struct dump *const *du
 	format_text_close(show->text);
 	out_fini(&show->scratch);
 	free(show->ring);
-	free(show->heads);
-	free(show->heap);
+	merge_close(show->merge);
 	free(show);
 	return error;
 }
