@@ -10,8 +10,7 @@
 #include <string.h>
 
 #include "tests/view_dump.h"
-#include "viewer/format_json.h"
-#include "viewer/format_text.h"
+#include "viewer/format.h"
 #include "viewer/info.h"
 #include "viewer/query.h"
 
@@ -19,42 +18,61 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Each that writes to what it is given. */
+struct shown {
+	const struct format *format;
+	void *state;
+};
+
+static void show_in_all(struct shown *shown, const struct format_env *env)
+{
+	for (; shown->format; shown++)
+		if (shown->format->open(&shown->state, env))
+			abort();
+}
+
 static void show(struct dump *dump)
 {
-	struct format_text *text = NULL;
+	struct shown all[32] = {0}, *each = all;
+	struct format_env env = {.dumps = &dump, .dump_count = 1, .colour = true};
 	struct record record = {0};
 	struct query_error error;
 	struct query query;
 	struct last *last = last_open(dump);
-	struct out out, scratch;
+	struct out out;
 	unsigned int events = 0;
 	char damage[160];
 
 	out_init(&out, -1);
-	out_init(&scratch, -1);
+	env.out = &out;
+	for (size_t i = 0; formats[i]; i++)
+		if (!(formats[i]->flags & (FORMAT_FILE | FORMAT_FOLDER)))
+			each++->format = formats[i];
 	query_init(&query);
 	if (!last)
 		abort();
 	if (query_add(&query, "msg~=e,1", &error) || query_add(&query, "status!=200,x", &error))
 		abort();
-	if (format_text_open(&text, &out, &dump, 1, true))
-		abort();
+	show_in_all(all, &env);
 	for (; events < EVENTS_MAX && dump_next(dump, &record.event); events++) {
 		record.decoded = false;
-		format_text_event(text, &record);
-		format_json_event(&out, &scratch, &record);
+		for (each = all; each->format; each++)
+			if (each->format->event(each->state, &record))
+				abort();
 		last_take(last, &record.event);
 		(void)query_match(&query, &record);
 		out.bytes = 0;
 	}
-	format_text_end(text);
+	for (each = all; each->format; each++)
+		if (each->format->end(each->state, true))
+			abort();
 	dump_damage(dump, damage, sizeof(damage));
 	info_text(&out, dump, last, true, true);
 	info_json(&out, dump, last);
 	last_close(last);
-	format_text_close(text);
+	for (each = all; each->format; each++)
+		each->format->close(each->state);
 	query_fini(&query);
-	out_fini(&scratch);
 	out_fini(&out);
 }
 

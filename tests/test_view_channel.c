@@ -84,7 +84,7 @@ static uint64_t found(const char *filter)
 
 static const char *shown(bool json)
 {
-	struct options options = {.json = json};
+	struct options options = {.json = json, .format = format_find(json ? "json" : "text")};
 	uint64_t matched;
 
 	cr_assert_eq(show_events(&out, &options, &dump, 1, &matched), 0);

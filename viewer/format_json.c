@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "viewer/format_json.h"
 
+#include <errno.h>
 #include <inttypes.h>
-
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "viewer/message.h"
@@ -113,12 +114,6 @@ void format_json_object(struct out *out, struct out *scratch, struct record *rec
 	out_char(out, '}');
 }
 
-void format_json_event(struct out *out, struct out *scratch, struct record *record)
-{
-	format_json_object(out, scratch, record);
-	out_char(out, '\n');
-}
-
 void json_known(struct out *out, const char *key, struct span span)
 {
 	if (span.bytes) {
@@ -143,3 +138,57 @@ void json_address(struct out *out, const char *key, struct number address)
 	else
 		out_text(out, "null");
 }
+
+/* ---- the format -------------------------------------------------------------------------------
+ */
+
+struct format_json {
+	struct out *out, scratch;
+};
+
+static int json_open(void **ret_state, const struct format_env *env)
+{
+	struct format_json *json = calloc(1, sizeof(*json));
+
+	if (!json)
+		return -ENOMEM;
+	json->out = env->out;
+	out_init(&json->scratch, -1);
+	*ret_state = json;
+	return 0;
+}
+
+static int json_event(void *state, struct record *record)
+{
+	struct format_json *json = state;
+
+	format_json_object(json->out, &json->scratch, record);
+	out_char(json->out, '\n');
+	return json->scratch.error;
+}
+
+static int json_end(void *state, bool complete)
+{
+	(void)state;
+	(void)complete;
+	return 0;
+}
+
+static void json_close(void *state)
+{
+	struct format_json *json = state;
+
+	if (!json)
+		return;
+	out_fini(&json->scratch);
+	free(json);
+}
+
+const struct format json_format = {
+	.name = "json",
+	.help = "one object a line",
+	.open = json_open,
+	.event = json_event,
+	.end = json_end,
+	.close = json_close,
+};

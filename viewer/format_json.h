@@ -9,12 +9,12 @@
 #ifndef VIEWER_FORMAT_JSON_H
 #define VIEWER_FORMAT_JSON_H
 
-#include "viewer/dump_reader.h"
-#include "viewer/out.h"
+#include "viewer/format.h"
+
+extern const struct format json_format;
 
 /* The object alone, without the end of its line. */
 void format_json_object(struct out *out, struct out *scratch, struct record *record);
-void format_json_event(struct out *out, struct out *scratch, struct record *record);
 
 /* Parts that the information about a dump is made of, too. Keys are ours and need no escapes. */
 void json_key(struct out *out, const char *key); /* with a comma, but for the first of an object */

@@ -168,46 +168,47 @@ static void choose_base(struct format_text *text)
 	}
 }
 
-int format_text_open(struct format_text **ret_text, struct out *out, struct dump *const *dumps,
-		     size_t dump_count, bool with_colour)
+static void text_close(void *state)
 {
-	struct format_text *text = calloc(1, sizeof(*text));
+	struct format_text *text = state;
 
-	if (!text)
-		return -ENOMEM;
-	text->marks = calloc(dump_count + 1, sizeof(*text->marks));
-	if (!text->marks) {
-		free(text);
-		return -ENOMEM;
-	}
-	text->out = out;
-	text->colour = with_colour;
-	text->day = INT64_MIN;
-	out_init(&text->scratch, -1);
-	out_init(&text->escaped, -1);
-	for (size_t i = 0; i < dump_count; i++) {
-		measure(text, dumps[i]);
-		add_mark(text, dump_meta(dumps[i]));
-	}
-	choose_base(text);
-	text->thread_columns = smaller(text->thread_columns, THREAD_COLUMNS_MAX);
-	text->channel_columns = smaller(text->channel_columns, CHANNEL_COLUMNS_MAX);
-	text->target_columns = smaller(text->target_columns, TARGET_COLUMNS_MAX);
-	text->source_columns = smaller(text->source_columns, SOURCE_COLUMNS_MAX);
-	if (dump_count < 2)
-		text->source_columns = 0;
-	*ret_text = text;
-	return 0;
-}
-
-void format_text_close(struct format_text *text)
-{
 	if (!text)
 		return;
 	out_fini(&text->scratch);
 	out_fini(&text->escaped);
 	free(text->marks);
 	free(text);
+}
+
+static int text_open(void **ret_state, const struct format_env *env)
+{
+	struct format_text *text = calloc(1, sizeof(*text));
+
+	if (!text)
+		return -ENOMEM;
+	out_init(&text->scratch, -1);
+	out_init(&text->escaped, -1);
+	text->marks = calloc(env->dump_count + 1, sizeof(*text->marks));
+	if (!text->marks) {
+		text_close(text);
+		return -ENOMEM;
+	}
+	text->out = env->out;
+	text->colour = env->colour;
+	text->day = INT64_MIN;
+	for (size_t i = 0; i < env->dump_count; i++) {
+		measure(text, env->dumps[i]);
+		add_mark(text, dump_meta(env->dumps[i]));
+	}
+	choose_base(text);
+	text->thread_columns = smaller(text->thread_columns, THREAD_COLUMNS_MAX);
+	text->channel_columns = smaller(text->channel_columns, CHANNEL_COLUMNS_MAX);
+	text->target_columns = smaller(text->target_columns, TARGET_COLUMNS_MAX);
+	text->source_columns = smaller(text->source_columns, SOURCE_COLUMNS_MAX);
+	if (env->dump_count < 2)
+		text->source_columns = 0;
+	*ret_state = text;
+	return 0;
 }
 
 /* ---- lines ------------------------------------------------------------------------------------
@@ -351,8 +352,9 @@ void format_text_brief(struct out *out, struct record *record)
 	out_fini(&text.escaped);
 }
 
-void format_text_event(struct format_text *text, struct record *record)
+static int text_event(void *state, struct record *record)
 {
+	struct format_text *text = state;
 	const struct event *event = &record->event;
 
 	while (text->mark_next < text->mark_count &&
@@ -385,10 +387,25 @@ void format_text_event(struct format_text *text, struct record *record)
 		colour(text, RESET);
 	}
 	out_char(text->out, '\n');
+	return text->scratch.error;
 }
 
-void format_text_end(struct format_text *text)
+/* The deaths that no event came after. */
+static int text_end(void *state, bool complete)
 {
-	while (text->mark_next < text->mark_count)
+	struct format_text *text = state;
+
+	while (complete && text->mark_next < text->mark_count)
 		put_mark(text, &text->marks[text->mark_next++]);
+	return 0;
 }
+
+const struct format text_format = {
+	.name = "text",
+	.help = "lines for people, and the death where it fell",
+	.flags = FORMAT_PEOPLE,
+	.open = text_open,
+	.event = text_event,
+	.end = text_end,
+	.close = text_close,
+};

@@ -10,19 +10,11 @@
 #ifndef VIEWER_FORMAT_TEXT_H
 #define VIEWER_FORMAT_TEXT_H
 
-#include "viewer/dump_reader.h"
-#include "viewer/out.h"
+#include "viewer/format.h"
 
-struct format_text;
+extern const struct format text_format;
 
-/* 0 or -ENOMEM. The dumps stay open until the close. */
-int format_text_open(struct format_text **ret_text, struct out *out, struct dump *const *dumps,
-		     size_t dump_count, bool colour);
-void format_text_event(struct format_text *text, struct record *record);
 /* What follows the times and the thread in such a line: level, message, fields. Without colours. */
 void format_text_brief(struct out *out, struct record *record);
-/* Draws the deaths that no event came after. Not called when events were left out at the end. */
-void format_text_end(struct format_text *text);
-void format_text_close(struct format_text *text); /* NULL is fine */
 
 #endif

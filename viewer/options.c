@@ -96,10 +96,17 @@ static bool parse_limit(struct options *options, const char *text)
 
 static bool parse_format(struct options *options, const char *text)
 {
-	options->json = strcmp(text, "json") == 0;
-	if (options->json || strcmp(text, "text") == 0)
+	const struct format *format = format_find(text);
+
+	if (format) {
+		options->format = format;
+		options->json = strncmp(text, "json", 4) == 0;
 		return true;
-	fprintf(stderr, "ttlog-view: --format takes text or json, not '%s'\n", text);
+	}
+	fprintf(stderr, "ttlog-view: --format takes");
+	for (size_t i = 0; formats[i]; i++)
+		fprintf(stderr, "%s%s", !i ? " " : formats[i + 1] ? ", " : " or ", formats[i]->name);
+	fprintf(stderr, ", not '%s'\n", text);
 	return false;
 }
 
@@ -169,7 +176,7 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 	char letters[2 * OPTION_COUNT + 1] = "", *at = letters;
 	int letter;
 
-	*options = (struct options){.colour = colour_wanted()};
+	*options = (struct options){.colour = colour_wanted(), .format = formats[0]};
 	query_init(&options->query);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		wanted[i] = (struct option){table[i].name,

@@ -3,6 +3,7 @@
 #ifndef VIEWER_OPTIONS_H
 #define VIEWER_OPTIONS_H
 
+#include "viewer/format.h"
 #include "viewer/query.h"
 
 /* What the program says with its exit status. */
@@ -18,6 +19,7 @@ struct options {
 	bool json, info, threads, exit_code, colour;
 	bool limited, oldest; /* oldest: the limit takes from the start */
 	uint64_t limit;
+	const struct format *format; /* never NULL */
 	struct query query;
 	char **paths;
 	size_t path_count;

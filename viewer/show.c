@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "viewer/format_json.h"
-#include "viewer/format_text.h"
+#include "viewer/format.h"
 #include "viewer/merge.h"
 
 /* An event that may yet be printed, with bytes of its own. */
@@ -17,9 +16,10 @@ struct kept {
 };
 
 struct show {
-	struct out *out, scratch;
+	struct out *out;
 	struct options *options;
-	struct format_text *text; /* NULL: JSON */
+	const struct format *format;
+	void *state; /* the format's */
 	struct merge *merge;
 	struct record record;
 	struct kept *ring; /* of the newest: options->limit at the most */
@@ -80,38 +80,38 @@ static int keep(struct show *show, const struct event *event)
 /* ---- printing ---------------------------------------------------------------------------------
  */
 
-static void print(struct show *show, struct record *record)
+static int print(struct show *show, struct record *record)
 {
-	if (show->text)
-		format_text_event(show->text, record);
-	else
-		format_json_event(show->out, &show->scratch, record);
 	show->matched++;
+	return show->format->event(show->state, record);
 }
 
-static void print_ring(struct show *show)
+static int print_ring(struct show *show)
 {
 	size_t oldest = show->ring_count < show->options->limit ? 0 : show->ring_next;
+	int error = 0;
 
-	for (size_t i = 0; i < show->ring_count && !show->out->error; i++) {
+	for (size_t i = 0; i < show->ring_count && !error && !show->out->error; i++) {
 		show->record.event = show->ring[(oldest + i) % show->ring_count].event;
 		show->record.decoded = false;
-		print(show, &show->record);
+		error = print(show, &show->record);
 	}
+	return error;
 }
 
 /* 1: there may be more, 0: enough was printed, or a negative errno. */
 static int take(struct show *show)
 {
 	const struct options *options = show->options;
+	int error;
 
 	show->record.decoded = false;
 	if (!query_match(&show->options->query, &show->record))
 		return 1;
 	if (options->limited && !options->oldest)
 		return keep(show, &show->record.event) ? -ENOMEM : 1;
-	print(show, &show->record);
-	return !(options->limited && show->matched == options->limit);
+	error = print(show, &show->record);
+	return error ? error : !(options->limited && show->matched == options->limit);
 }
 
 static int run(struct show *show)
@@ -124,28 +124,30 @@ static int run(struct show *show)
 		got = take(show);
 		more = got > 0;
 	}
+	if (got >= 0)
+		got = print_ring(show);
 	if (got < 0)
 		return got;
-	print_ring(show);
 	/* Nothing to see is nothing to see: no line of a death among no events. */
-	if (show->text && more && (show->matched || !options->query.term_count))
-		format_text_end(show->text);
-	return show->out->error;
+	got = show->format->end(show->state,
+				more && (show->matched || !options->query.term_count));
+	return got ? got : show->out->error;
 }
 
 int show_events(struct out *out, struct options *options, struct dump *const *dumps,
 		size_t dump_count, uint64_t *ret_matched)
 {
+	const struct format_env env = {
+		.out = out, .dumps = dumps, .dump_count = dump_count, .colour = options->colour};
 	struct show *show = calloc(1, sizeof(*show));
-	int error = 0;
+	int error;
 
 	if (!show)
 		return -ENOMEM;
 	show->out = out;
 	show->options = options;
-	out_init(&show->scratch, -1);
-	if (!options->json)
-		error = format_text_open(&show->text, out, dumps, dump_count, options->colour);
+	show->format = options->format;
+	error = show->format->open(&show->state, &env);
 	if (!error)
 		error = merge_open(&show->merge, dumps, dump_count);
 	if (!error)
@@ -153,8 +155,7 @@ int show_events(struct out *out, struct options *options, struct dump *const *du
 	*ret_matched = show->matched;
 	for (size_t i = 0; i < show->ring_capacity; i++)
 		free(show->ring[i].bytes);
-	format_text_close(show->text);
-	out_fini(&show->scratch);
+	show->format->close(show->state);
 	free(show->ring);
 	merge_close(show->merge);
 	free(show);
