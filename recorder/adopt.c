@@ -130,8 +130,8 @@ static void look_over(struct adopt *adopt)
 
 	adopt->looking = false;
 	if (!adopt->first_over && adopt->adopted)
-		log_say("adopted the rings of %u processes that were there before",
-			adopt->adopted);
+		log_say("adopted the rings of %u process%s that %s there before", adopt->adopted,
+			adopt->adopted == 1 ? "" : "es", adopt->adopted == 1 ? "was" : "were");
 	adopt->first_over = true;
 	adopt_finds_free(&adopt->finds);
 	if (adopt->stopping)

@@ -83,6 +83,7 @@ static int make_subject(struct client *client, struct adopt_taken *taken)
 	subject->geometry = taken->geometry;
 	subject->base = taken->base;
 	subject->inode = taken->inode;
+	subject->found = "adopted";
 	subject->identity = taken->identity;
 	subject->modules = taken->modules;
 	subject->root_fd = taken->root_fd;
@@ -180,6 +181,7 @@ int clients_restore(struct clients *clients, struct adopt_taken *taken, bool dea
 		err = make_client(clients, taken, &client);
 	if (err)
 		return err;
+	client->subject->found = "kept";
 	client->subject->systemd = clients->config.systemd;
 	snprintf(client->subject->stored, sizeof(client->subject->stored), "%s", name);
 	if (!dead)

@@ -104,7 +104,7 @@ static void grace_over(void *context)
 
 void deaths_late(struct client *client)
 {
-	client->evidence.hang_up = true;
+	client->evidence.hang_up = client->evidence.unwatched = true;
 	ask_pidfd(client);
 	finalise(client);
 }

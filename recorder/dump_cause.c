@@ -246,6 +246,7 @@ void dump_cause_encode(struct pack *pack, struct pack_map *map, const struct dum
 	pair_true(pack, &inner, "stack_overflow", verdict->stack_overflow);
 	pair_true(pack, &inner, "raised_again", verdict->raised_again);
 	pair_true(pack, &inner, "by_tracer", verdict->by_tracer);
+	pair_true(pack, &inner, "unwatched", verdict->unwatched);
 	if (verdict->how == VERDICT_OOM)
 		oom(pack, &inner, facts);
 	if (facts->evidence)

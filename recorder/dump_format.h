@@ -59,6 +59,8 @@
  *       "raised_again": true       a fault that a handler took, and then sent to itself to die of it:
  *                                  signal, code and address are those of the fault
  *       "by_tracer": true          the sender is a debugger, which put the signal there by ptrace(2)
+ *       "unwatched": true          it was dead before a recorder watched it (its ring was kept, or found,
+ *                                  meanwhile): there is no evidence, no sender, no scene, and no death_ns
  *       "sender": map              {"pid", "tid", "uid", "gid": int, "comm": text, "cgroup_id": int}, and
  *                                  of that moment {"exe", "cgroup": text, "parents": array of {"pid":
  *                                  int, "comm": text}, nearest first}; by the cgroup's name, if it has
@@ -115,8 +117,10 @@
  *                                  without have the one before of their thread. coarse: all may be some
  *                                  ms old, or as old as with sparse where no recorder ran. In the lanes
  *                                  alert, alert_large, nested and channel each has its own in any mode
- *   "recorder": map                {"version", "rung": text, "region_bytes", "dict_full": int}. rung:
- *                                  "ebpf", "ebpf-late-freeze", "pidfd": what deaths were seen with
+ *   "recorder": map                {"version", "rung", "found": text, "region_bytes", "dict_full":
+ *                                  int}. rung: "ebpf", "ebpf-late-freeze", "pidfd": what deaths were seen
+ *                                  with. found: "adopted" (the ring was taken from the process), "kept"
+ *                                  (the service manager had it); missing: a hello brought it
  *
  * scene  (none of a living process, or where there was no kernel program to see it; a frame is known by
  *           the first key of its map, and a reader steps over one that it does not know. It and its

@@ -260,6 +260,7 @@ static void recorder(struct pack *pack, struct pack_map *map, const struct dump_
 	inner = pack_map_begin(pack);
 	pack_pair_string(pack, &inner, "version", facts->recorder_version);
 	pack_pair_string(pack, &inner, "rung", facts->rung);
+	pack_pair_string(pack, &inner, "found", facts->found);
 	pack_pair_known(pack, &inner, "region_bytes", facts->region_bytes);
 	pack_pair_uint(pack, &inner, "dict_full", dict_full);
 	pack_map_end(pack, &inner);

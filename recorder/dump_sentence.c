@@ -231,4 +231,6 @@ void dump_sentence(const struct verdict *verdict, char *buffer, size_t bytes)
 	say_death(&line, verdict);
 	if (verdict->core_dumped)
 		say(&line, ", core dumped");
+	if (verdict->unwatched)
+		say(&line, "; no recorder was watching then");
 }

@@ -34,7 +34,7 @@ struct dump_facts {
 	const struct timeline *timeline;
 	enum ttlog_clock_source clock_source;
 	uint32_t clock_mode; /* enum ttlog_clock_mode */
-	const char *recorder_version, *rung;
+	const char *recorder_version, *rung, *found;
 	uint64_t region_bytes;
 	uint64_t history_bytes, history_budget_bytes; /* beside the region; no budget: no history */
 	const struct scene *scene; /* NULL: not known */

@@ -135,6 +135,7 @@ static struct dump_facts facts_of(const struct order *order)
 		.clock_mode = subject->geometry.clock_mode,
 		.recorder_version = TTLOG_VERSION,
 		.rung = order->dumper->rung,
+		.found = subject->found,
 		.region_bytes = subject->geometry.region_bytes,
 		.history_bytes = order->history ? order->history->bytes : 0,
 		.history_budget_bytes = order->history ? order->history->budget_bytes : 0,

@@ -37,6 +37,7 @@ struct subject {
 	struct quota_user *user; /* whom its region is accounted to; held */
 	struct calibration *calibration; /* which goes on while there are subjects */
 	pid_t pid;
+	const char *found; /* how we came by its region: "adopted", "kept"; NULL: by its hello */
 	char service[TTLOG_SERVICE_BYTES];
 	struct identity identity;
 	struct modules *modules; /* NULL: not known */

@@ -357,7 +357,8 @@ static void restore(struct recorder *recorder)
 	}
 	counters.restored += count;
 	if (count)
-		log_say("the service manager had kept the rings of %u processes", count);
+		log_say("the service manager had kept the rings of %u process%s", count,
+			count == 1 ? "" : "es");
 }
 
 int recorder_begin(struct recorder *recorder, const struct recorder_options *options,

@@ -360,7 +360,8 @@ void verdict_reach(const struct evidence *evidence, uint32_t own_pid, struct ver
 {
 	const struct ttlog_bpf_event *death = newest(evidence, TTLOG_BPF_DEATH, 0, 0);
 	const struct ttlog_bpf_event *exec = newest(evidence, TTLOG_BPF_EXEC, 0, 0);
-	struct verdict verdict = {.how = VERDICT_UNKNOWN, .confidence = VERDICT_LOW};
+	struct verdict verdict = {.how = VERDICT_UNKNOWN, .confidence = VERDICT_LOW,
+				  .unwatched = evidence->unwatched};
 
 	if (death) {
 		verdict.death_ns = death->time_ns;

@@ -40,6 +40,7 @@ struct evidence {
 	bool have_wait_status; /* from waitid() of our own child, or a pidfd */
 	int wait_status;
 	bool hang_up; /* the pidfd or the socket said it, not the kernel program */
+	bool unwatched; /* it was dead before anybody watched: all there is comes from its pidfd */
 };
 
 enum verdict_how {
@@ -67,6 +68,7 @@ struct verdict {
 	bool stack_overflow; /* FAULT: the stack was used up */
 	bool raised_again;   /* FAULT: a handler took it, and then the process sent it to itself */
 	bool by_tracer;	     /* `sender` is the debugger, and put the signal there */
+	bool unwatched;	     /* as in the evidence */
 	int exit_code; /* 0-255 */
 	int signal;
 	int code; /* si_code of the signal */

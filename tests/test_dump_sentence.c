@@ -76,6 +76,11 @@ static const struct {
 	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 13, .have_sender = true,
 	  .sender = SELF, .thread = SELF}},
 	{"how it died is not known", {.how = VERDICT_UNKNOWN}},
+	{"how it died is not known; no recorder was watching then",
+	 {.how = VERDICT_UNKNOWN, .unwatched = true}},
+	{"killed by SIGKILL (sender not known), core dumped; no recorder was watching then",
+	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 9, .core_dumped = true,
+	  .unwatched = true}},
 	{"how it died is not known, but SIGSEGV was seen",
 	 {.how = VERDICT_UNKNOWN, .have_signal = true, .signal = 11}},
 };

@@ -262,6 +262,38 @@ static void kill_managed(struct recorder_process *recorder)
 	close(recorder->stderr_fd);
 }
 
+/* What the viewer, which is in the recorder's folder, says of the one dump of that process. */
+static void expect_info(pid_t pid, const char *format, const char *words)
+{
+	static char text[65536];
+	char command[3 * PATH_MAX];
+	size_t count;
+	FILE *view;
+
+	snprintf(command, sizeof(command), "%.*s/ttlog-view --info %s %s/*-%d-*.bin",
+		 (int)(strrchr(recorder_program, '/') - recorder_program), recorder_program,
+		 format, recorder_dumps, (int)pid);
+	view = popen(command, "r");
+	cr_assert(view);
+	count = fread(text, 1, sizeof(text) - 1, view);
+	text[count] = '\0';
+	cr_assert_eq(pclose(view), 0);
+	cr_assert(strstr(text, words), "%s is not in: %s", words, text);
+}
+
+/* Who died while nobody watched is said to have; who died afterwards is not. */
+static void expect_what_is_known(pid_t unwatched, pid_t watched)
+{
+	expect_info(unwatched, "", "; no recorder was watching then\n");
+	expect_info(unwatched, "", "kept by the service manager while no recorder ran\n");
+	expect_info(unwatched, "", "nobody saw the death");
+	expect_info(unwatched, "--format=json", "\"unwatched\":true");
+	expect_info(unwatched, "--format=json", "\"found\":\"kept\"");
+	expect_info(unwatched, "--format=json", "\"death_ns\":null");
+	expect_info(watched, "--format=json", "\"unwatched\":false");
+	expect_info(watched, "--format=json", "\"found\":\"kept\"");
+}
+
 Test(systemd, keeps_the_rings_of_those_who_die_meanwhile)
 {
 	struct recorder_process recorder;
@@ -295,6 +327,7 @@ Test(systemd, keeps_the_rings_of_those_who_die_meanwhile)
 		cr_assert_eq(count_dumps(words), 1);
 	}
 	cr_assert_eq(count_dumps(".bin"), 3);
+	expect_what_is_known(service[0].pid, service[2].pid);
 	stop_managed(&recorder);
 	manager_close(&manager);
 }

@@ -288,6 +288,27 @@ static void put_loop(struct out *out, const struct meta *meta)
 	out_char(out, '\n');
 }
 
+/* What is not there because nobody could see it is said, so that nobody looks for it. */
+static void put_found(struct out *out, const struct meta *meta)
+{
+	const struct span found = meta->recorder.found;
+
+	if (!found.bytes && !meta->cause.unwatched)
+		return;
+	label(out, "ring");
+	if (span_is(found, "kept"))
+		out_text(out, "kept by the service manager while no recorder ran");
+	else if (span_is(found, "adopted"))
+		out_text(out, "adopted: it was there before the recorder knew of it");
+	else
+		out_text(out, "handed over too late");
+	out_char(out, '\n');
+	if (!meta->cause.unwatched)
+		return;
+	label(out, "unwatched");
+	out_text(out, "nobody saw the death: no time of it, sender, stack or modules\n");
+}
+
 static void put_dump(struct out *out, struct dump *dump)
 {
 	const struct meta *meta = dump_meta(dump);
@@ -302,6 +323,7 @@ static void put_dump(struct out *out, struct dump *dump)
 	put_loop(out, meta);
 	line_span(out, "confidence", meta->cause.confidence);
 	line_span(out, "recorder", meta->recorder.rung);
+	put_found(out, meta);
 	put_clock(out, &meta->clock);
 }
 

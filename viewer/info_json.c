@@ -93,6 +93,7 @@ static void put_cause(struct out *out, const struct meta_cause *cause,
 	json_truth(out, "stack_overflow", cause->stack_overflow);
 	json_truth(out, "raised_again", cause->raised_again);
 	json_truth(out, "by_tracer", cause->by_tracer);
+	json_truth(out, "unwatched", cause->unwatched);
 	put_actor(out, "sender", &cause->sender);
 	put_actor(out, "thread", &cause->thread);
 	put_oom(out, &cause->oom);
@@ -324,5 +325,6 @@ void info_json(struct out *out, struct dump *dump, struct last *last)
 	put_channels(out, &meta->channels);
 	put_clock(out, &meta->clock);
 	json_known(out, "rung", meta->recorder.rung);
+	json_known(out, "found", meta->recorder.found);
 	out_text(out, "}\n");
 }

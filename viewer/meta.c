@@ -109,6 +109,7 @@ static const struct decode_key cause_keys[] = {
 	TRUTH(meta_cause, stack_overflow),
 	TRUTH(meta_cause, raised_again),
 	TRUTH(meta_cause, by_tracer),
+	TRUTH(meta_cause, unwatched),
 	MAP(meta_cause, oom, oom_keys),
 	MAP(meta_cause, sender, actor_keys),
 	MAP(meta_cause, thread, actor_keys),
@@ -207,6 +208,7 @@ static const struct decode_key lane_keys[] = {
 static const struct decode_key recorder_keys[] = {
 	SPAN(meta_recorder, version),
 	SPAN(meta_recorder, rung),
+	SPAN(meta_recorder, found),
 	NUMBER(meta_recorder, region_bytes),
 	NUMBER(meta_recorder, dict_full),
 	END,

@@ -41,7 +41,7 @@ struct meta_oom {
 struct meta_cause {
 	struct span how, confidence, sentence, signal_name, code_name;
 	struct number signal, code, exit_code, fault_address, ip, sp;
-	bool core_dumped, stack_overflow, raised_again, by_tracer;
+	bool core_dumped, stack_overflow, raised_again, by_tracer, unwatched;
 	struct meta_actor sender, thread;
 	struct meta_oom oom;
 	struct number evidence_count, evidence_forgotten, evidence_lost;
@@ -84,7 +84,7 @@ struct meta_channels {
 };
 
 struct meta_recorder {
-	struct span version, rung;
+	struct span version, rung, found;
 	struct number region_bytes, dict_full;
 };
 
