@@ -18,9 +18,7 @@ struct dump {
 	unsigned char *meta_bytes, *summary_bytes; /* what the spans of meta point into */
 	struct dictionary dictionary;
 	struct meta_scene scene;
-	struct decode batch; /* the events that are left of the current batch */
-	uint64_t batch_left;
-	uint64_t next_seq;
+	struct dump_batch batch; /* what is left of the current one */
 	uint64_t events_read;
 	struct number index_events;
 	int failure; /* a negative errno that ended the reading, 0 = none */
@@ -84,32 +82,30 @@ static int take_meta(struct dump *dump, const struct frame *frame)
 	return meta_decode(&dump->meta, dump->meta_bytes, frame->bytes);
 }
 
-static int take_batch(struct dump *dump, struct decode *cursor, const struct frame *frame)
+int dump_batch_begin(struct dump_batch *batch, const unsigned char *content, size_t bytes)
 {
+	struct decode cursor = {content, content + bytes};
 	struct number seq = {0};
 	struct token map, key, value;
 
-	*cursor = (struct decode){frame->content, frame->content + frame->bytes};
-	if (decode_next(cursor, &map) || map.kind != TOKEN_MAP)
+	if (decode_next(&cursor, &map) || map.kind != TOKEN_MAP)
 		return -EBADMSG;
 	for (uint64_t i = 0; i < map.number; i++) {
-		if (decode_next(cursor, &key) || key.kind != TOKEN_TEXT)
+		if (decode_next(&cursor, &key) || key.kind != TOKEN_TEXT)
 			return -EBADMSG;
 		if (span_is(key.span, "events")) {
 			/* "seq" comes first; what a later version has behind the events is its own.
 			 */
-			if (decode_next(cursor, &value) || value.kind != TOKEN_ARRAY || !seq.known)
+			if (decode_next(&cursor, &value) || value.kind != TOKEN_ARRAY || !seq.known)
 				return -EBADMSG;
-			dump->batch = *cursor;
-			dump->batch_left = value.number;
-			dump->next_seq = seq.bits;
+			*batch = (struct dump_batch){cursor, value.number, seq.bits};
 			return 0;
 		}
 		if (span_is(key.span, "seq")) {
-			if (decode_next(cursor, &value) || value.kind != TOKEN_UINT)
+			if (decode_next(&cursor, &value) || value.kind != TOKEN_UINT)
 				return -EBADMSG;
 			seq = (struct number){value.number, true};
-		} else if (decode_skip(cursor)) {
+		} else if (decode_skip(&cursor)) {
 			return -EBADMSG;
 		}
 	}
@@ -132,7 +128,7 @@ static int take_data(struct dump *dump, const struct frame *frame)
 	if (span_is(key.span, "scene") || span_is(key.span, "scene_thread"))
 		return scene_add(&dump->scene, frame->content, frame->bytes);
 	if (span_is(key.span, "seq"))
-		return take_batch(dump, &cursor, frame);
+		return dump_batch_begin(&dump->batch, frame->content, frame->bytes);
 	return 0;
 }
 
@@ -149,6 +145,16 @@ static int take_index(struct dump *dump, const struct frame *frame)
 		return -EBADMSG;
 	dump->indexed = true;
 	return 0;
+}
+
+int dump_take(struct dump *dump, const unsigned char *content, size_t bytes)
+{
+	const struct frame frame = {.content = content, .bytes = bytes};
+	struct dump_batch batch = dump->batch;
+	int error = take_data(dump, &frame);
+
+	dump->batch = batch;
+	return error;
 }
 
 /*
@@ -180,7 +186,7 @@ static int advance(struct dump *dump)
 			dump->odd = true;
 		else if (error)
 			frames_reject(dump->frames);
-		if (dump->batch_left)
+		if (dump->batch.left)
 			return 1;
 	}
 	return got;
@@ -213,10 +219,10 @@ static bool take_time(struct decode *cursor, int64_t *ret_ns)
 	return token.kind == TOKEN_UINT || token.kind == TOKEN_NEGATIVE;
 }
 
-static bool take_event(struct dump *dump, struct event *event)
+static bool take_event(struct dump *dump, struct dump_batch *batch, struct event *event)
 {
 	const struct meta_channels *channels = &dump->meta.channels;
-	struct decode *cursor = &dump->batch;
+	struct decode *cursor = &batch->cursor;
 	uint64_t thread, lane, site, channel, fixed = DUMP_EVENT_FIXED;
 	struct token array;
 
@@ -241,10 +247,19 @@ static bool take_event(struct dump *dump, struct event *event)
 		return false;
 	event->values_bytes = (size_t)(cursor->at - event->values);
 	event->dump = dump;
-	event->seq = dump->next_seq;
+	event->seq = batch->seq;
 	event->thread = thread < dump->meta.thread_count ? &dump->meta.threads[thread] : &no_thread;
 	event->lane = lane < dump->meta.lane_count ? &dump->meta.lanes[lane] : &no_lane;
 	event->site = dictionary_site(&dump->dictionary, site);
+	return true;
+}
+
+bool dump_batch_next(struct dump *dump, struct dump_batch *batch, struct event *ret_event)
+{
+	if (!batch->left || !take_event(dump, batch, ret_event))
+		return false;
+	batch->left--;
+	batch->seq++;
 	return true;
 }
 
@@ -253,21 +268,19 @@ bool dump_next(struct dump *dump, struct event *ret_event)
 	int got;
 
 	for (;;) {
-		if (!dump->batch_left) {
+		if (!dump->batch.left) {
 			got = dump->failure ? 0 : advance(dump);
 			if (got < 0)
 				dump->failure = got;
 			if (got <= 0)
 				return false;
 		}
-		dump->batch_left--;
-		if (take_event(dump, ret_event)) {
-			dump->next_seq++;
+		if (dump_batch_next(dump, &dump->batch, ret_event)) {
 			dump->events_read++;
 			return true;
 		}
 		dump->odd = true;
-		dump->batch_left = 0;
+		dump->batch.left = 0;
 	}
 }
 
@@ -366,7 +379,7 @@ static int dump_start(struct dump *dump, int fd)
 	got = advance(dump);
 	/* Without the head, metadata of ours or events must be there to call it a dump. */
 	if (got >= 0 && (!got || dump->head_missing) && !dump->summary_bytes &&
-	    !dump->meta.format.known && !dump->batch_left)
+	    !dump->meta.format.known && !dump->batch.left)
 		return -EBADMSG;
 	return got < 0 ? got : 0;
 }

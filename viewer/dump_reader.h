@@ -64,6 +64,20 @@ struct dictionary *dump_dictionary(struct dump *dump);
 
 /* True, or false at the end: of the file, or of what can be read of it. */
 bool dump_next(struct dump *dump, struct event *ret_event);
+/*
+ * For who reads frames of the file out of their order: a batch's content, event by event. begin: 0, or
+ * -EBADMSG if it is none. next: false at its end, or at an event that makes no sense (then left is not 0).
+ */
+struct dump_batch {
+	struct decode cursor;
+	uint64_t left, seq; /* seq of the next event */
+};
+
+int dump_batch_begin(struct dump_batch *batch, const unsigned char *content, size_t bytes);
+bool dump_batch_next(struct dump *dump, struct dump_batch *batch, struct event *ret_event);
+/* The content of a data frame that is no batch: the scene, a part of the dictionary. 0 or an errno. */
+int dump_take(struct dump *dump, const unsigned char *content, size_t bytes);
+
 /* Events handed out or counted so far. */
 uint64_t dump_events_read(const struct dump *dump);
 
