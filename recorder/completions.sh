@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 # completions.sh PROGRAM bash|zsh|fish - completions for a shell, made from what PROGRAM says of itself with --help.
 #
-# What --help has to look like: options as "  -s, --socket PATH    words", commands as "  list ARGUMENT   words"
-# or in the usage as "ttlog-recorder run". What an argument can be is told by its name.
+# What --help=all, or --help, has to look like: options as "  -s, --socket PATH    words", commands as
+# "  list ARGUMENT   words" or in the usage as "ttlog-recorder run". What an argument can be is told by its name, or
+# by a list of lines under "NAME is one of".
 set -eu
 program=$1
 shell=$2
-help=$("$program" --help)
+help=$("$program" --help=all 2>/dev/null || "$program" --help)
 
 printf '%s\n' "$help" | awk -v shell="$shell" -v name="${program##*/}" '
 function quoted(text) {
@@ -52,6 +53,21 @@ BEGIN {
 	sub(/^[^ ]* ?[^ ]* +/, "", text)
 	help[count] = text
 	next
+}
+
+/^[A-Z]+ is one of$/ {
+	listed = $1
+	choices[listed] = ""
+	next
+}
+
+listed != "" && /^  [a-z]/ {
+	choices[listed] = choices[listed] (choices[listed] == "" ? "" : " ") $1
+	next
+}
+
+{
+	listed = ""
 }
 
 # In the usage, or in a list of its own.

@@ -87,7 +87,7 @@ for shell in fish zsh; do
 done
 
 for program in $programs; do
-	options=$("$build/$program" --help | grep -o -E '^  (-[a-zA-Z],|   ) --[a-z-]+' | grep -o -E -- '--[a-z-]+')
+	options=$({ "$build/$program" --help=all 2>/dev/null || "$build/$program" --help; } | grep -o -E '^  (-[a-zA-Z],|   ) --[a-z-]+' | grep -o -E -- '--[a-z-]+')
 	[ -n "$options" ] || { echo "$program --help names no options"; bad=1; }
 	bash -n "$folder/$program.bash" || bad=1
 	expect "$options" bash_offers "$program" --
@@ -102,6 +102,7 @@ expect "text json" bash_offers ttlog-recorder doctor --format =
 expect "run doctor" bash_offers ttlog-recorder ""
 expect "dumps" bash_offers ttlog-recorder --dir d
 expect "a.bin" bash_offers ttlog-view a
+expect "text json" bash_offers ttlog-view --format ""
 expect "list snapshot" bash_offers ttlog-ctl ""
 expect "debug off" bash_offers ttlog-ctl level orders ""
 [ -z "$(bash_offers ttlog-recorder --max-clients "" | tr -d '\n')" ] || { echo "bash offers something for a number"; bad=1; }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# manuals.sh BUILD - the manual pages are well formed, and name the options that --help names, and no others.
+# manuals.sh BUILD - the manual pages are well formed, and name the options that --help (or --help=all) names, and
+# no others.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$1
@@ -8,7 +9,7 @@ bad=0
 
 options_of_help()
 {
-	"$build/$1" --help 2>/dev/null | grep -o -E -- '--[a-z][a-z-]+' | sort -u
+	{ "$build/$1" --help=all || "$build/$1" --help; } 2>/dev/null | grep -o -E -- '--[a-z][a-z-]+' | sort -u
 }
 
 # Long options as mdoc (.It Fl -name, Fl -name) or man macros (\-\-name) write them.

@@ -520,3 +520,22 @@ Test(view, golden_dumps_of_every_released_format_can_be_read)
 	     root, program, program);
 	cr_expect_eq(status, 0, "%s%s", output, complaint);
 }
+
+Test(view, help_fits_a_screen_and_names_all_options_when_asked)
+{
+	unsigned int lines = 0;
+
+	view("--help");
+	cr_expect_eq(status, 0);
+	for (char *line = strtok(output, "\n"); line; line = strtok(NULL, "\n")) {
+		cr_expect_leq(strlen(line), 79, "%s", line);
+		lines++;
+	}
+	cr_expect_leq(lines, 22, "with two empty lines that is %u", lines + 2);
+	view("--help=all");
+	cr_expect_eq(status, 0);
+	cr_expect(strstr(output, "--version") && strstr(output, "FORMAT is one of"));
+	view("--help=some");
+	cr_expect_eq(status, 2);
+	cr_expect_not_null(strstr(complaint, "--help=all"));
+}

@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* options.h - the command line of ttlog-view. */
+/*
+ * options.h - the command line of ttlog-view.
+ *
+ * One table has all options: getopt's, both helps and the completions are made from it. A row for a
+ * switch names the bool that it sets; one with an argument names who takes it.
+ *
+ *   options_table.c   the rows             options_select.c  takes what selects
+ *   options.c         getopt               options_show.c    takes how it is shown
+ *   options_help.c    --help, --help=all
+ */
 #ifndef VIEWER_OPTIONS_H
 #define VIEWER_OPTIONS_H
 
@@ -25,8 +34,42 @@ struct options {
 	size_t path_count;
 };
 
+enum option_result {
+	OPTION_TAKEN,
+	OPTION_WRONG,	 /* and why was said */
+	OPTION_ANSWERED, /* it was a question: done */
+};
+
+/* In the order of the help. */
+enum option_group { OPTIONS_SELECT, OPTIONS_SHOW, OPTIONS_INSTEAD, OPTIONS_OTHER, OPTIONS_GROUPS };
+
+struct option_row {
+	const char *name;
+	char letter;	      /* 0: none */
+	enum option_group group;
+	bool common;	      /* in the help that fits a screen, too */
+	const char *argument; /* NULL: none; in [brackets]: it may be left out, take() gets NULL */
+	const char *help;     /* a line of at most 52 characters: no details */
+	size_t flag;	      /* of a row without take(): where in struct options its bool is */
+	enum option_result (*take)(struct options *options, const char *argument);
+};
+
+extern const struct option_row option_rows[];
+extern const size_t option_row_count;
+
 /* True: go on. False: *ret_exit is what to exit with; all was said. */
 bool options_parse(struct options *options, int argc, char **argv, enum view_exit *ret_exit);
 void options_fini(struct options *options);
+
+/* Who takes what; each says what is wrong. */
+enum option_result options_filter(struct options *options, const char *argument);
+enum option_result options_limit(struct options *options, const char *argument);
+enum option_result options_format(struct options *options, const char *argument);
+enum option_result options_color(struct options *options, const char *argument);
+enum option_result options_help(struct options *options, const char *argument);
+enum option_result options_version(struct options *options, const char *argument);
+
+/* Are colours wanted, when nobody said it? */
+bool options_colour_wanted(void);
 
 #endif
