@@ -86,7 +86,7 @@ static __always_inline int exiting(struct task_struct *task, bool group_dead)
 	if (!client)
 		return 0;
 	if (client->fatal.kind)
-		send_modules(client, bpf_get_current_task_btf(), BENCH_EXIT);
+		send_modules(client, BENCH_EXIT);
 	if (!group_dead) {
 		leader_left(task, client);
 		return 0;

@@ -15,6 +15,7 @@
 #define TTLOG_MODULES_BPF_H
 
 #include "bpf/event.bpf.h"
+#include "bpf/more.bpf.h"
 
 #define VM_EXEC 4ul
 #define FMODE_BACKING (1u << 25) /* the file below one of overlayfs */
@@ -65,55 +66,61 @@ static __always_inline const struct path *path_of(const struct file *file)
 				     bpf_core_field_offset(struct file, f_path));
 }
 
-/*
- * Writes the names from the file up to the process's root into the workbench, and says how many bytes
- * they have; 0: it has no path. What grows from step to step is in memory, where the verifier does not
- * follow it: to its eyes all steps are the same.
- */
-static __noinline __u32 write_path(__u64 file, __u32 whose)
+/* A name, or the way from a mount to what it is mounted on. 0: that was the root; negative: no path. */
+__noinline int step_path(struct workbench *bench, struct ttlog_place *place)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	const struct path *path = path_of((const struct file *)file);
-	struct dentry *dentry = BPF_CORE_READ(path, dentry), *parent, *top;
-	struct dentry *root = BPF_CORE_READ(task, fs, root.dentry);
-	const char *mount = (const char *)BPF_CORE_READ(path, mnt), *above;
-	const char *root_mount = (const char *)BPF_CORE_READ(task, fs, root.mnt);
-	struct workbench *bench = workbench(whose);
+	struct dentry *dentry, *parent;
+	const char *mount, *above;
+	const struct mount *outer;
+	__u32 at;
+	long bytes;
 
-	if (!bench)
+	if (!bench || !place)
+		return -1;
+	dentry = (struct dentry *)place->at;
+	mount = (const char *)place->mount;
+	outer = (const struct mount *)(mount - bpf_core_field_offset(struct mount, mnt));
+	if (dentry == BPF_CORE_READ(task, fs, root.dentry) &&
+	    mount == (const char *)BPF_CORE_READ(task, fs, root.mnt))
 		return 0;
-	bench->path_bytes = 0;
-	for (int i = 0; i < PATH_STEPS; i++) {
-		const struct mount *outer =
-			(const struct mount *)(mount - bpf_core_field_offset(struct mount, mnt));
-		const unsigned char *name;
-		long bytes;
-		__u32 at;
-
-		if (dentry == root && mount == root_mount)
-			return bench->path_bytes;
-		top = BPF_CORE_READ((const struct vfsmount *)mount, mnt_root);
-		parent = BPF_CORE_READ(dentry, d_parent);
-		if (dentry == top || dentry == parent) {
-			above = (const char *)BPF_CORE_READ(outer, mnt_parent);
-			if (above == (const char *)outer)
-				return bench->path_bytes;
-			dentry = BPF_CORE_READ(outer, mnt_mountpoint);
-			mount = above + bpf_core_field_offset(struct mount, mnt);
-			continue;
-		}
-		name = BPF_CORE_READ(dentry, d_name.name);
-		at = bench->path_bytes;
-		if (at >= TTLOG_BPF_PATH_BYTES)
+	parent = BPF_CORE_READ(dentry, d_parent);
+	if (dentry == parent || dentry == BPF_CORE_READ((const struct vfsmount *)mount, mnt_root)) {
+		above = (const char *)BPF_CORE_READ(outer, mnt_parent);
+		if (above == (const char *)outer)
 			return 0;
-		bytes = bpf_probe_read_kernel_str(bench->module.path + at, TTLOG_BPF_NAME_BYTES,
-						  name);
-		if (bytes <= 1 || bytes > (long)TTLOG_BPF_NAME_BYTES)
-			return 0;
-		bench->path_bytes += (__u32)bytes;
-		dentry = parent;
+		place->at = (__u64)BPF_CORE_READ(outer, mnt_mountpoint);
+		place->mount = (__u64)(above + bpf_core_field_offset(struct mount, mnt));
+		return 1;
 	}
-	return 0;
+	at = bench->path_bytes;
+	if (at >= TTLOG_BPF_PATH_BYTES)
+		return -1;
+	bytes = bpf_probe_read_kernel_str(bench->module.path + at, TTLOG_BPF_NAME_BYTES,
+					  BPF_CORE_READ(dentry, d_name.name));
+	if (bytes <= 1 || bytes > (long)TTLOG_BPF_NAME_BYTES)
+		return -1;
+	bench->path_bytes = at + (__u32)bytes;
+	place->at = (__u64)parent;
+	return 1;
+}
+
+/*
+ * Writes the names from the file up to the process's root into the workbench, and says how many bytes
+ * they have; 0: it has no path.
+ */
+static __always_inline __u32 write_path(struct workbench *bench, const struct path *path)
+{
+	struct ttlog_place place = {
+		.at = (__u64)BPF_CORE_READ(path, dentry),
+		.mount = (__u64)BPF_CORE_READ(path, mnt),
+	};
+	int more = 1;
+
+	bench->path_bytes = 0;
+	for (int i = 0; i < PATH_STEPS && more > 0; i++)
+		more = step_path(bench, &place);
+	return more ? 0 : bench->path_bytes;
 }
 
 static __always_inline bool is_vdso(struct task_struct *task, __u64 start)
@@ -126,9 +133,8 @@ static __always_inline bool is_vdso(struct task_struct *task, __u64 start)
 	       (__u64)BPF_CORE_READ(arch, context.vdso) == start;
 }
 
-static __always_inline void send_module(struct ttlog_bpf_client *client, struct task_struct *task,
-					__u32 whose, struct workbench *bench,
-					struct vm_area_struct *mapping)
+static __always_inline void send_module(struct ttlog_bpf_client *client, struct workbench *bench,
+					const struct vm_area_struct *mapping)
 {
 	struct ttlog_bpf_module *module = &bench->module;
 	struct file *file = BPF_CORE_READ(mapping, vm_file);
@@ -148,8 +154,8 @@ static __always_inline void send_module(struct ttlog_bpf_client *client, struct 
 
 		module->inode = BPF_CORE_READ(inode, i_ino);
 		module->device = BPF_CORE_READ(inode, i_sb, s_dev);
-		bytes = write_path((__u64)file, whose);
-	} else if (is_vdso(task, module->start)) {
+		bytes = write_path(bench, path);
+	} else if (is_vdso(bpf_get_current_task_btf(), module->start)) {
 		module->flags = TTLOG_BPF_MODULE_VDSO;
 	}
 	/* Nothing new, but the verifier of 6.12 does not see it otherwise. */
@@ -163,6 +169,23 @@ static __always_inline void send_module(struct ttlog_bpf_client *client, struct 
 		bench->sent++;
 }
 
+/* One mapping; 0: no further. */
+__noinline int look_at(struct ttlog_bpf_client *client, struct workbench *bench, __u64 address)
+{
+	const struct vm_area_struct *mapping = (const struct vm_area_struct *)address;
+
+	if (!client || !bench)
+		return 0;
+	if (++bench->looked_at > TTLOG_BPF_MAPPINGS) {
+		client->scene.modules_unsent++;
+		return 0;
+	}
+	bench->end = BPF_CORE_READ(mapping, vm_end);
+	if (BPF_CORE_READ(mapping, vm_flags) & VM_EXEC)
+		send_module(client, bench, mapping);
+	return 1;
+}
+
 static __always_inline bool saw_all(struct task_struct *task, const struct workbench *bench)
 {
 	return bench->looked_at >= (__u32)BPF_CORE_READ(task, mm, map_count);
@@ -170,20 +193,18 @@ static __always_inline bool saw_all(struct task_struct *task, const struct workb
 
 /* From where the one before ended. */
 static __always_inline void walk_on(struct ttlog_bpf_client *client, struct task_struct *task,
-				    __u32 whose, struct workbench *bench)
+				    struct workbench *bench)
 {
 	struct bpf_iter_task_vma walk;
 	struct vm_area_struct *mapping;
+	__u64 address;
 
 	bpf_iter_task_vma_new(&walk, task, bench->end);
 	while ((mapping = bpf_iter_task_vma_next(&walk))) {
-		if (++bench->looked_at > TTLOG_BPF_MAPPINGS) {
-			client->scene.modules_unsent++;
+		/* As a plain number, which is all that such a function takes. */
+		bpf_probe_read_kernel(&address, sizeof(address), &mapping);
+		if (!look_at(client, bench, address))
 			break;
-		}
-		bench->end = BPF_CORE_READ(mapping, vm_end);
-		if (BPF_CORE_READ(mapping, vm_flags) & VM_EXEC)
-			send_module(client, task, whose, bench, mapping);
 	}
 	bpf_iter_task_vma_destroy(&walk);
 }
@@ -196,28 +217,29 @@ static __always_inline void send_end(struct ttlog_bpf_client *client)
 }
 
 /* Once; if it can't be done here and now, or not to the end, a later call may do it. */
-static __always_inline void send_modules(struct ttlog_bpf_client *client, struct task_struct *task,
-					 __u32 whose)
+__noinline int send_modules(struct ttlog_bpf_client *client, __u32 whose)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct workbench *bench = workbench(whose);
 
-	if (!can_walk_mappings || !bench || client->scene.modules_told ||
+	if (!client || !can_walk_mappings || !bench || client->scene.modules_told ||
 	    client->scene.walks >= TTLOG_BPF_WALKS ||
 	    __sync_lock_test_and_set(&client->scene.modules_told, 1))
-		return;
+		return 0;
 	bench->looked_at = bench->sent = 0;
 	bench->end = 0;
-	walk_on(client, task, whose, bench);
+	walk_on(client, task, bench);
 	if (bench->looked_at && !saw_all(task, bench))
-		walk_on(client, task, whose, bench);
+		walk_on(client, task, bench);
 	if (bench->looked_at && saw_all(task, bench)) {
 		send_end(client);
-		return;
+		return 0;
 	}
 	/* Not even begun: that takes no time, and the next may be luckier. */
 	if (bench->looked_at)
 		client->scene.walks++;
 	client->scene.modules_told = 0;
+	return 0;
 }
 
 #endif

@@ -57,33 +57,58 @@ static __always_inline void put_name(struct ttlog_bpf_record *record, volatile _
 		*end = at + (__u32)bytes;
 }
 
+/*
+ * How far a walk has come, in kernel addresses.
+ *
+ * Each step of one is a function that is not static: the verifier reads that once, whoever calls it how
+ * often, where it would read a loop's body again for each turn and for each way that leads there. Such
+ * a function takes numbers, and pointers to memory of ours, which may be NULL to its eyes; a task or a
+ * mapping comes as a number, and is read like any address.
+ */
+struct ttlog_place {
+	__u64 at;    /* a dentry, a kernfs_node, a task, a page_counter */
+	__u64 mount; /* of the dentry */
+};
+
+/* A name of the executable's path, or the way from a mount to what it is mounted on; 0: the root. */
+__noinline int step_exe(struct ttlog_bpf_record *record, struct ttlog_place *place)
+{
+	struct dentry *dentry, *parent;
+	struct mount *mount, *above;
+
+	if (!record || !place)
+		return 0;
+	dentry = (struct dentry *)place->at;
+	mount = (struct mount *)place->mount;
+	parent = BPF_CORE_READ(dentry, d_parent);
+	if (dentry != parent && dentry != BPF_CORE_READ(mount, mnt.mnt_root)) {
+		put_name(record, &record->more.exe_bytes, BPF_CORE_READ(dentry, d_name.name));
+		place->at = (__u64)parent;
+		return 1;
+	}
+	above = BPF_CORE_READ(mount, mnt_parent);
+	if (!above || above == mount)
+		return 0;
+	place->at = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+	place->mount = (__u64)above;
+	return 1;
+}
+
 /* Up to the root of its mount namespace. */
 static __always_inline void put_exe(struct ttlog_bpf_record *record, struct task_struct *task)
 {
-	const unsigned long offset = bpf_core_field_offset(struct mount, mnt);
 	struct file *file = BPF_CORE_READ(task, mm, exe_file);
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	char *vfsmount = (char *)BPF_CORE_READ(file, f_path.mnt);
-	struct mount *mount = (void *)(vfsmount - offset);
+	struct ttlog_place place = {
+		.at = (__u64)BPF_CORE_READ(file, f_path.dentry),
+		.mount = (__u64)(vfsmount - bpf_core_field_offset(struct mount, mnt)),
+	};
 
-	if (!dentry || !vfsmount)
+	if (!place.at || !vfsmount)
 		return;
-	for (int i = 0; i < EXE_STEPS; i++) {
-		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-
-		if (dentry == parent || dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
-			struct mount *above = BPF_CORE_READ(mount, mnt_parent);
-
-			if (!above || above == mount)
-				break;
-			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-			mount = above;
-		} else {
-			put_name(record, &record->more.exe_bytes,
-				 BPF_CORE_READ(dentry, d_name.name));
-			dentry = parent;
-		}
-	}
+	for (int i = 0; i < EXE_STEPS; i++)
+		if (!step_exe(record, &place))
+			break;
 }
 
 static __always_inline struct kernfs_node *parent_of_node(struct kernfs_node *node)
@@ -110,37 +135,59 @@ static __always_inline struct cgroup_subsys_state *memory_of(struct task_struct 
 	return css;
 }
 
+__noinline int step_cgroup(struct ttlog_bpf_record *record, struct ttlog_place *place)
+{
+	struct kernfs_node *node, *parent;
+
+	if (!record || !place)
+		return 0;
+	node = (struct kernfs_node *)place->at;
+	parent = parent_of_node(node);
+	if (!parent)
+		return 0;
+	put_name(record, &record->more.cgroup_bytes, BPF_CORE_READ(node, name));
+	place->at = (__u64)parent;
+	return 1;
+}
+
 /* That of cgroup v2; where all live in its root and are told apart in v1, the memory controller's. */
 static __always_inline void put_cgroup(struct ttlog_bpf_record *record, struct task_struct *task)
 {
 	struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+	struct ttlog_place place = {0};
 
 	if (!parent_of_node(node))
 		node = BPF_CORE_READ(memory_of(task), cgroup, kn);
-	for (int i = 0; i < CGROUP_STEPS; i++) {
-		struct kernfs_node *parent = parent_of_node(node);
-
-		if (!parent)
+	place.at = (__u64)node;
+	for (int i = 0; i < CGROUP_STEPS; i++)
+		if (!step_cgroup(record, &place))
 			break;
-		put_name(record, &record->more.cgroup_bytes, BPF_CORE_READ(node, name));
-		node = parent;
-	}
+}
+
+__noinline int step_parent(struct ttlog_bpf_parent *to, struct ttlog_place *place)
+{
+	struct task_struct *task, *parent;
+
+	if (!to || !place)
+		return 0;
+	task = (struct task_struct *)place->at;
+	parent = BPF_CORE_READ(task, real_parent, group_leader);
+	to->pid = BPF_CORE_READ(parent, tgid);
+	if (!to->pid)
+		return 0;
+	BPF_CORE_READ_INTO(&to->comm, parent, comm);
+	place->at = (__u64)parent;
+	return 1;
 }
 
 static __always_inline void put_parents(struct ttlog_bpf_more *more, struct task_struct *task)
 {
+	struct ttlog_place place = {.at = (__u64)task};
 	__u32 i;
 
-	for (i = 0; i < TTLOG_BPF_PARENTS; i++) {
-		struct task_struct *parent = BPF_CORE_READ(task, real_parent, group_leader);
-		__u32 pid = BPF_CORE_READ(parent, tgid);
-
-		if (!pid)
+	for (i = 0; i < TTLOG_BPF_PARENTS; i++)
+		if (!step_parent(&more->parent[i], &place))
 			break;
-		more->parent[i].pid = pid;
-		BPF_CORE_READ_INTO(&more->parent[i].comm, parent, comm);
-		task = parent;
-	}
 	more->parent_count = i;
 }
 
@@ -249,16 +296,16 @@ static __always_inline void count_sent(long err)
 		__sync_fetch_and_add(&counters.sent, 1);
 }
 
-/* With interrupts off: what `sender` is, and the memory of `target`. */
-static __always_inline void send_with_sender(const struct ttlog_bpf_event *event,
-					     struct task_struct *target,
-					     struct task_struct *sender)
+/* With interrupts off: what the task `of_sender` is, and the memory of the task `of_target`. */
+__noinline int send_with_sender(struct ttlog_bpf_event *event, __u64 of_target, __u64 of_sender)
 {
+	struct task_struct *target = (struct task_struct *)of_target;
+	struct task_struct *sender = (struct task_struct *)of_sender;
 	__u32 zero = 0, bytes = __builtin_offsetof(struct ttlog_bpf_record, names);
 	struct ttlog_bpf_record *record = bpf_map_lookup_elem(&scratch, &zero);
 
-	if (!record)
-		return;
+	if (!event || !record)
+		return 0;
 	record->event = *event;
 	record->event.flags |= TTLOG_BPF_MORE;
 	__builtin_memset(&record->more, 0, sizeof(record->more));
@@ -274,6 +321,7 @@ static __always_inline void send_with_sender(const struct ttlog_bpf_event *event
 	if (bytes > sizeof(*record))
 		bytes = sizeof(*record);
 	count_sent(bpf_ringbuf_output(&events, record, bytes, 0));
+	return 0;
 }
 
 /* Anywhere: the memory of `target` alone. */

@@ -10,6 +10,7 @@
 
 #include "bpf/event.bpf.h"
 #include "bpf/modules.bpf.h"
+#include "bpf/more.bpf.h"
 
 #define SA_ONSTACK 0x08000000ul
 
@@ -136,6 +137,28 @@ static __always_inline void fill_thread(struct ttlog_bpf_thread *thread, struct 
 	fill_code(thread, pc);
 }
 
+/* One page of a stack, if it is in memory; 1: it is, and there was no room. See struct ttlog_place. */
+__noinline __u32 send_page(__u64 client_id, __u32 tid, __u64 address)
+{
+	struct ttlog_bpf_page *page;
+	__u64 word;
+
+	if (bpf_probe_read_user(&word, sizeof(word), (void *)address))
+		return 0;
+	page = bpf_ringbuf_reserve(&scenes, sizeof(*page), 0);
+	if (!page)
+		return 1;
+	page->head.client_id = client_id;
+	page->head.kind = TTLOG_BPF_PAGE;
+	page->head.tid = tid;
+	page->address = address;
+	if (bpf_probe_read_user(page->data, sizeof(page->data), (void *)address))
+		bpf_ringbuf_discard(page, BPF_RB_NO_WAKEUP);
+	else
+		bpf_ringbuf_submit(page, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
 /*
  * Those pages of that many that are in memory; on a stack overflow the first is not. What is there
  * and could not be sent is counted.
@@ -145,26 +168,8 @@ static __always_inline void send_stack(struct ttlog_bpf_client *client, __u32 ti
 {
 	__u64 address = (sp - TTLOG_BPF_RED_ZONE) & ~(__u64)(TTLOG_BPF_PAGE_BYTES - 1);
 
-	for (unsigned int i = 0; i < count; i++, address += TTLOG_BPF_PAGE_BYTES) {
-		struct ttlog_bpf_page *page;
-		__u64 word;
-
-		if (bpf_probe_read_user(&word, sizeof(word), (void *)address))
-			continue;
-		page = bpf_ringbuf_reserve(&scenes, sizeof(*page), 0);
-		if (!page) {
-			client->scene.pages_unsent++;
-			continue;
-		}
-		page->head.client_id = client->client_id;
-		page->head.kind = TTLOG_BPF_PAGE;
-		page->head.tid = tid;
-		page->address = address;
-		if (bpf_probe_read_user(page->data, sizeof(page->data), (void *)address))
-			bpf_ringbuf_discard(page, BPF_RB_NO_WAKEUP);
-		else
-			bpf_ringbuf_submit(page, BPF_RB_NO_WAKEUP);
-	}
+	for (unsigned int i = 0; i < count; i++, address += TTLOG_BPF_PAGE_BYTES)
+		client->scene.pages_unsent += send_page(client->client_id, tid, address);
 }
 
 /* The signal was sent to it, or it came to be the one that dumps core. */
@@ -175,31 +180,34 @@ static __always_inline bool takes_it(const struct ttlog_bpf_client *client, stru
 }
 
 /*
- * The record of the thread is reserved before its pages and released behind them: they come in one
- * piece, and wake the recorder once.
+ * Of the thread that runs this. Its record is reserved before its pages and released behind them: they
+ * come in one piece, and wake the recorder once.
  */
-static __always_inline void send_scene(struct ttlog_bpf_client *client, struct task_struct *task,
-				       int taken)
+__noinline int send_scene(struct ttlog_bpf_client *client, int taken)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	const bool crowded = bpf_ringbuf_query(&scenes, BPF_RB_AVAIL_DATA) >
 			     TTLOG_BPF_SCENES_BYTES / 2;
-	const bool fatal = takes_it(client, task, taken);
 	struct ttlog_bpf_thread *thread;
 	__u64 interrupted_sp, sp = 0, pc = 0;
+	bool fatal;
 
+	if (!client)
+		return 0;
+	fatal = takes_it(client, task, taken);
 	thread = fatal || client->scene.threads < TTLOG_BPF_THREADS
 			 ? bpf_ringbuf_reserve(&scenes, sizeof(*thread), 0)
 			 : 0;
 	if (!thread) {
 		client->scene.threads_unsent++;
-		return;
+		return 0;
 	}
 	client->scene.threads++;
 	fill_thread(thread, task, client, fatal);
 	interrupted_sp = thread->interrupted_sp;
 	if (!where(task, &sp, &pc)) {
 		bpf_ringbuf_submit(thread, BPF_RB_FORCE_WAKEUP);
-		return;
+		return 0;
 	}
 	if (fatal) {
 		send_stack(client, task->pid, sp, TTLOG_BPF_PAGES_FATAL);
@@ -211,6 +219,7 @@ static __always_inline void send_scene(struct ttlog_bpf_client *client, struct t
 		client->scene.pages_unsent += TTLOG_BPF_PAGES_OTHERS;
 	}
 	bpf_ringbuf_submit(thread, BPF_RB_FORCE_WAKEUP);
+	return 0;
 }
 
 /* Before its DEATH: what is missing. */

@@ -106,7 +106,7 @@ static __always_inline int generated(void *ctx, struct ttlog_bpf_client *client,
 	if (event.flags & TTLOG_BPF_HANDLED)
 		send(&event);
 	else if ((event.flags & TTLOG_BPF_FATAL) || worth_telling(client, signal, event.time_ns))
-		send_with_sender(&event, task, bpf_get_current_task_btf());
+		send_with_sender(&event, raw_argument(ctx, 2), bpf_get_current_task());
 	return 0;
 }
 
@@ -195,7 +195,8 @@ static __always_inline int delivered(void *ctx, struct ttlog_bpf_client *client,
 		event.flags |= TTLOG_BPF_TRACER;
 		fill_target(&event.sender, task->parent);
 		settle(client, &event);
-		send_with_sender(&event, task, task->parent);
+		send_with_sender(&event, bpf_get_current_task(),
+				 (__u64)BPF_CORE_READ(task, parent));
 		return 0;
 	}
 	settle(client, &event);

@@ -61,8 +61,8 @@ int BPF_PROG(ttlog_signal_deliver, int taken, struct kernel_siginfo *info,
 		return 0;
 	if (is_news(client, task, taken, signal))
 		delivered(ctx, client, task, taken, signal);
-	send_scene(client, task, taken);
-	send_modules(client, task, BENCH_DELIVER);
+	send_scene(client, taken);
+	send_modules(client, BENCH_DELIVER);
 	return 0;
 }
 
