@@ -21,6 +21,10 @@ struct dump {
 	struct dump_batch batch; /* what is left of the current one */
 	uint64_t events_read;
 	struct number index_events;
+	struct dump_extent *extents;
+	size_t extent_count;
+	bool extents_read, ranged;
+	uint64_t range_end; /* in a range, frames from here on are not read */
 	int failure; /* a negative errno that ended the reading, 0 = none */
 	bool head_missing, indexed, behind_index, odd; /* odd: a frame or batch made no sense */
 };
@@ -165,9 +169,13 @@ int dump_take(struct dump *dump, const unsigned char *content, size_t bytes)
 static int advance(struct dump *dump)
 {
 	struct frame frame;
-	int got, error;
+	int got = 0, error;
 
-	while ((got = frames_next(dump->frames, &frame)) > 0) {
+	while (!(dump->ranged && frames_offset(dump->frames) >= dump->range_end) &&
+	       (got = frames_next(dump->frames, &frame)) > 0) {
+		/* What was damaged reached beyond the range. */
+		if (dump->ranged && frame.offset >= dump->range_end)
+			return 0;
 		if (dump->indexed)
 			dump->behind_index = true;
 		if (frame.magic == FRAMES_DATA_MAGIC)
@@ -189,7 +197,34 @@ static int advance(struct dump *dump)
 		if (dump->batch.left)
 			return 1;
 	}
-	return got;
+	return got < 0 ? got : 0;
+}
+
+size_t dump_extents(struct dump *dump, const struct dump_extent **ret_extents)
+{
+	const int fd = frames_descriptor(dump->frames);
+
+	/* Without an index there are none, and reading forward says why. */
+	if (!dump->extents_read && fd >= 0 &&
+	    dump_index_read(fd, &dump->extents, &dump->extent_count))
+		dump->extent_count = 0;
+	dump->extents_read = true;
+	*ret_extents = dump->extents;
+	return dump->extent_count;
+}
+
+int dump_range(struct dump *dump, size_t from, size_t to)
+{
+	const bool some = from < to && from < dump->extent_count;
+
+	dump->batch.left = 0;
+	dump->ranged = true;
+	dump->range_end = 0;
+	if (!some)
+		return 0;
+	dump->range_end = to < dump->extent_count ? dump->extents[to].offset
+						  : dump->extents[dump->extent_count - 1].offset + 1;
+	return frames_seek(dump->frames, dump->extents[from].offset);
 }
 
 /* ---- events -----------------------------------------------------------------------------------
@@ -284,74 +319,6 @@ bool dump_next(struct dump *dump, struct event *ret_event)
 	}
 }
 
-static void value_from(const struct token *token, struct value *value)
-{
-	static const enum value_kind kinds[] = {
-		[TOKEN_UINT] = VALUE_UINT,   [TOKEN_NEGATIVE] = VALUE_NEGATIVE,
-		[TOKEN_BYTES] = VALUE_BYTES, [TOKEN_TEXT] = VALUE_TEXT,
-		[TOKEN_ARRAY] = VALUE_NULL,  [TOKEN_MAP] = VALUE_NULL,
-		[TOKEN_F32] = VALUE_F32,     [TOKEN_F64] = VALUE_F64,
-		[TOKEN_BOOL] = VALUE_BOOL,   [TOKEN_NULL] = VALUE_NULL,
-	};
-
-	value->kind = kinds[token->kind];
-	value->number = token->number;
-	value->real = token->real;
-	value->span = token->span;
-}
-
-/* A number that stands for a string, and a string that was not UTF-8, are what their field says. */
-static void value_refine(const struct dump *dump, struct value *value)
-{
-	struct span string;
-
-	if (value->type == FIELD_STRING && value->kind == VALUE_BYTES)
-		value->kind = VALUE_TEXT;
-	if (value->type != FIELD_INTERNED || value->kind != VALUE_UINT)
-		return;
-	string = dictionary_string(&dump->dictionary, value->number);
-	if (!string.data)
-		return;
-	value->kind = VALUE_TEXT;
-	value->span = string;
-}
-
-static struct span made_name(uint32_t index)
-{
-	static char names[DUMP_FIELDS_MAX][16];
-
-	snprintf(names[index], sizeof(names[index]), "arg%u", index + 1);
-	return (struct span){names[index], strlen(names[index])};
-}
-
-void record_decode(struct record *record)
-{
-	const struct event *event = &record->event;
-	struct decode cursor = {event->values, event->values + event->values_bytes};
-	const struct site *site = event->site;
-	struct token token = {0};
-
-	if (record->decoded)
-		return;
-	record->decoded = true;
-	for (record->count = 0; record->count < event->value_count; record->count++) {
-		struct value *value = &record->value[record->count];
-		struct decode start = cursor;
-
-		if (decode_skip_many(&cursor, 1) || decode_next(&start, &token))
-			return;
-		value_from(&token, value);
-		value->type = FIELD_UNKNOWN;
-		if (record->count < site->field_count) {
-			value->type = site->fields[record->count].type;
-			value->name = site->fields[record->count].name;
-		} else {
-			value->name = made_name(record->count);
-		}
-		value_refine(event->dump, value);
-	}
-}
-
 /* ---- open and close ---------------------------------------------------------------------------
  */
 
@@ -417,6 +384,7 @@ void dump_close(struct dump *dump)
 	dictionary_fini(&dump->dictionary);
 	meta_fini(&dump->meta);
 	scene_fini(&dump->scene);
+	free(dump->extents);
 	free(dump->meta_bytes);
 	free(dump->summary_bytes);
 	free(dump->path);
@@ -452,9 +420,11 @@ bool dump_damage(const struct dump *dump, char *buffer, size_t bytes)
 {
 	const struct frames_damage *frames = frames_damage(dump->frames);
 	struct number wanted = dump->indexed ? dump->index_events : dump->meta.events;
-	bool cut = !dump->indexed && !frames->places;
+	bool cut = !dump->indexed && !frames->places && !dump->ranged;
 	int length;
 
+	if (dump->ranged && !frames->places && !dump->odd && !dump->failure)
+		return false;
 	if (!frames->places && dump->indexed && !dump->odd && !dump->failure &&
 	    !dump->behind_index && !dump->head_missing && dump->meta.format.known &&
 	    !(wanted.known && wanted.bits != dump->events_read))
@@ -467,7 +437,7 @@ bool dump_damage(const struct dump *dump, char *buffer, size_t bytes)
 		length = snprintf(buffer, bytes, "damaged at byte %" PRIu64, frames->first_offset);
 	else
 		length = snprintf(buffer, bytes, "damaged");
-	if (length < 0 || (size_t)length >= bytes)
+	if (length < 0 || (size_t)length >= bytes || dump->ranged)
 		return true;
 	if (wanted.known && wanted.bits >= dump->events_read)
 		snprintf(buffer + length, bytes - (size_t)length,

@@ -10,6 +10,7 @@
 
 #include "recorder/dump_format.h"
 #include "viewer/dictionary.h"
+#include "viewer/dump_index.h"
 #include "viewer/meta.h"
 #include "viewer/scene.h"
 
@@ -64,6 +65,17 @@ struct dictionary *dump_dictionary(struct dump *dump);
 
 /* True, or false at the end: of the file, or of what can be read of it. */
 bool dump_next(struct dump *dump, struct event *ret_event);
+/*
+ * The batches, by the index at the file's end. None: it is no file, or cut, or the index is damaged;
+ * then reading forward is all that can be done. The array belongs to the dump.
+ */
+size_t dump_extents(struct dump *dump, const struct dump_extent **ret_extents);
+/*
+ * From now on the events are those of the batches from `from` to before `to`, and then there is an end; may
+ * be called again and again. Damage is only looked for in what is read. 0 or a negative errno.
+ */
+int dump_range(struct dump *dump, size_t from, size_t to);
+
 /*
  * For who reads frames of the file out of their order: a batch's content, event by event. begin: 0, or
  * -EBADMSG if it is none. next: false at its end, or at an event that makes no sense (then left is not 0).

@@ -25,7 +25,7 @@
 
 struct frames {
 	int fd;
-	bool ended;
+	bool ended, whole; /* whole: a file from its first byte on */
 	unsigned char *input;
 	size_t start, end, capacity; /* input[start] is the first byte of the current frame */
 	uint64_t offset;	     /* of input[start] in the file */
@@ -47,6 +47,7 @@ int frames_open(struct frames **ret_frames, int fd)
 		return -ENOMEM;
 	}
 	frames->fd = fd;
+	frames->whole = lseek(fd, 0, SEEK_CUR) == 0;
 	if (LZ4F_isError(LZ4F_createDecompressionContext(&frames->context, LZ4F_VERSION))) {
 		frames_close(frames);
 		return -ENOMEM;
@@ -69,6 +70,34 @@ void frames_close(struct frames *frames)
 const struct frames_damage *frames_damage(const struct frames *frames)
 {
 	return &frames->damage;
+}
+
+uint64_t frames_offset(const struct frames *frames)
+{
+	return frames->offset + frames->last_bytes;
+}
+
+int frames_descriptor(const struct frames *frames)
+{
+	return frames->whole ? frames->fd : -1;
+}
+
+int frames_seek(struct frames *frames, uint64_t offset)
+{
+	uint64_t buffered = frames->end - frames->start;
+
+	if (offset >= frames->offset && offset - frames->offset <= buffered) {
+		frames->start += offset - frames->offset;
+	} else {
+		if (lseek(frames->fd, (off_t)offset, SEEK_SET) < 0)
+			return -errno;
+		frames->start = frames->end = 0;
+		frames->ended = false;
+	}
+	frames->offset = offset;
+	frames->last_bytes = 0;
+	frames->in_damage = false;
+	return 0;
 }
 
 static int reserve(unsigned char **data, size_t *capacity, size_t wanted)

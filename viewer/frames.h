@@ -38,5 +38,11 @@ int frames_next(struct frames *frames, struct frame *ret_frame);
 /* The last frame made no sense to the caller: search behind its first byte. */
 void frames_reject(struct frames *frames);
 const struct frames_damage *frames_damage(const struct frames *frames);
+/* Where the next frame is looked for. */
+uint64_t frames_offset(const struct frames *frames);
+/* The next frame is looked for there: only in a file. 0 or a negative errno. */
+int frames_seek(struct frames *frames, uint64_t offset);
+/* Of the file, if it was read from its first byte on; else -1: its offsets are not those of the frames. */
+int frames_descriptor(const struct frames *frames);
 
 #endif
