@@ -465,7 +465,7 @@ static const struct {
 	{"--limit -1 x.bin", "--limit takes a number"},
 	{"--limit=99999999999999999999 x.bin", "--limit takes a number"},
 	{"--limit='+ 1' x.bin", "--limit takes a number"},
-	{"--format xml x.bin", "--format takes text or json, not 'xml'"},
+	{"--format xml x.bin", "--format takes text, short-iso"},
 	{"--color=pink x.bin", "--color takes auto, always or never"},
 	{"--filter", "requires an argument"},
 	{"--filter level=loud x.bin", "not a level"},

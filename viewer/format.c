@@ -4,12 +4,13 @@
 #include <string.h>
 
 #include "viewer/format_json.h"
+#include "viewer/format_lines.h"
+#include "viewer/format_table.h"
 #include "viewer/format_text.h"
 
 const struct format *const formats[] = {
-	&text_format,
-	&json_format,
-	NULL,
+	&text_format,	     &short_iso_format, &verbose_format, &cat_format, &json_format,
+	&json_pretty_format, &logfmt_format,	&csv_format,	 NULL,
 };
 
 static const char *const time_names[TIME_COUNT] = {

@@ -2,9 +2,9 @@
 /*
  * format.h - the formats that events are shown in: one table, a few functions each.
  *
- * Whoever shows events opens a format, gives it the events in the order that they are to appear in, ends
- * it, closes it. What a format writes to `out` has its errors there; what it writes elsewhere (a folder, a
- * database) it says by what it returns.
+ * Whoever shows events opens a format, gives it the events in the order that they are to appear in,
+ * ends it, closes it. What a format writes to `out` has its errors there; what it writes elsewhere
+ * (a folder, a database) it says by what it returns.
  *
  *   open ---> event, any number ---> end ---> close      close is legal after a failed event or end
  */

@@ -50,7 +50,7 @@ static bool is_text(const struct value *value)
 					      (value->type == FIELD_CHAR && value->number < 256)));
 }
 
-static void put_value(struct out *out, struct out *scratch, const struct value *value)
+void format_json_value(struct out *out, struct out *scratch, const struct value *value)
 {
 	if ((value->kind == VALUE_F32 || value->kind == VALUE_F64) && !isfinite(value->real)) {
 		out_text(out, "null");
@@ -64,16 +64,15 @@ static void put_value(struct out *out, struct out *scratch, const struct value *
 		out_span(out, span_of(scratch));
 }
 
-static void put_fields(struct out *out, struct out *scratch, const struct record *record)
+void format_json_fields(struct out *out, struct out *scratch, const struct record *record)
 {
-	json_key(out, "fields");
 	out_char(out, '{');
 	for (uint32_t i = 0; i < record->count; i++) {
 		if (i)
 			out_char(out, ',');
 		out_json_string(out, record->value[i].name);
 		out_char(out, ':');
-		put_value(out, scratch, &record->value[i]);
+		format_json_value(out, scratch, &record->value[i]);
 	}
 	out_char(out, '}');
 }
@@ -110,7 +109,8 @@ void format_json_object(struct out *out, struct out *scratch, struct record *rec
 	json_span(out, "file", site->file);
 	json_number(out, "line", line);
 	json_span(out, "func", site->function);
-	put_fields(out, scratch, record);
+	json_key(out, "fields");
+	format_json_fields(out, scratch, record);
 	out_char(out, '}');
 }
 
@@ -138,57 +138,3 @@ void json_address(struct out *out, const char *key, struct number address)
 	else
 		out_text(out, "null");
 }
-
-/* ---- the format -------------------------------------------------------------------------------
- */
-
-struct format_json {
-	struct out *out, scratch;
-};
-
-static int json_open(void **ret_state, const struct format_env *env)
-{
-	struct format_json *json = calloc(1, sizeof(*json));
-
-	if (!json)
-		return -ENOMEM;
-	json->out = env->out;
-	out_init(&json->scratch, -1);
-	*ret_state = json;
-	return 0;
-}
-
-static int json_event(void *state, struct record *record)
-{
-	struct format_json *json = state;
-
-	format_json_object(json->out, &json->scratch, record);
-	out_char(json->out, '\n');
-	return json->scratch.error;
-}
-
-static int json_end(void *state, bool complete)
-{
-	(void)state;
-	(void)complete;
-	return 0;
-}
-
-static void json_close(void *state)
-{
-	struct format_json *json = state;
-
-	if (!json)
-		return;
-	out_fini(&json->scratch);
-	free(json);
-}
-
-const struct format json_format = {
-	.name = "json",
-	.help = "one object a line",
-	.open = json_open,
-	.event = json_event,
-	.end = json_end,
-	.close = json_close,
-};

@@ -11,10 +11,13 @@
 
 #include "viewer/format.h"
 
-extern const struct format json_format;
+extern const struct format json_format, json_pretty_format;
 
 /* The object alone, without the end of its line. */
 void format_json_object(struct out *out, struct out *scratch, struct record *record);
+/* What "fields" has: an object. The record is decoded. */
+void format_json_fields(struct out *out, struct out *scratch, const struct record *record);
+void format_json_value(struct out *out, struct out *scratch, const struct value *value);
 
 /* Parts that the information about a dump is made of, too. Keys are ours and need no escapes. */
 void json_key(struct out *out, const char *key); /* with a comma, but for the first of an object */

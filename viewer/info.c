@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "viewer/fault.h"
-#include "viewer/format_text.h"
+#include "viewer/text_line.h"
 #include "viewer/info_history.h"
 #include "viewer/info_scene.h"
 #include "viewer/when.h"
@@ -458,7 +458,7 @@ static void put_thread(struct out *out, const struct meta *meta, struct last *la
 	}
 	if (record) {
 		out_text(out, "  ");
-		format_text_brief(out, record);
+		text_brief(out, record);
 	}
 	out_char(out, '\n');
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ttlog-view: shows dumps. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,24 @@ static void report_damage(struct view *view, struct dump *dump)
 		return;
 	view->damaged = true;
 	complain(dump_path(dump), why);
+}
+
+/* What a format does not make itself. False: it can't be made, and that was said. */
+static bool open_output(struct view *view)
+{
+	const struct options *options = &view->options;
+	int fd;
+
+	if (!options->output ||
+	    (!options->info && (options->format->flags & (FORMAT_FILE | FORMAT_FOLDER))))
+		return true;
+	fd = open(options->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0) {
+		complain(options->output, strerror(errno));
+		return false;
+	}
+	view->out.fd = fd;
+	return true;
 }
 
 static void show_info(struct view *view, struct dump *dump)
@@ -123,6 +142,9 @@ int main(int argc, char **argv)
 
 	out_init(&view.out, STDOUT_FILENO);
 	if (!options_parse(&view.options, argc, argv, &result))
+		goto out;
+	result = VIEW_UNREADABLE;
+	if (!open_output(&view))
 		goto out;
 	error = open_dumps(&view);
 	if (!error && view.dump_count && view.options.info)

@@ -214,11 +214,51 @@ static const struct decode_key recorder_keys[] = {
 	END,
 };
 
+/* A negative time is one before 1970. */
+static bool is_time(const struct token *token)
+{
+	return (token->kind == TOKEN_UINT || token->kind == TOKEN_NEGATIVE) &&
+	       token->number <= INT64_MAX;
+}
+
+static int64_t time_from(const struct token *token)
+{
+	return token->kind == TOKEN_UINT ? (int64_t)token->number : -1 - (int64_t)token->number;
+}
+
+/* [ticks, monotonic ns, realtime ns]; one of another kind is left out. */
+static int decode_point(struct decode *cursor, struct meta_clock *clock)
+{
+	struct decode items = *cursor;
+	struct token array, token[3];
+
+	if (decode_next(&items, &array) == 0 && array.kind == TOKEN_ARRAY && array.number == 3 &&
+	    decode_next(&items, &token[0]) == 0 && decode_next(&items, &token[1]) == 0 &&
+	    decode_next(&items, &token[2]) == 0 && is_time(&token[1]) && is_time(&token[2]))
+		clock->points[clock->points_kept++] =
+			(struct meta_point){time_from(&token[1]), time_from(&token[2])};
+	return decode_skip(cursor);
+}
+
 static int decode_points(struct decode *cursor, void *to)
 {
 	struct meta_clock *clock = to;
+	struct decode start = *cursor;
+	struct token token;
+	int error = decode_next(cursor, &token);
 
-	return decode_count(cursor, &clock->point_count);
+	if (error || token.kind != TOKEN_ARRAY || clock->points) {
+		*cursor = start;
+		return decode_skip(cursor);
+	}
+	clock->point_count = (struct number){token.number, true};
+	clock->points = calloc((token.number < META_POINTS_MAX ? token.number : META_POINTS_MAX) + 1,
+			       sizeof(*clock->points));
+	if (!clock->points)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < token.number && !error; i++)
+		error = i < META_POINTS_MAX ? decode_point(cursor, clock) : decode_skip(cursor);
+	return error;
 }
 
 static const struct decode_key clock_keys[] = {
@@ -361,4 +401,5 @@ void meta_fini(struct meta *meta)
 	free(meta->lanes);
 	free(meta->history.gaps);
 	free(meta->channels.list);
+	free(meta->clock.points);
 }

@@ -12,6 +12,7 @@
 
 #define META_PARENTS_MAX 16
 #define META_LIMITS_MAX 16
+#define META_POINTS_MAX 65536
 
 struct meta_parent {
 	struct number pid;
@@ -99,9 +100,16 @@ struct meta_history {
 	uint64_t gap_count;
 };
 
+/* A reading of both clocks. */
+struct meta_point {
+	int64_t monotonic_ns, realtime_ns;
+};
+
 struct meta_clock {
 	struct span source, mode;
 	struct number error_ns, point_count;
+	struct meta_point *points; /* oldest first; META_POINTS_MAX of them at the most */
+	uint64_t points_kept;
 };
 
 struct meta {

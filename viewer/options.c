@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "viewer/columns.h"
+
 /* What getopt_long() gives for a row: letters are below. */
 #define ROW_VALUE 256
 
@@ -77,7 +79,8 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 	char *letters = calloc(option_row_count + 1, 2);
 	bool parsed = false;
 
-	*options = (struct options){.colour = options_colour_wanted(), .format = formats[0]};
+	*options = (struct options){
+		.colour = options_colour_wanted(), .format = formats[0], .width = options_width()};
 	query_init(&options->query);
 	*ret_exit = VIEW_UNREADABLE;
 	if (!wanted || !letters)
@@ -89,6 +92,8 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 	if (!parsed)
 		return false;
 	options->info |= options->threads;
+	if (!options_show_agree(options))
+		return usage(ret_exit);
 	options->paths = argv + optind;
 	options->path_count = (size_t)(argc - optind);
 	if (options->path_count)
@@ -101,4 +106,5 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 void options_fini(struct options *options)
 {
 	query_fini(&options->query);
+	columns_close(options->columns);
 }

@@ -29,6 +29,11 @@ struct options {
 	bool limited, oldest; /* oldest: the limit takes from the start */
 	uint64_t limit;
 	const struct format *format; /* never NULL */
+	enum time_mode time;
+	struct columns *columns; /* --fields; NULL: not said */
+	const char *output;	 /* NULL: the standard output */
+	bool colour_said;	 /* with --color=always */
+	unsigned int width;	 /* of the terminal that is the standard output; 0: it is none */
 	struct query query;
 	char **paths;
 	size_t path_count;
@@ -65,11 +70,17 @@ void options_fini(struct options *options);
 enum option_result options_filter(struct options *options, const char *argument);
 enum option_result options_limit(struct options *options, const char *argument);
 enum option_result options_format(struct options *options, const char *argument);
+enum option_result options_time(struct options *options, const char *argument);
+enum option_result options_fields(struct options *options, const char *argument);
+enum option_result options_output(struct options *options, const char *argument);
 enum option_result options_color(struct options *options, const char *argument);
 enum option_result options_help(struct options *options, const char *argument);
 enum option_result options_version(struct options *options, const char *argument);
 
 /* Are colours wanted, when nobody said it? */
 bool options_colour_wanted(void);
+unsigned int options_width(void);
+/* What can't be told from one argument alone. False: it makes no sense, and why was said. */
+bool options_show_agree(struct options *options);
 
 #endif

@@ -129,16 +129,21 @@ static int run(struct show *show)
 	if (got < 0)
 		return got;
 	/* Nothing to see is nothing to see: no line of a death among no events. */
-	got = show->format->end(show->state,
-				more && (show->matched || !options->query.term_count));
+	got = show->format->end(show->state, more && (show->matched || !options->query.term_count));
 	return got ? got : show->out->error;
 }
 
 int show_events(struct out *out, struct options *options, struct dump *const *dumps,
 		size_t dump_count, uint64_t *ret_matched)
 {
-	const struct format_env env = {
-		.out = out, .dumps = dumps, .dump_count = dump_count, .colour = options->colour};
+	const struct format_env env = {.out = out,
+				       .dumps = dumps,
+				       .dump_count = dump_count,
+				       .output = options->output,
+				       .columns = options->columns,
+				       .time = options->time,
+				       .colour = options->colour,
+				       .width = options->width};
 	struct show *show = calloc(1, sizeof(*show));
 	int error;
 

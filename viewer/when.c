@@ -15,18 +15,26 @@ void when_split(int64_t ns, int64_t *ret_seconds, uint32_t *ret_ns)
 }
 
 /* Events come in order and many share a second. */
-static const struct tm *broken_down(int64_t seconds)
+struct known {
+	int64_t seconds;
+	struct tm tm;
+	bool have;
+};
+
+static const struct tm *broken_down(int64_t seconds, bool local)
 {
-	static int64_t known;
-	static struct tm tm;
-	static bool have;
+	static struct known zones[2];
+	struct known *known = &zones[local];
 	time_t time = seconds;
 
-	if (!have || known != seconds)
-		gmtime_r(&time, &tm); /* can't fail: 64 bits of nanoseconds end in 2262 */
-	have = true;
-	known = seconds;
-	return &tm;
+	/* Can't fail: 64 bits of nanoseconds end in 2262. */
+	if ((!known->have || known->seconds != seconds) && local)
+		localtime_r(&time, &known->tm);
+	else if (!known->have || known->seconds != seconds)
+		gmtime_r(&time, &known->tm);
+	known->have = true;
+	known->seconds = seconds;
+	return &known->tm;
 }
 
 static char *digits(char *to, unsigned int number, unsigned int count)
@@ -36,7 +44,7 @@ static char *digits(char *to, unsigned int number, unsigned int count)
 	return to + count;
 }
 
-void when_date(struct out *out, int64_t ns)
+static void write_date(struct out *out, int64_t ns, bool local)
 {
 	int64_t seconds;
 	uint32_t left;
@@ -44,7 +52,7 @@ void when_date(struct out *out, int64_t ns)
 	char text[16], *to = text;
 
 	when_split(ns, &seconds, &left);
-	tm = broken_down(seconds);
+	tm = broken_down(seconds, local);
 	to = digits(to, (unsigned int)(tm->tm_year + 1900), 4);
 	*to++ = '-';
 	to = digits(to, (unsigned int)tm->tm_mon + 1, 2);
@@ -53,7 +61,7 @@ void when_date(struct out *out, int64_t ns)
 	out_bytes(out, text, (size_t)(to - text));
 }
 
-void when_time(struct out *out, int64_t ns)
+static void write_time(struct out *out, int64_t ns, bool local)
 {
 	int64_t seconds;
 	uint32_t left;
@@ -61,7 +69,7 @@ void when_time(struct out *out, int64_t ns)
 	char text[24], *to = text;
 
 	when_split(ns, &seconds, &left);
-	tm = broken_down(seconds);
+	tm = broken_down(seconds, local);
 	to = digits(to, (unsigned int)tm->tm_hour, 2);
 	*to++ = ':';
 	to = digits(to, (unsigned int)tm->tm_min, 2);
@@ -72,12 +80,47 @@ void when_time(struct out *out, int64_t ns)
 	out_bytes(out, text, (size_t)(to - text));
 }
 
+void when_date(struct out *out, int64_t ns)
+{
+	write_date(out, ns, false);
+}
+
+void when_time(struct out *out, int64_t ns)
+{
+	write_time(out, ns, false);
+}
+
 void when_rfc3339(struct out *out, int64_t ns)
 {
-	when_date(out, ns);
+	write_date(out, ns, false);
 	out_char(out, 'T');
-	when_time(out, ns);
+	write_time(out, ns, false);
 	out_char(out, 'Z');
+}
+
+void when_local_date(struct out *out, int64_t ns)
+{
+	write_date(out, ns, true);
+}
+
+void when_local(struct out *out, int64_t ns, bool dated)
+{
+	int64_t seconds;
+	uint32_t left;
+	long east;
+
+	if (dated) {
+		write_date(out, ns, true);
+		out_char(out, 'T');
+	}
+	write_time(out, ns, true);
+	if (!dated)
+		return;
+	when_split(ns, &seconds, &left);
+	east = broken_down(seconds, true)->tm_gmtoff / 60;
+	out_char(out, east < 0 ? '-' : '+');
+	east = east < 0 ? -east : east;
+	out_printf(out, "%02ld:%02ld", east / 60 % 100, east % 60);
 }
 
 void when_relative(struct out *out, int64_t ns, int64_t base_ns)
