@@ -145,7 +145,7 @@ $(B)/tests/test_run $(B)/tests/test_hook $(B)/tests/test_confine $(B)/tests/test
 $(B)/tests/test_ledger: | $(B)/ttlog-view
 $(B)/tests/test_ctl $(B)/tests/test_ctl_server $(B)/tests/test_keep_loop: | $(PROGRAMS)
 $(B)/tests/test_doctor $(B)/tests/test_reload: | $(B)/ttlog-recorder
-$(B)/tests/test_metrics: | $(B)/ttlog-recorder
+$(B)/tests/test_metrics $(B)/tests/test_last_death: | $(B)/ttlog-recorder
 $(B)/tests/test_ladder $(B)/tests/test_privileges $(B)/tests/test_hostile $(B)/tests/test_hostile_peers $(B)/tests/test_hostile_names: | $(PROGRAMS)
 $(B)/tests/test_retention_dump $(B)/tests/test_recovery $(B)/tests/test_storm: | $(PROGRAMS)
 
@@ -249,7 +249,7 @@ TESTS_PRELOADED := test_disk
 # Stopped behind each instruction: with a sanitizer's own among them it takes minutes.
 TESTS_STEPPED := test_process_handlers test_channel_signals test_stops test_writer_signals
 JOBS := -j$(shell nproc 2>/dev/null || echo 2)
-EXAMPLES := kvserver kvload kvproof hello hello_cpp
+EXAMPLES := kvserver kvload kvproof hello hello_cpp last_death
 
 tests-unit: $(TESTS_UNIT:%=$(B)/tests/%) $(TESTS_FUZZ:%=$(B)/tests/%)
 tests-race: $(TESTS_RACE:%=$(B)/tests/%)

@@ -196,6 +196,7 @@ static int say_hello(int fd, const struct ttlog_settings *settings, enum ttlog_c
 
 	fill_head(&hello.head, TTLOG_MESSAGE_HELLO, sizeof(hello));
 	memcpy(hello.service, settings->service, sizeof(hello.service));
+	memcpy(hello.group, settings->group, sizeof(hello.group));
 	return send_message(fd, &hello, sizeof(hello), -1);
 }
 
@@ -267,6 +268,73 @@ void ttlog_attach_goodbye(void)
 		return;
 	fill_head(&head, TTLOG_MESSAGE_GOODBYE, sizeof(head));
 	send_message(fd, &head, sizeof(head), -1);
+}
+
+/* ---- the life before ------------------------------------------------------------------------- */
+
+static int64_t now_ms(void)
+{
+	struct timespec now = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* Signals may come meanwhile: they take nothing from the time, and add nothing to it. */
+static int wait_patiently(int fd, uint32_t timeout_ms)
+{
+	const int64_t end_ms = now_ms() + timeout_ms;
+	int64_t left_ms = timeout_ms;
+	int error;
+
+	do {
+		error = wait_readable(fd, (int)left_ms);
+		left_ms = end_ms - now_ms();
+	} while (error == -EINTR && left_ms > 0);
+	return error == -EINTR ? -ETIMEDOUT : error;
+}
+
+static int read_answer(int fd, struct ttlog_death_answer *answer)
+{
+	long length = call(syscall(SYS_recvfrom, fd, answer, sizeof(*answer), MSG_DONTWAIT, NULL,
+				   NULL));
+
+	/* One that does not know the question hangs up. */
+	if (length <= 0)
+		return -ENOTCONN;
+	if ((size_t)length < sizeof(*answer) || answer->head.magic != TTLOG_MESSAGE_MAGIC ||
+	    answer->head.kind != TTLOG_MESSAGE_DEATH)
+		return -EBADMSG;
+	if (answer->status)
+		return answer->status == -ENOENT ? -ENOENT : -EBADMSG;
+	answer->how[sizeof(answer->how) - 1] = '\0';
+	answer->confidence[sizeof(answer->confidence) - 1] = '\0';
+	answer->reason[sizeof(answer->reason) - 1] = '\0';
+	answer->signature[sizeof(answer->signature) - 1] = '\0';
+	answer->sentence[sizeof(answer->sentence) - 1] = '\0';
+	answer->dump[sizeof(answer->dump) - 1] = '\0';
+	return 0;
+}
+
+int ttlog_attach_last_death(const struct ttlog_settings *settings,
+			    struct ttlog_death_answer *ret_answer)
+{
+	struct ttlog_last_death_request request = {0};
+	int fd = settings->socket[0] ? connect_to(settings->socket) : -ENOTCONN;
+	int error;
+
+	/* Whatever is wrong there, nobody is to be asked. */
+	if (fd < 0)
+		return -ENOTCONN;
+	fill_head(&request.head, TTLOG_MESSAGE_LAST_DEATH, sizeof(request));
+	memcpy(request.service, settings->service, sizeof(request.service));
+	error = send_message(fd, &request, sizeof(request), -1) < 0 ? -ENOTCONN : 0;
+	if (!error)
+		error = wait_patiently(fd, settings->hello_timeout_ms);
+	if (!error)
+		error = read_answer(fd, ret_answer);
+	syscall(SYS_close, fd);
+	return error;
 }
 
 void ttlog_attach_call(void)

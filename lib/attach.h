@@ -28,6 +28,13 @@ int ttlog_attach_snapshot(const char *reason);
 void ttlog_attach_goodbye(void);
 
 /*
+ * On a connection of its own: how did the last process of this service's name end? 0 and the answer,
+ * whose texts end, or a negative errno: -ENOENT, -ENOTCONN, -ETIMEDOUT.
+ */
+int ttlog_attach_last_death(const struct ttlog_settings *settings,
+			    struct ttlog_death_answer *ret_answer);
+
+/*
  * Says that there is a region which no recorder was given: one with a kernel program hears it and
  * adopts the region, wherever this process is. Two system calls that change nothing.
  */

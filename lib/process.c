@@ -240,6 +240,7 @@ static int find_region(struct ttlog_place *place, int *ret_fd, int *ret_control_
 	place->geometry.clock_mode = settings_.clock_mode;
 	place->geometry.recorder_hash = ttlog_recorder_hash(settings_.socket);
 	place->geometry.flush_interval_s = settings_.flush_interval_s;
+	memcpy(place->geometry.group, settings_.group, sizeof(place->geometry.group));
 	error = make_region(place, source, ret_fd, &base);
 	if (error) {
 		ttlog_attach_forget();
@@ -452,6 +453,11 @@ int ttlog_process_start(const struct ttlog_settings *settings)
 		if (state == TTLOG_PROCESS_STARTING ? error : error != -EALREADY)
 			return error;
 	}
+}
+
+void ttlog_process_settings(struct ttlog_settings *ret_settings)
+{
+	*ret_settings = settings_;
 }
 
 void ttlog_process_close(void)

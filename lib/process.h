@@ -70,6 +70,8 @@ int ttlog_process_enter(void);
 /* The same with these settings; -EALREADY if it is READY. Opens a CLOSED one again. */
 int ttlog_process_start(const struct ttlog_settings *settings);
 void ttlog_process_close(void);
+/* What is in force; before the start, what would be. */
+void ttlog_process_settings(struct ttlog_settings *ret_settings);
 
 /* How the threshold is set: through the writable view. */
 void ttlog_process_set_level(uint32_t level);

@@ -115,6 +115,7 @@ static void header_write(unsigned char *base, const struct ttlog_geometry *geome
 	ttlog_clock_read(source, &header->clock);
 	if (service)
 		memcpy(header->service, service, strnlen(service, TTLOG_SERVICE_BYTES - 1));
+	memcpy(header->group, geometry->group, strnlen(geometry->group, TTLOG_GROUP_BYTES - 1));
 	memcpy(header->lane, geometry->lane, sizeof(header->lane));
 	/* Publishes the header and the ledger; pairs with the acquire in ttlog_region_check(). */
 	atomic_store_explicit(&header->magic, TTLOG_REGION_MAGIC, memory_order_release);
@@ -201,7 +202,7 @@ static bool sizes_are_right(const struct ttlog_region_header *header, uint64_t b
 {
 	return header->region_bytes == bytes && bytes >= TTLOG_REGION_BYTES_MIN &&
 	       bytes <= TTLOG_REGION_BYTES_MAX && bytes % TTLOG_PAGE_BYTES == 0 &&
-	       header->header_bytes >= sizeof(*header) &&
+	       header->header_bytes >= offsetof(struct ttlog_region_header, group) &&
 	       header->header_bytes <= TTLOG_PAGE_BYTES && header->dict_index_count > 0 &&
 	       header->dict_index_count <= TTLOG_DICT_INDEX_MAX && header->dict_heap_bytes > 0 &&
 	       header->dict_heap_bytes <= TTLOG_DICT_HEAP_BYTES_MAX &&
@@ -253,6 +254,7 @@ static void geometry_take(struct ttlog_geometry *geometry, const struct ttlog_re
 	geometry->flush_interval_s = header->flush_interval_s;
 	geometry->clock = header->clock;
 	memcpy(geometry->service, header->service, TTLOG_SERVICE_BYTES - 1);
+	memcpy(geometry->group, header->group, TTLOG_GROUP_BYTES - 1);
 	memcpy(geometry->lane, header->lane, header->lane_count * sizeof(header->lane[0]));
 }
 

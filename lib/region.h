@@ -31,6 +31,7 @@ struct ttlog_geometry {
 	uint32_t flush_interval_s;
 	struct ttlog_clock_point clock;
 	char service[TTLOG_SERVICE_BYTES]; /* NUL-terminated, whatever the region says */
+	char group[TTLOG_GROUP_BYTES];	   /* the same; the plan says "" */
 	struct ttlog_lane_geometry lane[TTLOG_LANE_MAX];
 };
 

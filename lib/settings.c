@@ -176,6 +176,12 @@ static int apply_service(struct ttlog_settings *settings, const char *name)
 	return 0;
 }
 
+static int apply_group(struct ttlog_settings *settings, const char *name)
+{
+	copy_text(settings->group, name, sizeof(settings->group));
+	return 0;
+}
+
 static int apply_level(struct ttlog_settings *settings, const char *text)
 {
 	return ttlog_settings_parse_level(text, &settings->level);
@@ -212,6 +218,7 @@ void ttlog_settings_from_environment(struct ttlog_settings *ret_settings)
 		{"TTLOG_BUFFER_SIZE", apply_size},	  {"TTLOG_LEVEL", apply_level},
 		{"TTLOG_FLUSH_INTERVAL", apply_interval}, {"TTLOG_HELLO_TIMEOUT", apply_timeout},
 		{"TTLOG_CLOCK", apply_clock},		  {"TTLOG_CHANNEL_MEMORY", apply_channel_memory},
+		{"TTLOG_GROUP", apply_group},
 	};
 	const char *debug = secure_getenv("TTLOG_DEBUG");
 
@@ -264,6 +271,8 @@ int ttlog_settings_apply(struct ttlog_settings *settings, const struct ttlog_opt
 	if (known.hello_timeout_ms)
 		next.hello_timeout_ms = known.hello_timeout_ms;
 	if (known.clock && apply_clock(&next, known.clock))
+		return -EINVAL;
+	if (known.group && apply_group(&next, known.group))
 		return -EINVAL;
 	if (known.debug)
 		next.debug = true;

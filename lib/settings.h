@@ -12,6 +12,7 @@
 
 struct ttlog_settings {
 	char service[TTLOG_SERVICE_BYTES];
+	char group[TTLOG_GROUP_BYTES]; /* "" = none */
 	char socket[TTLOG_SOCKET_PATH_BYTES]; /* "" = no recorder */
 	uint64_t region_bytes;
 	uint64_t channel_bytes; /* 0 = a share of region_bytes */

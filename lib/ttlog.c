@@ -235,6 +235,46 @@ PUBLIC int ttlog_set_level(enum ttlog_level level)
 	return error;
 }
 
+static void fill_death(struct ttlog_death *death, const struct ttlog_death_answer *answer)
+{
+	death->died_ns = answer->died_ns;
+	death->started_ns = answer->started_ns;
+	death->fault_address = answer->fault_address;
+	death->loop_count = answer->loop_count;
+	death->flags = answer->flags;
+	death->pid = (int32_t)answer->pid;
+	death->signal = answer->signal;
+	death->exit_code = answer->exit_code;
+	memcpy(death->how, answer->how, sizeof(death->how));
+	memcpy(death->confidence, answer->confidence, sizeof(death->confidence));
+	memcpy(death->reason, answer->reason, sizeof(death->reason));
+	memcpy(death->signature, answer->signature, sizeof(death->signature));
+	memcpy(death->sentence, answer->sentence, sizeof(death->sentence));
+	memcpy(death->dump, answer->dump, sizeof(death->dump));
+}
+
+PUBLIC int ttlog_last_death(struct ttlog_death *ret_death)
+{
+	struct ttlog_death_answer answer = {0};
+	struct ttlog_settings settings;
+	struct ttlog_death death = {0};
+	int saved = errno, error;
+
+	if (!ret_death || ret_death->size < sizeof(ret_death->size) || ret_death->size > 65536)
+		return -EINVAL;
+	/* Whether it records or not: who it is, is settled then. */
+	(void)ttlog_process_enter();
+	ttlog_process_settings(&settings);
+	error = ttlog_attach_last_death(&settings, &answer);
+	if (!error) {
+		fill_death(&death, &answer);
+		death.size = ret_death->size < sizeof(death) ? ret_death->size : sizeof(death);
+		memcpy(ret_death, &death, death.size);
+	}
+	errno = saved;
+	return error;
+}
+
 static void fill_stats(struct ttlog_stats *stats)
 {
 	struct ttlog_ledger *ledger = ttlog_process_ledger();

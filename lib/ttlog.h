@@ -74,6 +74,11 @@ struct ttlog_options {
 	 * For those to whom the reading is too dear: it is most of what an event costs.
 	 */
 	const char *clock;
+	/*
+	 * TTLOG_GROUP: a name that processes share which work together; 63 bytes are kept. When one of
+	 * them dies, the recorder writes a dump of each of the others, too. Default: none.
+	 */
+	const char *group;
 };
 
 /*
@@ -250,6 +255,51 @@ struct ttlog_stats {
  * Any thread; legal in a signal handler.
  */
 int ttlog_get_stats(struct ttlog_stats *ret_stats);
+
+/* ---- the life before this one ----------------------------------------------------------------- */
+
+#define TTLOG_DEATH_HOW_BYTES 16
+#define TTLOG_DEATH_CONFIDENCE_BYTES 8
+#define TTLOG_DEATH_REASON_BYTES 96
+#define TTLOG_DEATH_SIGNATURE_BYTES 24
+#define TTLOG_DEATH_SENTENCE_BYTES 256
+#define TTLOG_DEATH_DUMP_BYTES 512
+
+/* flags */
+#define TTLOG_DEATH_FAULT_ADDRESS 1u /* fault_address says something */
+#define TTLOG_DEATH_DUMP_PENDING 2u  /* its dump is still being written, so dump is "" */
+/*
+ * The recorder was not there, and knows this from a dump: of an exit since then that left none it
+ * would not know.
+ */
+#define TTLOG_DEATH_FROM_DUMP 4u
+
+struct ttlog_death {
+	size_t size;		/* in: sizeof(struct ttlog_death); out: what was filled */
+	uint64_t died_ns;	/* CLOCK_REALTIME; 0: not known */
+	uint64_t started_ns;	/* CLOCK_REALTIME; 0: not known */
+	uint64_t fault_address; /* see flags */
+	uint64_t loop_count;	/* in a crash loop: the how-manieth death of it; 0: in none */
+	uint32_t flags;		/* TTLOG_DEATH_... */
+	int32_t pid;		/* as the recorder sees it */
+	int32_t signal;		/* that it died of; 0: of none, or not known */
+	int32_t exit_code;	/* 0 to 255; -1: it did not exit, or not known */
+	char how[TTLOG_DEATH_HOW_BYTES]; /* "exit", "fault", "signal", "oom", ...: cause.how of a dump */
+	char confidence[TTLOG_DEATH_CONFIDENCE_BYTES]; /* "high", "medium", "low" */
+	char reason[TTLOG_DEATH_REASON_BYTES];	       /* "sigsegv", "exit-3" */
+	char signature[TTLOG_DEATH_SIGNATURE_BYTES];   /* which bug it was; "": not known, or not yet */
+	char sentence[TTLOG_DEATH_SENTENCE_BYTES];     /* for people: "killed by SIGKILL from bash ..." */
+	char dump[TTLOG_DEATH_DUMP_BYTES]; /* the file, for the recorder; "": none, or not yet */
+};
+
+/*
+ * Why did I die? Asks the recorder how the process of this service's name and user ended that was the
+ * last to do so; exec is no end. A fork of it is such a process too. Takes at most hello_timeout_ms (50).
+ * 0, or a negative errno: -ENOENT (nobody has died that it knows of), -ENOTCONN (no recorder, or one
+ * that is too old), -ETIMEDOUT, -EINVAL (size). Any thread; legal in a signal handler and in a forked
+ * child, and before ttlog_init(), which it does the work of then.
+ */
+int ttlog_last_death(struct ttlog_death *ret_death);
 
 /* ---- for bindings: sites made at run time ----------------------------------------------------- */
 

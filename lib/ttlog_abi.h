@@ -97,8 +97,9 @@
 
 #include "lib/ttlog.h"
 
-#define TTLOG_ABI_VERSION 2
+#define TTLOG_ABI_VERSION 3
 #define TTLOG_ABI_COMPATIBLE 1
+#define TTLOG_MESSAGE_COMPATIBLE 2 /* the oldest version whose messages still mean the same */
 #define TTLOG_REGION_MAGIC UINT64_C(0x314e475247474c54) /* "TLGGRGN1" */
 #define TTLOG_MEMFD_NAME "ttlog" /* shows as /memfd:ttlog (deleted) in /proc/PID/maps */
 
@@ -112,6 +113,7 @@
 
 #define TTLOG_PAGE_BYTES TTLOG_CONTROL_BYTES /* the granularity of the drawing */
 #define TTLOG_SERVICE_BYTES 64		     /* with its NUL */
+#define TTLOG_GROUP_BYTES 64		     /* the same */
 #define TTLOG_THREAD_NAME_BYTES 16	     /* TASK_COMM_LEN */
 #define TTLOG_LANE_MAX 8
 
@@ -187,6 +189,7 @@ struct ttlog_region_header {
 	uint32_t zero;
 	char service[TTLOG_SERVICE_BYTES];
 	struct ttlog_lane_geometry lane[TTLOG_LANE_MAX];
+	char group[TTLOG_GROUP_BYTES]; /* from version 3 on; before, zero: "" is no group */
 };
 
 /*
@@ -392,6 +395,12 @@ struct ttlog_chunk {
  *   SNAPSHOT reason            -------->   copies the living region, writes a dump
  *   GOODBYE                    -------->   the client will record no more
  *
+ * On a connection of its own, from a client or from somebody who is none yet:
+ *
+ *   LAST_DEATH service         -------->   how did the newest process of that name end, of the user
+ *                                          who asks? Waits for one whose end is just becoming known
+ *                              <--------   DEATH status: 0 or -ENOENT; then it hangs up
+ *
  * status is 0 or a negative errno; without a region the client records into memory of its own. The
  * second descriptor, where there is one, is a BPF array of one element of TTLOG_CONTROL_BYTES that the
  * client maps over its control page. A client waits TTLOG_HELLO_TIMEOUT_MS for its WELCOME, unless its
@@ -416,6 +425,8 @@ enum ttlog_message_kind {
 	TTLOG_MESSAGE_SNAPSHOT = 3,
 	TTLOG_MESSAGE_GOODBYE = 4,
 	TTLOG_MESSAGE_REGION = 5,
+	TTLOG_MESSAGE_LAST_DEATH = 8,
+	TTLOG_MESSAGE_DEATH = 9,
 };
 
 struct ttlog_message_head {
@@ -435,7 +446,10 @@ struct ttlog_hello {
 	uint32_t clock_mode;	   /* enum ttlog_clock_mode: how often they are read */
 	uint64_t channel_bytes;	   /* for channels, beside region_bytes; 0 = a share of those */
 	char service[TTLOG_SERVICE_BYTES];
+	char group[TTLOG_GROUP_BYTES]; /* from version 3 on: whose death is its business; "" = nobody's */
 };
+
+#define TTLOG_HELLO_BYTES_MIN offsetof(struct ttlog_hello, group) /* of version 2 */
 
 struct ttlog_welcome {
 	struct ttlog_message_head head;
@@ -455,6 +469,32 @@ struct ttlog_snapshot_request {
 	char reason[TTLOG_REASON_BYTES];
 };
 
+struct ttlog_last_death_request {
+	struct ttlog_message_head head;
+	char service[TTLOG_SERVICE_BYTES];
+};
+
+/* What struct ttlog_death of lib/ttlog.h is made of; texts end with a NUL. */
+struct ttlog_death_answer {
+	struct ttlog_message_head head;
+	int32_t status; /* not 0: the rest is zero */
+	uint32_t flags; /* TTLOG_DEATH_... */
+	uint64_t died_ns;
+	uint64_t started_ns;
+	uint64_t fault_address;
+	uint64_t loop_count;
+	uint32_t pid;
+	int32_t signal;
+	int32_t exit_code;
+	uint32_t zero;
+	char how[TTLOG_DEATH_HOW_BYTES];
+	char confidence[TTLOG_DEATH_CONFIDENCE_BYTES];
+	char reason[TTLOG_DEATH_REASON_BYTES];
+	char signature[TTLOG_DEATH_SIGNATURE_BYTES];
+	char sentence[TTLOG_DEATH_SENTENCE_BYTES];
+	char dump[TTLOG_DEATH_DUMP_BYTES];
+};
+
 /* ---- what the above says, checked ------------------------------------------------------------ */
 
 static_assert(sizeof(struct ttlog_control) == TTLOG_CONTROL_BYTES, "the control page is a page");
@@ -470,7 +510,11 @@ static_assert(sizeof(struct ttlog_channel_entry) == 128, "two cache lines");
 static_assert(offsetof(struct ttlog_channel_entry, overwritten_before) == 64, "the cold line");
 static_assert(sizeof(struct ttlog_dict_record) == 16, "no padding");
 static_assert(sizeof(struct ttlog_message_head) == 16, "no padding");
-static_assert(sizeof(struct ttlog_hello) == 16 + 32 + TTLOG_SERVICE_BYTES, "no padding");
+static_assert(offsetof(struct ttlog_region_header, group) == 448, "what version 2 ended with");
+static_assert(TTLOG_HELLO_BYTES_MIN == 16 + 32 + TTLOG_SERVICE_BYTES, "no padding");
+static_assert(sizeof(struct ttlog_hello) == TTLOG_HELLO_BYTES_MIN + TTLOG_GROUP_BYTES, "no padding");
+static_assert(sizeof(struct ttlog_death_answer) == 16 + 56 + 16 + 8 + 96 + 24 + 256 + 512,
+	      "no padding");
 static_assert(sizeof(struct ttlog_welcome) == 24, "no padding");
 static_assert(TTLOG_STATE_GENERATION(TTLOG_STATE(5, 77, 3)) == 5, "state words come apart again");
 

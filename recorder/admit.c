@@ -415,6 +415,7 @@ static int start_making(struct client *client)
 	plan(client, &making->plan);
 	making->plan.recorder_hash = clients->config.recorder_hash;
 	making->plan.flush_interval_s = client->hello.flush_interval_s;
+	memcpy(making->plan.group, client->hello.group, sizeof(making->plan.group));
 	making->subject = admit_subject(client);
 	err = making->subject ? quota_take(client->user, making->plan.region_bytes) : -ENOMEM;
 	if (err == -ENOSPC)

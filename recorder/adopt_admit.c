@@ -63,6 +63,7 @@ static void say_hello(struct client *client, const struct ttlog_geometry *geomet
 	hello->flush_interval_s = geometry->flush_interval_s;
 	hello->clock_source = (enum ttlog_clock_source)geometry->clock_source;
 	hello->clock_mode = (enum ttlog_clock_mode)geometry->clock_mode;
+	hello_group(hello->group, geometry->group);
 }
 
 /* Takes what belongs to the subject out of what was taken. */

@@ -50,6 +50,7 @@ struct client {
 	bool adopted; /* we took it; there was no hello */
 	bool control_is_old; /* of an earlier recorder, and the client looks at it */
 	int hold_fd;  /* see hold.h; -1: nobody may see that we hold it */
+	bool asks;    /* WAITING: it is no client, and waits for an answer; see ask.c */
 	bool hung_up; /* while it was MAKING: what it said before can still be read */
 	/* Messages are rationed: a full second gives new ones. */
 	uint64_t ration_start_ns;
@@ -72,7 +73,7 @@ struct clients {
 	struct client *coarse; /* list */
 	int listen_fd;
 	bool said_full, closing;
-	uint32_t count, dying;
+	uint32_t count, dying, asking;
 	uint32_t next_slot;
 	uint64_t serial;
 	uint64_t registered;
@@ -114,6 +115,9 @@ void admit_hold(struct client *client, int region_fd);
 void admit_keep(struct client *client, int region_fd);
 /* From now on; of the region that it has now. */
 void admit_keep_history(struct client *client);
+
+/* ask.c: the question is in client->hello. May be the end of the client. */
+void ask(struct client *client);
 
 /* deaths.c */
 void deaths_late(

@@ -187,6 +187,7 @@ void client_free(struct client *client)
 		close(client->hold_fd);
 	if (client->dead)
 		clients->dying--;
+	clients->asking -= client->asks;
 	if (client->snapshots_refused)
 		log_limited(LOG_LEVEL_WARNING,
 			    "%s (pid %d): %llu snapshots refused, they came too fast",
@@ -311,7 +312,7 @@ static int take_message(struct client *client, const struct hello_message *messa
 	ration(client);
 	if (++client->messages > MESSAGES_A_SECOND)
 		err = -EBUSY;
-	else if ((message->kind == TTLOG_MESSAGE_HELLO) != (client->state == CLIENT_WAITING))
+	else if (hello_is_first(message) != (client->state == CLIENT_WAITING) || client->asks)
 		err = -EPROTO;
 	else if (message->kind == TTLOG_MESSAGE_REGION)
 		return fd < 0 ? -EPROTO : admit_region(client, fd);
@@ -372,6 +373,10 @@ static void socket_ready(void *context, uint32_t events)
 		}
 		if (client->state == CLIENT_WAITING && message.kind == TTLOG_MESSAGE_HELLO) {
 			admit(client);
+			return;
+		}
+		if (client->state == CLIENT_WAITING) {
+			ask(client);
 			return;
 		}
 	}

@@ -80,6 +80,9 @@ bool clients_hold(const struct clients *clients, ino_t inode);
 /* Lets go of all who live and are well, so that the next recorder can take them. */
 void clients_let_go(struct clients *clients);
 
+/* More is known of who has died: those who wait for that are answered. */
+void clients_answer(struct clients *clients);
+
 /* The process, a child of ours, ended with that status, as waitid() and the like say it. */
 void clients_note_exit(struct clients *clients, pid_t pid, int wait_status);
 /*

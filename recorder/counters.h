@@ -68,6 +68,7 @@ struct counters {
 	uint64_t registrations;
 	uint64_t refused[COUNTERS_REFUSAL_COUNT];
 	uint64_t snapshots_refused; /* they came too fast */
+	uint64_t last_deaths_asked; /* "why did I die?" */
 	uint64_t restored;	   /* registrations without a hello: kept by the service manager */
 	uint64_t adopted;	   /* registrations without a hello: rings found in /proc */
 	uint64_t adoptions_failed; /* found, and then gone, damaged or too large */

@@ -20,6 +20,7 @@
 #include "recorder/client.h"
 #include "recorder/counters.h"
 #include "recorder/log.h"
+#include "recorder/obituary.h"
 #include "recorder/watch.h"
 
 #define GRACE_MS 100
@@ -57,12 +58,16 @@ static void dump_end(struct client *client, const struct verdict *verdict)
 {
 	char reason[DUMPER_REASON_BYTES];
 
+	verdict_reason(verdict, reason, sizeof(reason));
 	if (is_clean(verdict) && !client->clients->config.dump_on_exit) {
+		struct obituary obituary = {
+			.subject = client->subject, .verdict = verdict, .reason = reason};
+
 		log_detail("%s (pid %d) ended with exit status 0: no dump", client->hello.service,
 			   (int)client->pid);
+		obituary_publish(client->clients->config.dumper, &obituary, false);
 		return;
 	}
-	verdict_reason(verdict, reason, sizeof(reason));
 	dumper_submit(client->clients->config.dumper, client->subject, &client->evidence,
 		      take_capture(client), verdict, reason);
 }
@@ -70,6 +75,7 @@ static void dump_end(struct client *client, const struct verdict *verdict)
 /* All that will be known of it is known. */
 static void finalise(struct client *client)
 {
+	struct clients *clients = client->clients;
 	struct verdict verdict;
 
 	client_drain(client);
@@ -80,6 +86,7 @@ static void finalise(struct client *client)
 	client->subject->over = true;
 	dump_end(client, &verdict);
 	client_free(client);
+	clients_answer(clients);
 }
 
 /* Fills in the exit status if the kernel knows it: 6.15 and later, when it was reaped. */

@@ -35,6 +35,9 @@
  *   "loop": text, "loop_since_ns": int, "loop_count": int    in a crash loop (a service that dies, is
  *                                  started again and dies in the same way): which one, when it began, and
  *                                  the how-manieth death this was, counting those without a dump
+ *   "start_ns": int                as in the process; and of a death, as in the cause and the metadata,
+ *                                  "death_ns", "signal", "exit_code", "fault_address": int,
+ *                                  "confidence": text
  *
  * metadata  (keys that do not apply are missing; *_ns are nanoseconds since 1970 unless they say
  *           otherwise; all integers)

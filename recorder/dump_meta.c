@@ -74,6 +74,25 @@ static void pair_loop(struct pack *pack, struct pack_map *map, const struct dump
 	pack_pair_uint(pack, map, "loop_count", facts->loop_count);
 }
 
+static void pair_death(struct pack *pack, struct pack_map *map, const struct dump_facts *facts)
+{
+	const struct verdict *verdict = &facts->verdict;
+	const uint64_t end_ns = end_of(verdict);
+
+	pack_pair_known(pack, map, "start_ns", facts->process.start_ns);
+	if (verdict->how == VERDICT_ALIVE)
+		return;
+	if (end_ns)
+		pack_pair_uint(pack, map, "death_ns", realtime_of(facts, end_ns));
+	pack_pair_string(pack, map, "confidence", verdict_confidence_name(verdict->confidence));
+	if (verdict->have_signal)
+		pack_pair_int(pack, map, "signal", verdict->signal);
+	if (verdict->have_exit_code)
+		pack_pair_int(pack, map, "exit_code", verdict->exit_code);
+	if (verdict->have_fault_address)
+		pack_pair_uint(pack, map, "fault_address", verdict->fault_address);
+}
+
 void dump_meta_summary(struct pack *pack, const struct dump_facts *facts, uint64_t events)
 {
 	static const char unknown[] = "0000000000000000";
@@ -93,6 +112,7 @@ void dump_meta_summary(struct pack *pack, const struct dump_facts *facts, uint64
 	pair_sentence(pack, &map, &facts->verdict);
 	pack_pair_uint(pack, &map, "events", events);
 	pair_loop(pack, &map, facts);
+	pair_death(pack, &map, facts);
 	pack_map_end(pack, &map);
 }
 

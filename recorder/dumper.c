@@ -19,6 +19,7 @@
 #include "recorder/counters.h"
 #include "recorder/dump_writer.h"
 #include "recorder/log.h"
+#include "recorder/obituary.h"
 #include "recorder/signature.h"
 #include "recorder/unwind.h"
 
@@ -392,6 +393,21 @@ static void run_hook(const struct order *order, const char *sentence)
 	hook_run(order->dumper->hook, &facts, order->dump_fd);
 }
 
+static void tell_of_death(struct dumper *dumper, const struct order *order)
+{
+	struct obituary obituary = {
+		.subject = order->subject,
+		.verdict = &order->verdict,
+		.reason = order->reason,
+		.loop_count = order->place.count,
+		.dump = order->err ? NULL : order->path,
+		.signature = order->signature,
+		.dump_err = order->err,
+	};
+
+	obituary_dumped(dumper, &obituary);
+}
+
 static void dump_done(struct workers_job *job)
 {
 	struct order *order = (struct order *)job;
@@ -416,6 +432,7 @@ static void dump_done(struct workers_job *job)
 		dumper->told(dumper->told_context, order->number, order->err, order->path);
 	if (!order->err && dumper->hook)
 		run_hook(order, sentence);
+	tell_of_death(dumper, order);
 	subject->dumps_pending--;
 	capture_free(order->capture);
 	modules_release(order->modules);
@@ -432,6 +449,7 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 		  struct capture *capture, const struct verdict *verdict, const char *reason)
 {
 	struct keep_place place;
+	struct obituary obituary = {.subject = subject, .verdict = verdict, .reason = reason};
 	struct order *order;
 
 	if (!keep_admit(dumper->keep, subject, verdict, &place)) {
@@ -439,6 +457,8 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 		capture_free(capture);
 		log_detail("%s (pid %d): %s, death %" PRIu64 " in a crash loop: not dumped",
 			   subject->service, (int)subject->pid, reason, place.count);
+		obituary.loop_count = place.count;
+		obituary_publish(dumper, &obituary, false);
 		return 0;
 	}
 	order = calloc(1, sizeof(*order));
@@ -448,6 +468,8 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 		capture_free(capture);
 		log_limited(LOG_LEVEL_ERROR, "%s (pid %d): no memory for its dump",
 			    subject->service, (int)subject->pid);
+		obituary.dump_err = -ENOMEM;
+		obituary_publish(dumper, &obituary, false);
 		return -ENOMEM;
 	}
 	order->job = (struct workers_job){.run = write_dump, .done = dump_done};
@@ -470,6 +492,8 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 	log_clean(order->reason, LOG_CLEAN_LINE);
 	subject->holders++;
 	subject->dumps_pending++;
+	obituary.loop_count = place.count;
+	obituary_publish(dumper, &obituary, true);
 	workers_submit_for(dumper->workers, &order->job, &subject->user->dumps);
 	return 0;
 }

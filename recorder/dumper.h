@@ -63,6 +63,7 @@ struct dumper {
 	struct store *store;
 	struct hook *hook; /* NULL: no command */
 	struct keep *keep; /* NULL: nothing is counted, nothing removed */
+	struct last_deaths *last_deaths; /* NULL: nobody asks */
 	const char *rung;
 	char hostname[HOST_NAME_MAX + 1];
 	struct calibration *calibration;

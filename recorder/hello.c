@@ -22,13 +22,18 @@ void hello_service(char *to, const char *from)
 	take_text(to, from, TTLOG_SERVICE_BYTES, "unnamed");
 }
 
+void hello_group(char *to, const char *from)
+{
+	take_text(to, from, TTLOG_GROUP_BYTES, "");
+}
+
 static int take_hello(const void *bytes, size_t count, struct hello_message *message)
 {
-	struct ttlog_hello hello;
+	struct ttlog_hello hello = {0};
 
-	if (count < sizeof(hello))
+	if (count < TTLOG_HELLO_BYTES_MIN)
 		return -EBADMSG;
-	memcpy(&hello, bytes, sizeof(hello));
+	memcpy(&hello, bytes, count < sizeof(hello) ? count : sizeof(hello));
 	if (hello.level > TTLOG_OFF || hello.clock_source > TTLOG_CLOCK_CNTVCT ||
 	    hello.clock_mode > TTLOG_CLOCK_COARSE)
 		return -EBADMSG;
@@ -38,7 +43,8 @@ static int take_hello(const void *bytes, size_t count, struct hello_message *mes
 	message->flush_interval_s = hello.flush_interval_s;
 	message->clock_source = (enum ttlog_clock_source)hello.clock_source;
 	message->clock_mode = (enum ttlog_clock_mode)hello.clock_mode;
-	take_text(message->service, hello.service, sizeof(message->service), "unnamed");
+	hello_service(message->service, hello.service);
+	hello_group(message->group, hello.group);
 	return 0;
 }
 
@@ -50,6 +56,17 @@ static int take_snapshot(const void *bytes, size_t count, struct hello_message *
 		return -EBADMSG;
 	memcpy(&request, bytes, sizeof(request));
 	take_text(message->reason, request.reason, sizeof(message->reason), "unnamed");
+	return 0;
+}
+
+static int take_question(const void *bytes, size_t count, struct hello_message *message)
+{
+	struct ttlog_last_death_request request;
+
+	if (count < sizeof(request))
+		return -EBADMSG;
+	memcpy(&request, bytes, sizeof(request));
+	hello_service(message->service, request.service);
 	return 0;
 }
 
@@ -65,7 +82,7 @@ int hello_check(const void *bytes, size_t count, struct hello_message *ret_messa
 	if (head.magic != TTLOG_MESSAGE_MAGIC)
 		return -EBADMSG;
 	/* Before the rest: another version may mean something else by it. */
-	if (head.version != TTLOG_ABI_VERSION)
+	if (head.version < TTLOG_MESSAGE_COMPATIBLE || head.version > TTLOG_ABI_VERSION)
 		return -EPROTONOSUPPORT;
 	if (head.bytes != count)
 		return -EBADMSG;
@@ -74,11 +91,18 @@ int hello_check(const void *bytes, size_t count, struct hello_message *ret_messa
 		err = take_hello(bytes, count, &message);
 	else if (head.kind == TTLOG_MESSAGE_SNAPSHOT)
 		err = take_snapshot(bytes, count, &message);
+	else if (head.kind == TTLOG_MESSAGE_LAST_DEATH)
+		err = take_question(bytes, count, &message);
 	else if (head.kind != TTLOG_MESSAGE_GOODBYE && head.kind != TTLOG_MESSAGE_REGION)
 		err = -EBADMSG;
 	if (!err)
 		*ret_message = message;
 	return err;
+}
+
+bool hello_is_first(const struct hello_message *message)
+{
+	return message->kind == TTLOG_MESSAGE_HELLO || message->kind == TTLOG_MESSAGE_LAST_DEATH;
 }
 
 struct ttlog_welcome hello_welcome(int status, uint32_t flags)

@@ -8,6 +8,7 @@
 #ifndef RECORDER_HELLO_H
 #define RECORDER_HELLO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,7 @@
 #define HELLO_BYTES_MAX 4096 /* a longer message is damaged */
 
 struct hello_message {
-	enum ttlog_message_kind kind; /* HELLO, SNAPSHOT, GOODBYE or REGION */
+	enum ttlog_message_kind kind; /* one that a client sends */
 	/* HELLO */
 	uint64_t region_bytes;
 	uint64_t channel_bytes;
@@ -24,7 +25,8 @@ struct hello_message {
 	uint32_t flush_interval_s;
 	enum ttlog_clock_source clock_source;
 	enum ttlog_clock_mode clock_mode;
-	char service[TTLOG_SERVICE_BYTES]; /* never empty */
+	char service[TTLOG_SERVICE_BYTES]; /* never empty; of a LAST_DEATH too */
+	char group[TTLOG_GROUP_BYTES];	   /* "": none */
 	/* SNAPSHOT */
 	char reason[TTLOG_REASON_BYTES]; /* never empty */
 };
@@ -35,8 +37,13 @@ struct hello_message {
  */
 int hello_check(const void *bytes, size_t count, struct hello_message *ret_message);
 
+/* Is it one that a connection begins with? The others come behind a HELLO. */
+bool hello_is_first(const struct hello_message *message);
+
 /* A service's name made so: printable, ended, never empty. Both are TTLOG_SERVICE_BYTES. */
 void hello_service(char *to, const char *from);
+/* A group's name the same way, but it may be empty. Both are TTLOG_GROUP_BYTES. */
+void hello_group(char *to, const char *from);
 
 /* The answer to a hello. flags: TTLOG_WELCOME_... */
 struct ttlog_welcome hello_welcome(int status, uint32_t flags);

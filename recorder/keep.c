@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 
 #include "recorder/counters.h"
 #include "recorder/dumper.h"
+#include "recorder/keep_found.h"
 #include "recorder/log.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -33,6 +35,8 @@ struct keep {
 	struct workers *workers;
 	struct keep_loops loops; /* the loop's */
 	struct loop_timer sweep_timer;
+	keep_found_fn found_fn; /* the loop's */
+	void *found_context;
 
 	pthread_mutex_t limits_lock; /* held for moments: the loop takes it too */
 	struct keep_limits limits;
@@ -264,6 +268,9 @@ struct job {
 	struct keep_place *places; /* of crash loops, for the loop */
 	uint64_t *times;
 	size_t count;
+	struct keep_found *found;
+	size_t found_count;
+	bool first;
 };
 
 static void remember_loops(struct job *job, const struct keep_index *index)
@@ -288,18 +295,33 @@ static void run_job(struct workers_job *workers_job)
 {
 	struct job *job = (struct job *)workers_job;
 	struct keep *keep = job->keep;
-	bool first;
 
 	pthread_mutex_lock(&keep->lock);
-	first = !keep->scanned;
+	job->first = !keep->scanned;
 	scan(keep);
-	if (first)
+	if (job->first) {
 		remember_loops(job, &keep->index);
+		job->found = keep_find_deaths(&keep->index, &job->found_count);
+	}
 	enforce(keep);
 	pthread_mutex_unlock(&keep->lock);
 }
 
 static void set_sweep(struct keep *keep);
+
+static void tell_found(const struct job *job)
+{
+	const struct keep *keep = job->keep;
+	char path[PATH_MAX + NAME_MAX + 2];
+
+	if (!keep->found_fn)
+		return;
+	for (size_t i = 0; i < job->found_count; i++) {
+		snprintf(path, sizeof(path), "%s/%s", keep->store->path, job->found[i].name);
+		keep->found_fn(keep->found_context, &job->found[i].summary, path);
+	}
+	keep->found_fn(keep->found_context, NULL, NULL);
+}
 
 static void job_done(struct workers_job *workers_job)
 {
@@ -307,7 +329,10 @@ static void job_done(struct workers_job *workers_job)
 
 	for (size_t i = 0; i < job->count; i++)
 		keep_loops_remember(&job->keep->loops, &job->places[i], job->times[i]);
+	if (job->first)
+		tell_found(job);
 	set_sweep(job->keep);
+	free(job->found);
 	free(job->places);
 	free(job->times);
 	free(job);
@@ -323,6 +348,12 @@ static int submit(struct keep *keep)
 	job->keep = keep;
 	workers_submit(keep->workers, &job->job);
 	return 0;
+}
+
+void keep_tell_found(struct keep *keep, keep_found_fn fn, void *context)
+{
+	keep->found_fn = fn;
+	keep->found_context = context;
 }
 
 /* ---- what the loop does ----------------------------------------------------------------- */

@@ -31,6 +31,12 @@ struct verdict;
 int keep_open(struct keep **ret_keep, struct loop *loop, struct workers *workers,
 	      const struct store *store, const struct keep_limits *limits);
 void keep_close(struct keep *keep); /* NULL is fine */
+/*
+ * Loop, before it runs: once the folder was read for the first time, fn is called for the newest death
+ * of each service and user, and at the end with NULLs.
+ */
+typedef void (*keep_found_fn)(void *context, const struct summary *summary, const char *path);
+void keep_tell_found(struct keep *keep, keep_found_fn fn, void *context);
 /* Loop. Other limits from now on. */
 void keep_set_limits(struct keep *keep, const struct keep_limits *limits);
 
@@ -41,6 +47,7 @@ void keep_set_limits(struct keep *keep, const struct keep_limits *limits);
 bool keep_admit(struct keep *keep, const struct subject *subject, const struct verdict *verdict,
 		struct keep_place *ret_place);
 /* Who dies in the same way, again: the same program, service, user, cause, and place of a fault. */
+uint64_t keep_died_ns(const struct verdict *verdict); /* CLOCK_REALTIME */
 void keep_death_of(const struct subject *subject, const struct verdict *verdict,
 		   struct keep_death *ret_death);
 

@@ -44,7 +44,7 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-static uint64_t died_ns(const struct verdict *verdict)
+uint64_t keep_died_ns(const struct verdict *verdict)
 {
 	const uint64_t monotonic_ns = clock_ns(CLOCK_MONOTONIC), ns = clock_ns(CLOCK_REALTIME);
 	const uint64_t then_ns = verdict->signal_ns ? verdict->signal_ns : verdict->death_ns;
@@ -69,6 +69,6 @@ void keep_death_of(const struct subject *subject, const struct verdict *verdict,
 	*ret_death = (struct keep_death){
 		.key = hash ? hash : 1,
 		.started_ns = subject->identity.start_ns,
-		.died_ns = died_ns(verdict),
+		.died_ns = keep_died_ns(verdict),
 	};
 }

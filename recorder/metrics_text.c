@@ -84,6 +84,8 @@ static void write_clients(FILE *file, const struct metrics_facts *facts)
 			 counters.refused[i]);
 	counter(file, "ttlog_snapshots_refused_total",
 		"Snapshots that programs asked for too fast.", counters.snapshots_refused);
+	counter(file, "ttlog_last_deaths_asked_total",
+		"Processes that asked how the one before them ended.", counters.last_deaths_asked);
 	head(file, "ttlog_deaths_total", "counter", "Ends of clients, by how.");
 	for (int i = 0; i < COUNTERS_HOW; i++)
 		if (i != VERDICT_ALIVE)

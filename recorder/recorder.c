@@ -15,6 +15,7 @@
 #include "recorder/ctl_server.h"
 #include "recorder/ctl_wire.h"
 #include "recorder/keepsake.h"
+#include "recorder/last_deaths.h"
 #include "recorder/log.h"
 #include "recorder/systemd.h"
 #include "recorder/watch.h"
@@ -173,6 +174,18 @@ static struct keep_limits keep_limits_of(const struct recorder_options *options)
 	return limits;
 }
 
+static void found_death(void *context, const struct summary *summary, const char *path)
+{
+	struct recorder *recorder = context;
+
+	if (summary) {
+		last_deaths_remember(recorder->last_deaths, summary, path);
+		return;
+	}
+	last_deaths_settle(recorder->last_deaths);
+	clients_answer(recorder->clients);
+}
+
 static int open_keep(struct recorder *recorder, const struct recorder_options *options)
 {
 	const struct keep_limits limits = keep_limits_of(options);
@@ -180,6 +193,8 @@ static int open_keep(struct recorder *recorder, const struct recorder_options *o
 			    &limits);
 
 	recorder->dumper.keep = recorder->keep;
+	if (!err)
+		keep_tell_found(recorder->keep, found_death, recorder);
 	return err;
 }
 
@@ -227,6 +242,8 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 	if (!err)
 		err = histories_open(&recorder->histories, &options->history);
 	if (!err)
+		err = last_deaths_open(&recorder->last_deaths);
+	if (!err)
 		err = open_clients(recorder, options);
 	if (err)
 		return fail("can't start", err);
@@ -241,6 +258,7 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 	recorder->dumper.unwinds = !options->without_unwinding;
 	recorder->dumper.debuginfod = options->debuginfod;
 	recorder->dumper.hook = recorder->hook;
+	recorder->dumper.last_deaths = recorder->last_deaths;
 	err = open_keep(recorder, options);
 	if (err)
 		return fail("can't start", err);
@@ -422,6 +440,7 @@ void recorder_close(struct recorder *recorder)
 	watch_close(recorder->watch);
 	hook_close(recorder->hook);
 	keep_close(recorder->keep);
+	last_deaths_close(recorder->last_deaths);
 	store_close(&recorder->store);
 	systemd_close(recorder->systemd); /* behind all who have something to say */
 	loop_close(recorder->loop);

@@ -57,6 +57,7 @@ struct recorder {
 	struct loop_source *watch_source;
 	struct store store;
 	struct keep *keep;
+	struct last_deaths *last_deaths;
 	struct hook *hook; /* NULL: none is wanted */
 	struct listener listener;
 	struct calibration *calibration;

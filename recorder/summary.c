@@ -106,6 +106,28 @@ static void take_number(const struct item *item, uint64_t *ret_number)
 		*ret_number = item->number;
 }
 
+static void take_death(struct summary *summary, const char *key, const struct item *value)
+{
+	uint64_t number = 0;
+
+	take_number(value, &number);
+	if (!strcmp(key, "confidence")) {
+		copy_text(summary->confidence, sizeof(summary->confidence), value);
+	} else if (!strcmp(key, "signal")) {
+		summary->signal = number <= 64 ? (int32_t)number : 0;
+	} else if (!strcmp(key, "exit_code")) {
+		summary->exit_code =
+			value->major == UNSIGNED && number <= 255 ? (int32_t)number : -1;
+	} else if (!strcmp(key, "fault_address")) {
+		summary->have_fault_address = value->major == UNSIGNED;
+		summary->fault_address = number;
+	} else if (!strcmp(key, "death_ns")) {
+		summary->death_ns = number;
+	} else if (!strcmp(key, "start_ns")) {
+		summary->start_ns = number;
+	}
+}
+
 static void take(struct summary *summary, const char *key, const struct item *value)
 {
 	char digits[DUMP_SIGNATURE_DIGITS + 1] = "";
@@ -139,6 +161,8 @@ static void take(struct summary *summary, const char *key, const struct item *va
 		take_number(value, &summary->loop_since_ns);
 	} else if (!strcmp(key, "loop_count")) {
 		take_number(value, &summary->loop_count);
+	} else {
+		take_death(summary, key, value);
 	}
 }
 
@@ -173,7 +197,7 @@ static uint32_t le(const unsigned char *from, unsigned int bytes)
 int summary_parse(const unsigned char *data, size_t bytes, struct summary *ret_summary)
 {
 	struct cursor cursor;
-	struct summary summary = {0};
+	struct summary summary = {.exit_code = -1};
 	uint32_t frame_bytes;
 	int err;
 

@@ -20,6 +20,11 @@ struct summary {
 	char signature[DUMP_SIGNATURE_DIGITS + 1]; /* "": not known */
 	char service[64], reason[96], how[32];
 	char sentence[DUMP_SUMMARY_TEXT_MAX + 1];
+	char confidence[8];
+	int32_t signal;	   /* 0: none */
+	int32_t exit_code; /* -1: none */
+	bool have_fault_address;
+	uint64_t fault_address, death_ns, start_ns; /* 0: not known */
 	uint32_t pid, uid;
 	bool have_uid;
 	uint64_t created_ns; /* CLOCK_REALTIME; 0: not known */

@@ -14,11 +14,17 @@ static void require(int truth)
 		abort();
 }
 
-static void require_harmless(const char *text, size_t bytes)
+static void require_clean(const char *text, size_t bytes)
 {
-	require(text[0] && memchr(text, '\0', bytes) != NULL);
+	require(memchr(text, '\0', bytes) != NULL);
 	for (; *text; text++)
 		require((unsigned char)*text >= 0x20 && *text != 0x7f);
+}
+
+static void require_harmless(const char *text, size_t bytes)
+{
+	require(text[0]);
+	require_clean(text, bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -32,6 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(message.level <= TTLOG_OFF);
 		require(message.clock_source <= TTLOG_CLOCK_CNTVCT);
 		require(message.clock_mode <= TTLOG_CLOCK_COARSE);
+		require_harmless(message.service, sizeof(message.service));
+		require_clean(message.group, sizeof(message.group));
+		break;
+	case TTLOG_MESSAGE_LAST_DEATH:
 		require_harmless(message.service, sizeof(message.service));
 		break;
 	case TTLOG_MESSAGE_SNAPSHOT:

@@ -100,9 +100,52 @@ Test(hello, refuses_every_cut_of_a_good_one)
 
 	for (size_t count = 0; count < sizeof(hello); count++) {
 		cr_assert_eq(check(&hello, count, &message), -EBADMSG, "%zu bytes", count);
-		hello.head.bytes = (uint32_t)count; /* an honest length does not help */
-		cr_assert_eq(check(&hello, count, &message), -EBADMSG, "%zu bytes", count);
+		hello.head.bytes = (uint32_t)count; /* an honest length does not help... */
+		cr_assert_eq(check(&hello, count, &message),
+			     count < TTLOG_HELLO_BYTES_MIN ? -EBADMSG : 0, "%zu bytes", count);
 		hello.head.bytes = sizeof(hello);
+	}
+}
+
+/* ... but for one of those who knew no groups. */
+Test(hello, takes_one_of_version_2)
+{
+	struct ttlog_hello hello = good_hello();
+	struct hello_message message;
+
+	hello.head.version = 2;
+	hello.head.bytes = TTLOG_HELLO_BYTES_MIN;
+	cr_assert_eq(check(&hello, TTLOG_HELLO_BYTES_MIN, &message), 0);
+	cr_assert_str_eq(message.service, "orders");
+	cr_assert_str_empty(message.group);
+}
+
+Test(hello, makes_a_groups_name_harmless)
+{
+	struct ttlog_hello hello = good_hello();
+	struct hello_message message;
+
+	strcpy(hello.group, "shop\n\x1b[31m");
+	cr_assert_eq(check(&hello, sizeof(hello), &message), 0);
+	cr_assert_str_eq(message.group, "shop??[31m");
+	memset(hello.group, 'g', sizeof(hello.group));
+	cr_assert_eq(check(&hello, sizeof(hello), &message), 0);
+	cr_assert_eq(strlen(message.group), TTLOG_GROUP_BYTES - 1);
+}
+
+Test(hello, takes_a_question)
+{
+	struct ttlog_last_death_request request = {
+		.head = head(TTLOG_MESSAGE_LAST_DEATH, sizeof(request)), .service = "orders"};
+	struct hello_message message;
+
+	cr_assert_eq(check(&request, sizeof(request), &message), 0);
+	cr_assert_eq(message.kind, TTLOG_MESSAGE_LAST_DEATH);
+	cr_assert_str_eq(message.service, "orders");
+	cr_assert(hello_is_first(&message));
+	for (uint32_t count = 0; count < sizeof(request); count++) {
+		request.head.bytes = count;
+		cr_assert_eq(check(&request, count, &message), -EBADMSG);
 	}
 }
 
@@ -118,7 +161,7 @@ Test(hello, refuses_what_makes_no_sense)
 	hello.head.version++;
 	cr_expect_eq(check(&hello, sizeof(hello), &message), -EPROTONOSUPPORT);
 	hello = good_hello();
-	hello.head.version = 0;
+	hello.head.version = TTLOG_MESSAGE_COMPATIBLE - 1;
 	cr_expect_eq(check(&hello, sizeof(hello), &message), -EPROTONOSUPPORT);
 	hello = good_hello();
 	hello.head.bytes++;
@@ -135,8 +178,9 @@ Test(hello, refuses_what_makes_no_sense)
 	for (unsigned int kind = 0; kind < 0x10000; kind++) {
 		hello = good_hello();
 		hello.head.kind = (uint16_t)kind;
-		if (kind < TTLOG_MESSAGE_HELLO || kind == TTLOG_MESSAGE_WELCOME ||
-		    kind > TTLOG_MESSAGE_REGION)
+		if (kind != TTLOG_MESSAGE_HELLO && kind != TTLOG_MESSAGE_SNAPSHOT &&
+		    kind != TTLOG_MESSAGE_GOODBYE && kind != TTLOG_MESSAGE_REGION &&
+		    kind != TTLOG_MESSAGE_LAST_DEATH)
 			cr_assert_eq(check(&hello, sizeof(hello), &message), -EBADMSG, "%u", kind);
 	}
 	cr_assert_eq(message.kind, TTLOG_MESSAGE_GOODBYE, "a refusal leaves the result alone");

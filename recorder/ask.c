@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ask.c - "why did I die?", asked on a connection that never becomes a client.
+ *
+ * Who asks is told of his own user's processes only. A service manager may have started him before
+ * we were told of the end that he asks about: what the kernel program has said is taken first, and an
+ * end that is becoming known is waited for.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "recorder/client.h"
+#include "recorder/counters.h"
+#include "recorder/last_deaths.h"
+#include "recorder/watch.h"
+
+/* Longer than it takes for an end to be known; whoever asks has less patience anyway. */
+#define ANSWER_MS 1000
+
+static const struct last_deaths *deaths_of(const struct client *client)
+{
+	return client->clients->config.dumper->last_deaths;
+}
+
+static bool is_asked_about(const struct client *asker, const struct client *client)
+{
+	return client && client->state == CLIENT_LIVE &&
+	       client->subject->identity.uid == asker->uid &&
+	       !strcmp(client->hello.service, asker->hello.service);
+}
+
+/* Is one of them dead, and its end not known yet? */
+static bool must_wait(const struct client *asker)
+{
+	const struct clients *clients = asker->clients;
+
+	if (!last_deaths_settled(deaths_of(asker)))
+		return true;
+	for (uint32_t i = 0; clients->dying && i < clients->config.count_max; i++)
+		if (is_asked_about(asker, clients->slot[i]) && clients->slot[i]->dead)
+			return true;
+	return false;
+}
+
+/* Ends the asker. One message always has room in its socket. */
+static void answer(struct client *asker)
+{
+	const struct ttlog_death_answer *known =
+		last_deaths_find(deaths_of(asker), asker->uid, asker->hello.service);
+	struct ttlog_death_answer message = {.status = -ENOENT};
+
+	if (known)
+		message = *known;
+	message.head = (struct ttlog_message_head){
+		.magic = TTLOG_MESSAGE_MAGIC,
+		.version = TTLOG_ABI_VERSION,
+		.kind = TTLOG_MESSAGE_DEATH,
+		.bytes = sizeof(message),
+	};
+	send(asker->socket_fd, &message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
+	counters.last_deaths_asked++;
+	client_free(asker);
+}
+
+static void waited_enough(void *context)
+{
+	answer(context);
+}
+
+void ask(struct client *asker)
+{
+	struct clients *clients = asker->clients;
+
+	if (clients->watch)
+		watch_dispatch(clients->watch);
+	for (uint32_t i = 0; i < clients->config.count_max; i++)
+		if (is_asked_about(asker, clients->slot[i]))
+			deaths_look(clients->slot[i]);
+	/* What comes now is that he hangs up, or more than he is to say. */
+	if (!must_wait(asker) || loop_modify(asker->socket_source, 0)) {
+		answer(asker);
+		return;
+	}
+	asker->asks = true;
+	clients->asking++;
+	loop_timer_set(clients->config.loop, &asker->timer, ANSWER_MS, waited_enough, asker);
+}
+
+void clients_answer(struct clients *clients)
+{
+	for (uint32_t i = 0; clients->asking && i < clients->config.count_max; i++) {
+		struct client *client = clients->slot[i];
+
+		if (client && client->asks && !must_wait(client))
+			answer(client);
+	}
+}

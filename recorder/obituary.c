@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* obituary.c - passes a death on. */
+#include "recorder/obituary.h"
+
+#include "recorder/dumper.h"
+#include "recorder/last_deaths.h"
+
+static bool is_death(const struct verdict *verdict)
+{
+	return verdict->how != VERDICT_ALIVE && verdict->how != VERDICT_EXEC;
+}
+
+void obituary_publish(struct dumper *dumper, struct obituary *obituary, bool dump_follows)
+{
+	if (!is_death(obituary->verdict))
+		return;
+	obituary->died_ns = keep_died_ns(obituary->verdict);
+	last_deaths_note(dumper->last_deaths, obituary, dump_follows);
+}
+
+void obituary_dumped(struct dumper *dumper, struct obituary *obituary)
+{
+	if (!is_death(obituary->verdict))
+		return;
+	last_deaths_dumped(dumper->last_deaths, obituary);
+}
