@@ -435,7 +435,7 @@ Test(view, what_is_wrong_with_a_file_is_said_on_one_line)
 	cr_expect_eq(lines(), 6);
 	cr_expect(strstr(complaint, "ttlog-view: standard input: damaged at byte"), "%s", complaint);
 	cr_expect(strstr(complaint, ": 5 of 5 events could be read\n"), "%s", complaint);
-	view("--version; head -c 300 x.bin | %s --info -", program);
+	view("--version; head -c 420 x.bin | %s --info -", program);
 	cr_expect_eq(status, 3);
 	cr_expect(strstr(output, "of which can be read 0\n") || strstr(output, "orders"), "%s", output);
 }
