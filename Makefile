@@ -15,8 +15,9 @@
 #   make deps       installs what the build and the tests need: Debian and Ubuntu by apt, elsewhere it
 #                   names the packages and stops
 #
-#   CC=clang, CFLAGS=..., V=1 (show commands), BPF=0 (without the kernel side), SAN=address,undefined or
-#   SAN=thread (into build-$(SAN)/), WERROR=1
+#   CC=clang, CFLAGS=..., V=1 (show commands), BPF=0 (without the kernel side), UNWIND=0 (without
+#   libdw: dumps keep raw stacks, and nothing here makes frames of them), SAN=address,undefined or SAN=thread
+#   (into build-$(SAN)/), WERROR=1
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -25,6 +26,7 @@ LIBDIR ?= $(PREFIX)/lib
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 BPF ?= 1
+UNWIND ?= 1
 CLANG ?= clang
 CFLAGS ?= -O2 -g
 V ?= 0
@@ -48,8 +50,9 @@ ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(B) $(WARN) $(SANFLAGS) $(CFLAGS)
 LIB_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec
 DEPFLAGS = -MMD -MP -MF $@.d -MT $@
 
-REC_LIBS := $(call pkg,--libs,liblz4 libcbor libdw) -liberty $(if $(filter 1,$(BPF)),$(call pkg,--libs,libbpf)) -lpthread
-VIEW_LIBS := $(call pkg,--libs,liblz4 libcbor)
+UNWIND_LIBS := $(if $(filter 1,$(UNWIND)),$(call pkg,--libs,libdw) -liberty)
+REC_LIBS := $(call pkg,--libs,liblz4 libcbor) $(UNWIND_LIBS) $(if $(filter 1,$(BPF)),$(call pkg,--libs,libbpf)) -lpthread
+VIEW_LIBS := $(call pkg,--libs,liblz4 libcbor) $(UNWIND_LIBS)
 
 LIB_SRC := $(filter-out lib/reader%.c,$(wildcard lib/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
@@ -58,22 +61,27 @@ SHARED_OBJ := $(B)/lib/region.o $(B)/lib/region_plan.o $(B)/lib/clock.o $(patsub
 # ttlog-ctl's own; with what it shares with the recorder (ctl_wire.c) it is linked from parts.a.
 CTL_SRC := $(filter-out recorder/ctl_main.c recorder/ctl_wire.c recorder/ctl_server%.c,$(wildcard recorder/ctl_*.c))
 CTL_OBJ := $(CTL_SRC:%.c=$(B)/%.o)
-REC_SRC := $(filter-out recorder/main.c recorder/ctl_main.c $(CTL_SRC),$(wildcard recorder/*.c))
+# Or what says that there is none.
+UNWIND_SRC := $(if $(filter 1,$(UNWIND)),$(filter-out recorder/unwind_none.c,$(wildcard recorder/unwind*.c)),recorder/unwind_none.c)
+REC_SRC := $(filter-out recorder/main.c recorder/ctl_main.c recorder/unwind%.c $(CTL_SRC),$(wildcard recorder/*.c)) $(UNWIND_SRC)
 REC_OBJ := $(REC_SRC:%.c=$(B)/%.o)
 VIEW_SRC := $(filter-out viewer/main.c,$(wildcard viewer/*.c))
 VIEW_OBJ := $(VIEW_SRC:%.c=$(B)/%.o)
 
+# What the viewer takes from recorder/: unwinding, as the recorder does it.
+VIEW_UNWIND_OBJ := $(patsubst %.c,$(B)/%.o,$(UNWIND_SRC) recorder/scene_clear.c recorder/pack.c)
+
 PROGRAMS := $(B)/ttlog-recorder $(B)/ttlog-ctl $(B)/ttlog-view
 
 # Said once, before anything is built: what is missing, and who can install it.
-MISSING := $(strip $(foreach p,liblz4 libcbor libdw $(if $(filter 1,$(BPF)),libbpf), \
+MISSING := $(strip $(foreach p,liblz4 libcbor $(if $(filter 1,$(UNWIND)),libdw) $(if $(filter 1,$(BPF)),libbpf), \
 	$(if $(shell pkg-config --exists $(p) 2>/dev/null && echo yes),,$(p))) \
-	$(if $(shell printf '\043include <libiberty/demangle.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes),,libiberty) \
+	$(if $(filter 1,$(UNWIND)),$(if $(shell printf '\043include <libiberty/demangle.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes),,libiberty)) \
 	$(if $(filter 1,$(BPF)),$(if $(BPFTOOL),,bpftool) $(if $(shell command -v $(CLANG)),,$(CLANG))))
 
 ifneq ($(MISSING),)
 ifneq ($(filter-out deps deps-arm64 deps-kernels deps-peers clean check check-arm64 check-kernels soak demo bench bench-peers install-data,$(or $(MAKECMDGOALS),all)),)
-$(error missing: $(MISSING). `make deps` installs what the build needs (BPF=0 needs no libbpf, clang, bpftool))
+$(error missing: $(MISSING). `make deps` installs what the build needs (BPF=0 needs no libbpf, clang, bpftool; UNWIND=0 no libdw, libiberty))
 endif
 endif
 
@@ -102,7 +110,7 @@ $(B)/ttlog-recorder: $(B)/recorder/main.o $(REC_OBJ) $(SHARED_OBJ)
 $(B)/ttlog-ctl: $(B)/recorder/ctl_main.o $(B)/parts.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(REC_LIBS)
 
-$(B)/ttlog-view: $(B)/viewer/main.o $(VIEW_OBJ)
+$(B)/ttlog-view: $(B)/viewer/main.o $(VIEW_OBJ) $(VIEW_UNWIND_OBJ)
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(VIEW_LIBS)
 
 $(B)/lib/%.o: lib/%.c
@@ -239,10 +247,10 @@ $(B)/examples/%: $(B)/lib/examples/%.o $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
 
 TEST_NAMES = $(patsubst tests/%.c,%,$(wildcard tests/$(1)_*.c))
-TESTS_UNIT := $(call TEST_NAMES,test)
+TESTS_UNIT := $(filter-out $(if $(filter 0,$(UNWIND)),test_unwind%),$(call TEST_NAMES,test))
 TESTS_CRASH := $(call TEST_NAMES,crash)
 TESTS_RACE := $(call TEST_NAMES,race)
-TESTS_FUZZ := $(filter-out fuzz_main,$(call TEST_NAMES,fuzz))
+TESTS_FUZZ := $(filter-out fuzz_main $(if $(filter 0,$(UNWIND)),fuzz_unwind),$(call TEST_NAMES,fuzz))
 TESTS_SHELL := $(patsubst tests/%.sh,%,$(filter-out tests/run.sh tests/arm64_sysroot.sh tests/kernels.sh,$(wildcard tests/*.sh)))
 # With libraries in front of libc, where a sanitizer wants to be.
 TESTS_PRELOADED := test_disk

@@ -406,32 +406,3 @@ int capture_finish(struct capture *capture, const struct modules *registered, in
 	capture_free(capture);
 	return err;
 }
-
-/* ---- the end of it ---------------------------------------------------------------------- */
-
-static void clear_thread(struct scene_thread *thread)
-{
-	for (unsigned int i = 0; i < thread->slice_count; i++)
-		free(thread->slices[i].data);
-	for (unsigned int i = 0; i < thread->frame_count; i++) {
-		free(thread->frames[i].symbol);
-		free(thread->frames[i].function);
-		free(thread->frames[i].file);
-	}
-	free(thread->slices);
-	free(thread->frames);
-	free(thread->unwind_note);
-}
-
-void scene_clear(struct scene *scene)
-{
-	for (unsigned int i = 0; i < scene->thread_count; i++)
-		clear_thread(&scene->threads[i]);
-	for (unsigned int i = 0; i < scene->module_count; i++)
-		free(scene->modules[i].path);
-	free(scene->threads);
-	free(scene->modules);
-	if (scene->root_fd >= 0)
-		close(scene->root_fd);
-	*scene = (struct scene){.root_fd = -1};
-}

@@ -234,7 +234,7 @@ int main(int argc, char **argv)
 	struct config config;
 	int status = EXIT_SUCCESS;
 
-	if (argc > 1 && !strcmp(argv[1], UNWIND_COMMAND))
+	if (unwind_is_child(argc, argv))
 		return unwind_main(argc, argv);
 #ifdef __GLIBC__
 	/* The copy of a region goes back to the system when its dump is written, however often that

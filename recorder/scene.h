@@ -41,6 +41,10 @@ struct scene_module {
 	uint8_t build_id_bytes; /* 0 = unknown */
 	unsigned char build_id[SCENE_BUILD_ID_MAX];
 	char *path; /* as the process saw it; "[vdso]"; NULL: no file */
+	/* What unwinding made of it, where that was asked for. NULL: nothing */
+	char *file;	  /* what was read for it */
+	char *debug_file; /* and for its debug information, if that is elsewhere */
+	char *file_fault; /* what speaks against the file that has its name */
 };
 
 enum scene_frame_flags {
@@ -98,5 +102,7 @@ struct scene {
 
 /* Frees what it holds and closes root_fd; zeroes it (root_fd -1). */
 void scene_clear(struct scene *scene);
+/* The frames of one of its threads. */
+void scene_frames_free(struct scene_thread *thread);
 
 #endif

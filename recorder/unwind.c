@@ -180,9 +180,9 @@ static int spawn(const struct scene *scene, unsigned int timeout_ms,
 		 pid_t *ret_pid)
 {
 	const char *program = options->program ? options->program : "/proc/self/exe";
-	char uid[16], gid[16], seconds[16], root[8], debuginfod[8], *environment[8];
-	char *arguments[] = {"ttlog-recorder", UNWIND_COMMAND, uid,	   gid,
-			     seconds,	       root,	       debuginfod, NULL};
+	char uid[16], gid[16], seconds[16], root[8], debuginfod[8], redo[8], *environment[8];
+	char *arguments[8 + UNWIND_FOLDERS_MAX + 1] = {
+		UNWIND_NAME, UNWIND_COMMAND, uid, gid, seconds, root, debuginfod, redo};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int err;
@@ -193,6 +193,9 @@ static int spawn(const struct scene *scene, unsigned int timeout_ms,
 	snprintf(seconds, sizeof(seconds), "%u", timeout_ms / 1000 + 1);
 	snprintf(root, sizeof(root), "%d", scene->root_fd >= 0);
 	snprintf(debuginfod, sizeof(debuginfod), "%d", options->debuginfod);
+	snprintf(redo, sizeof(redo), "%d", options->is_redo);
+	for (unsigned int i = 0; i < options->folder_count; i++)
+		arguments[8 + i] = (char *)options->folders[i];
 	fill_environment(environment, sizeof(environment) / sizeof(environment[0]),
 			 options->debuginfod);
 	posix_spawn_file_actions_init(&actions);
@@ -409,6 +412,8 @@ int unwind_begin(struct unwind **ret_unwind, struct scene *scene,
 	_Atomic pid_t *slot;
 	int err;
 
+	if (options->folder_count > UNWIND_FOLDERS_MAX)
+		return -EINVAL;
 	/* The fatal one may be one too many. */
 	if (scene->thread_count > SCENE_THREADS_MAX + 1 || scene->module_count > SCENE_MODULES_MAX)
 		return -EINVAL;

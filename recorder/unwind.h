@@ -14,8 +14,10 @@
 #include "recorder/scene.h"
 
 #define UNWIND_TIMEOUT_MS 5000
-#define UNWIND_CHILDREN_MAX 2 /* at a time, of one recorder */
-/* `ttlog-recorder` with this as its first argument is such a child; nobody else is to use it. */
+#define UNWIND_CHILDREN_MAX 2 /* at a time, of one program */
+#define UNWIND_FOLDERS_MAX 16
+/* A program of ours that is called so, with that as its first argument, is such a child. */
+#define UNWIND_NAME "ttlog-unwind"
 #define UNWIND_COMMAND "unwind"
 
 struct unwind_options {
@@ -23,7 +25,21 @@ struct unwind_options {
 	unsigned int timeout_ms; /* of all; 0: UNWIND_TIMEOUT_MS */
 	bool debuginfod; /* may ask the servers that DEBUGINFOD_URLS names, and then it may write
 			  * files into their cache, and is less confined */
+	/* For who unwinds long after the death, perhaps on another machine. */
+	bool is_redo;
+	const char *const *folders; /* absolute; files may lie there, too, by build-id or path */
+	unsigned int folder_count;  /* at most UNWIND_FOLDERS_MAX */
 };
+
+/*
+ * A redo
+ *
+ * The threads may have frames: they are named again with the files of now, and those that are found
+ * take their place, unless fewer are found by unwind information than there were. Files are known by
+ * their build-ids; without one, only what still has the name and the inode is used, and no vdso. What
+ * was read for each module that a stack speaks of is in the module then. The paths start at "/":
+ * with folders or as a redo root_fd must be -1.
+ */
 
 /*
  * Adds frames to each thread of which there are registers. A thread whose frames go up to its
@@ -53,6 +69,7 @@ int unwind_end(struct unwind *unwind, bool waits);
 void unwind_decline(struct scene *scene, const char *note);
 
 /* The child's life. Returns its exit status. */
+bool unwind_is_child(int argc, char **argv);
 int unwind_main(int argc, char **argv);
 
 #endif

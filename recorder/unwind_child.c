@@ -18,7 +18,8 @@
 #include "recorder/unwind_parts.h"
 #include "recorder/unwind_wire.h"
 
-#define ARGUMENTS 7 /* program, command, uid, gid, seconds, root, debuginfod */
+/* program, command, uid, gid, seconds, root, debuginfod, redo; and then folders */
+#define ARGUMENTS 8
 
 static int parse_number(const char *text, uint32_t *ret_number)
 {
@@ -33,16 +34,23 @@ static int parse_number(const char *text, uint32_t *ret_number)
 	return 0;
 }
 
-static int parse_jail(char **argv, struct unwind_jail *jail)
+static int parse_arguments(int argc, char **argv, struct unwind_jail *jail,
+			   struct unwind_files *files)
 {
-	uint32_t root, debuginfod;
+	uint32_t root, debuginfod, redo;
+
+	if (argc < ARGUMENTS || argc > ARGUMENTS + UNWIND_FOLDERS_MAX)
+		return -EINVAL;
 
 	if (parse_number(argv[2], &jail->uid) || parse_number(argv[3], &jail->gid) ||
 	    parse_number(argv[4], &jail->seconds) || parse_number(argv[5], &root) ||
-	    parse_number(argv[6], &debuginfod))
+	    parse_number(argv[6], &debuginfod) || parse_number(argv[7], &redo))
 		return -EINVAL;
 	jail->has_root = root;
 	jail->debuginfod = debuginfod;
+	files->is_redo = redo;
+	files->folders = argv + ARGUMENTS;
+	files->folder_count = (unsigned int)(argc - ARGUMENTS);
 	return 0;
 }
 
@@ -62,27 +70,49 @@ static int read_request(struct scene *scene)
 	return err;
 }
 
-static int answer(const struct scene *scene, unsigned int index, enum unwind_stage stage)
+static int say(struct pack *pack)
 {
-	struct pack pack;
+	int err = pack->error;
 	size_t done = 0;
-	int err;
 
-	err = pack_init(&pack, 1U << 16, UNWIND_ANSWER_MAX);
-	if (err)
-		return err;
-	unwind_answer_pack(&pack, index, stage, &scene->threads[index]);
-	err = pack.error;
-	while (!err && done < pack.bytes) {
-		const ssize_t written = write(STDOUT_FILENO, pack.data + done, pack.bytes - done);
+	while (!err && done < pack->bytes) {
+		const ssize_t written = write(STDOUT_FILENO, pack->data + done, pack->bytes - done);
 
 		if (written > 0)
 			done += (size_t)written;
 		else if (errno != EINTR)
 			err = -errno;
 	}
-	pack_fini(&pack);
+	pack_fini(pack);
 	return err;
+}
+
+static int answer(const struct scene *scene, unsigned int index, enum unwind_stage stage)
+{
+	struct pack pack;
+	int err;
+
+	err = pack_init(&pack, 1U << 16, UNWIND_ANSWER_MAX);
+	if (err)
+		return err;
+	unwind_answer_pack(&pack, index, stage, &scene->threads[index]);
+	return say(&pack);
+}
+
+/* What names took into account, too: last of all. */
+static int answer_files(struct unwind_modules *modules, struct scene *scene)
+{
+	struct pack pack;
+	int err;
+
+	err = pack_init(&pack, 1U << 16, UNWIND_ANSWERS_MAX / 2);
+	if (err)
+		return err;
+	unwind_modules_tell(modules, scene);
+	for (unsigned int i = 0; i < scene->module_count; i++)
+		if (scene->modules[i].file || scene->modules[i].file_fault)
+			unwind_file_pack(&pack, i, &scene->modules[i]);
+	return say(&pack);
 }
 
 static int name_thread(struct unwind_modules *modules, struct scene *scene, unsigned int index)
@@ -104,6 +134,8 @@ static int work(struct unwind_modules *modules, struct scene *scene)
 	}
 	for (unsigned int i = 1; i < scene->thread_count && !err; i++)
 		err = name_thread(modules, scene, i);
+	if (!err && modules->files->is_redo)
+		err = answer_files(modules, scene);
 	return err ? UNWIND_EXIT_ANSWER : 0;
 }
 
@@ -118,6 +150,11 @@ static int unwind_all(struct scene *scene, const struct unwind_files *files, int
 	return work(modules, scene);
 }
 
+bool unwind_is_child(int argc, char **argv)
+{
+	return argc > 1 && !strcmp(argv[0], UNWIND_NAME) && !strcmp(argv[1], UNWIND_COMMAND);
+}
+
 int unwind_main(int argc, char **argv)
 {
 	struct unwind_files files = {.root_fd = -1, .debug_fd = -1};
@@ -125,7 +162,7 @@ int unwind_main(int argc, char **argv)
 	struct scene scene;
 	int vdso_fd;
 
-	if (argc != ARGUMENTS || parse_jail(argv, &jail))
+	if (parse_arguments(argc, argv, &jail, &files))
 		return UNWIND_EXIT_USAGE;
 	syscall(SYS_close_range, UNWIND_ROOT_FD + (jail.has_root ? 1U : 0U), ~0U, 0U);
 	/* Where its own root has no debug files, ours may. */

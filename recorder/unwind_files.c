@@ -21,7 +21,6 @@
 
 #include "recorder/unwind_parts.h"
 
-#define DEBUG_FOLDER "/usr/lib/debug"
 #define FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
 /* libdwfl hands no context to its callbacks. */
@@ -45,15 +44,27 @@ static int only_regular(int fd)
 	return -EINVAL;
 }
 
+static int open_in(const struct unwind_files *files, const char *path, int flags)
+{
+	const struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_IN_ROOT};
+
+	if (files->root_fd < 0)
+		return openat(AT_FDCWD, path, flags);
+	return (int)syscall(SYS_openat2, files->root_fd, path, &how, sizeof(how));
+}
+
+/* It is looked at first: there are devices that do something when they are opened. */
 int unwind_open(const struct unwind_files *files, const char *path)
 {
-	const struct open_how how = {.flags = FLAGS, .resolve = RESOLVE_IN_ROOT};
+	int fd;
 
 	if (path[0] != '/')
 		return -EINVAL;
-	if (files->root_fd < 0)
-		return only_regular(openat(AT_FDCWD, path, FLAGS));
-	return only_regular((int)syscall(SYS_openat2, files->root_fd, path, &how, sizeof(how)));
+	fd = only_regular(open_in(files, path, O_PATH | O_CLOEXEC));
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return only_regular(open_in(files, path, FLAGS));
 }
 
 /* ---- is it the right one? --------------------------------------------------------------- */
@@ -140,28 +151,50 @@ try_path(struct place *place, const struct wanted *wanted, const char *format, .
 	return checked(unwind_open(where, place->path), wanted);
 }
 
-/* Behind /usr/lib/debug/; no other part of it is of anybody's choice. */
-static void build_id_name(const struct wanted *wanted, char name[SCENE_BUILD_ID_MAX * 2 + 32])
+/* A folder that somebody named is one like /usr/lib/debug, or one like "/". */
+static int find_in_folders(struct place *place, const struct wanted *wanted, const char *name)
 {
-	char *at = name + sprintf(name, ".build-id/%02x/", wanted->build_id[0]);
+	int fd = -1;
 
-	for (size_t i = 1; i < wanted->build_id_bytes; i++)
-		at += sprintf(at, "%02x", wanted->build_id[i]);
-	strcpy(at, ".debug");
+	for (unsigned int i = 0; i < where->folder_count && fd < 0; i++) {
+		fd = try_path(place, wanted, "%s/%s", where->folders[i], name);
+		if (fd < 0)
+			fd = try_path(place, wanted, "%s" UNWIND_DEBUG_FOLDER "/%s", where->folders[i],
+				      name);
+	}
+	return fd;
 }
 
 static int find_by_build_id(struct place *place, const struct wanted *wanted)
 {
-	char name[SCENE_BUILD_ID_MAX * 2 + 32];
+	char name[UNWIND_ID_NAME_BYTES];
 	int fd;
 
-	if (wanted->build_id_bytes < 2 || wanted->build_id_bytes > SCENE_BUILD_ID_MAX)
+	unwind_build_id_name(wanted->build_id, wanted->build_id_bytes, ".debug", name);
+	if (!*name)
 		return -1;
-	build_id_name(wanted, name);
-	fd = try_path(place, wanted, DEBUG_FOLDER "/%s", name);
+	fd = find_in_folders(place, wanted, name);
+	if (fd < 0)
+		fd = try_path(place, wanted, UNWIND_DEBUG_FOLDER "/%s", name);
 	if (fd < 0 && where->debug_fd >= 0)
 		fd = checked(only_regular(openat(where->debug_fd, name, FLAGS | O_NOFOLLOW)),
 			     wanted);
+	return fd;
+}
+
+/* As a debugger looks for it: below each folder with the program's path, and right there. */
+static int find_link_in_folders(struct place *place, const struct wanted *wanted,
+				const char *file_name, int folder_length, const char *link)
+{
+	int fd = find_in_folders(place, wanted, link);
+
+	for (unsigned int i = 0; i < where->folder_count && fd < 0; i++) {
+		fd = try_path(place, wanted, "%s%.*s/%s", where->folders[i], folder_length,
+			      file_name, link);
+		if (fd < 0)
+			fd = try_path(place, wanted, "%s" UNWIND_DEBUG_FOLDER "%.*s/%s",
+				      where->folders[i], folder_length, file_name, link);
+	}
 	return fd;
 }
 
@@ -178,7 +211,9 @@ static int find_by_link(struct place *place, const struct wanted *wanted, const 
 	if (fd < 0)
 		fd = try_path(place, wanted, "%.*s/.debug/%s", folder, file_name, link);
 	if (fd < 0)
-		fd = try_path(place, wanted, DEBUG_FOLDER "%.*s/%s", folder, file_name, link);
+		fd = try_path(place, wanted, UNWIND_DEBUG_FOLDER "%.*s/%s", folder, file_name, link);
+	if (fd < 0)
+		fd = find_link_in_folders(place, wanted, file_name, folder, link);
 	return fd;
 }
 
@@ -240,22 +275,39 @@ static int find_shared(struct place *place, const char *file_name, const char *l
 /* ---- by the network --------------------------------------------------------------------- */
 
 /* The library is asked for only if somebody wants it: it is no dependency of ours. */
-static int ask_servers(const struct wanted *wanted)
+static int ask_servers(const struct wanted *wanted, const char *function, struct place *place)
 {
 	void *(*begin)(void);
 	int (*find)(void *client, const unsigned char *id, int bytes, char **ret_path);
 	void *library, *client;
+	char *path = NULL;
+	int fd;
 
 	library = wanted->build_id_bytes ? dlopen("libdebuginfod.so.1", RTLD_NOW) : NULL;
 	if (!library)
 		return -1;
 	begin = (void *(*)(void))dlsym(library, "debuginfod_begin");
-	find = (int (*)(void *, const unsigned char *, int,
-			char **))dlsym(library, "debuginfod_find_debuginfo");
+	find = (int (*)(void *, const unsigned char *, int, char **))dlsym(library, function);
 	client = begin && find ? begin() : NULL;
-	return client ? checked(find(client, wanted->build_id, (int)wanted->build_id_bytes, NULL),
-				wanted)
-		      : -1;
+	if (!client)
+		return -1;
+	fd = checked(find(client, wanted->build_id, (int)wanted->build_id_bytes, &path), wanted);
+	snprintf(place->path, sizeof(place->path), "%s", path ? path : "");
+	free(path);
+	return fd;
+}
+
+int unwind_ask_for_program(const struct scene_module *module, char ret_path[PATH_MAX])
+{
+	const struct wanted wanted = {.build_id = module->build_id,
+				      .build_id_bytes = module->build_id_bytes};
+	struct place place;
+	int fd;
+
+	fd = ask_servers(&wanted, "debuginfod_find_executable", &place);
+	if (fd >= 0)
+		strcpy(ret_path, place.path);
+	return fd;
 }
 
 int unwind_find_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
@@ -276,7 +328,7 @@ int unwind_find_debuginfo(Dwfl_Module *module, void **userdata, const char *name
 		if (fd < 0)
 			fd = find_by_link(&place, &wanted, file_name, link);
 		if (fd < 0 && where->debuginfod)
-			fd = ask_servers(&wanted);
+			fd = ask_servers(&wanted, "debuginfod_find_debuginfo", &place);
 	}
 	if (fd >= 0)
 		*ret_name = strdup(place.path);

@@ -171,8 +171,9 @@ static void add_frame(uint64_t pc, bool is_activation)
 		const struct scene_module *from = &walk.modules->scene->modules[module];
 		const struct unwind_module_state *state = &walk.modules->state[module];
 
-		frame->offset = state->is_tried && !state->fault ? pc - state->bias
-								 : pc - from->start + from->offset;
+		frame->offset = state->is_tried && (!state->fault || state->has_names)
+					? pc - state->bias
+					: pc - from->start + from->offset;
 	}
 }
 
@@ -260,15 +261,44 @@ static void say_why_it_ended(void)
 		    error ? dwfl_errmsg(error) : "no reason given");
 }
 
+/* How many frames are no guesses. */
+static unsigned int count_known(const struct scene_thread *thread)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < thread->frame_count; i++)
+		count += !(thread->frames[i].flags & SCENE_FRAME_GUESSED);
+	return count;
+}
+
+/* Of a redo without all files that there were: what was found right after the death is better. */
+static void keep_old(struct scene_thread *thread, struct scene_thread *old)
+{
+	const struct scene_thread found = *thread;
+	char note[NOTE_BYTES];
+
+	if (!old->frame_count || !walk.note[0] || count_known(&found) >= count_known(old))
+		return;
+	thread->frames = old->frames;
+	thread->frame_count = old->frame_count;
+	old->frames = found.frames;
+	snprintf(note, sizeof(note), "%s", walk.note);
+	snprintf(walk.note, sizeof(walk.note), "kept as recorded; now there are fewer: %.460s",
+		 note);
+}
+
 void unwind_thread(struct unwind_modules *modules, unsigned int thread_index)
 {
 	struct scene_thread *thread = &modules->scene->threads[thread_index];
+	struct scene_thread old = *thread; /* of a redo */
 	int result;
 
+	thread->frames = NULL;
+	thread->frame_count = 0;
 	walk = (struct walk){.modules = modules, .thread = thread, .is_first = true};
 	memcpy(walk.registers, thread->registers, sizeof(walk.registers));
 #if defined(__x86_64__) || defined(__aarch64__)
-	if (thread->register_count < REGISTERS) {
+	if (thread->register_count != REGISTERS) {
 		say("its registers are unknown");
 		goto out;
 	}
@@ -292,5 +322,7 @@ out:
 	(void)result;
 	say("not on this machine");
 #endif
+	keep_old(thread, &old);
+	free(old.frames); /* which have no names */
 	thread->unwind_note = walk.note[0] ? strdup(walk.note) : NULL;
 }

@@ -70,7 +70,8 @@ int unwind_modules_open(struct unwind_modules *modules, const struct scene *scen
 	modules->files = files;
 	modules->vdso_fd = vdso_fd;
 	modules->dwfl = dwfl_begin(&callbacks);
-	return modules->dwfl ? 0 : -ENOMEM;
+	modules->names = dwfl_begin(&callbacks);
+	return modules->dwfl && modules->names ? 0 : -ENOMEM;
 }
 
 int unwind_module_of(const struct scene *scene, uint64_t address)
@@ -95,8 +96,21 @@ static bool is_vdso(const struct scene_module *module)
 	return !strcmp(module->path, VDSO_NAME);
 }
 
+/* Short enough to be read. */
+static const char *other_build(const unsigned char *id, ssize_t bytes)
+{
+	static const char words[] = "is another build by now";
+	char hex[SCENE_BUILD_ID_MAX * 2 + 1] = "", *text;
+
+	for (ssize_t i = 0; i < bytes && i < SCENE_BUILD_ID_MAX; i++)
+		sprintf(hex + 2 * i, "%02x", id[i]);
+	if (!*hex || asprintf(&text, "%s (build-id %s)", words, hex) < 0)
+		return words;
+	return text;
+}
+
 /* NULL, or what speaks against it. */
-static const char *check_identity(Elf *elf, int fd, const struct scene_module *module)
+static const char *check_identity(Elf *elf, int fd, const struct scene_module *module, bool is_redo)
 {
 	struct stat status;
 	const void *id;
@@ -105,10 +119,12 @@ static const char *check_identity(Elf *elf, int fd, const struct scene_module *m
 	if (module->build_id_bytes) {
 		bytes = dwelf_elf_gnu_build_id(elf, &id);
 		if (bytes != module->build_id_bytes || memcmp(id, module->build_id, (size_t)bytes))
-			return "is another build by now";
+			return other_build(id, bytes);
 		return NULL;
 	}
-	if (is_vdso(module) || !module->inode)
+	if (is_vdso(module))
+		return is_redo ? "was that of another kernel, perhaps" : NULL;
+	if (!module->inode)
 		return NULL;
 	/* Not the device: layered file systems show another one than /proc does. */
 	if (fstat(fd, &status) || status.st_ino != module->inode)
@@ -146,7 +162,8 @@ static const char *find_bias(Elf *elf, const struct scene_module *module, uint64
 	return "has no code where some was mapped";
 }
 
-static const char *check_file(int fd, const struct scene_module *module, uint64_t *ret_bias)
+static const char *check_file(int fd, const struct scene_module *module, bool is_redo,
+			      uint64_t *ret_bias)
 {
 	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	const char *fault;
@@ -155,21 +172,50 @@ static const char *check_file(int fd, const struct scene_module *module, uint64_
 		elf_end(elf);
 		return "is no ELF file";
 	}
-	fault = check_identity(elf, fd, module);
+	fault = check_identity(elf, fd, module, is_redo);
 	if (!fault)
 		fault = find_bias(elf, module, ret_bias);
 	elf_end(elf);
 	return fault;
 }
 
-/* A file that was replaced while it ran; what has its name now may be the same again. */
-static void without_deleted(char *path)
+/* Of its segments only the addresses are kept: the mapping is all of the one with the code. */
+static const char *find_debug_bias(Elf *elf, const struct scene_module *module, uint64_t *ret_bias)
 {
-	static const char suffix[] = " (deleted)";
-	const size_t length = strlen(path);
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	unsigned int found = 0;
+	GElf_Phdr segment;
+	size_t count;
 
-	if (length > sizeof(suffix) && !strcmp(path + length - (sizeof(suffix) - 1), suffix))
-		path[length - (sizeof(suffix) - 1)] = '\0';
+	if (elf_getphdrnum(elf, &count) || count > SEGMENTS_MAX)
+		return "has damaged headers";
+	for (size_t i = 0; i < count; i++) {
+		uint64_t start, end;
+
+		if (!gelf_getphdr(elf, (int)i, &segment) || segment.p_type != PT_LOAD ||
+		    !(segment.p_flags & PF_X))
+			continue;
+		start = segment.p_vaddr & ~(page - 1);
+		end = (segment.p_vaddr + segment.p_memsz + page - 1) & ~(page - 1);
+		found += end - start == module->end - module->start;
+		*ret_bias = module->start - start;
+	}
+	return found == 1 ? NULL : "does not say where its code was";
+}
+
+static const char *check_debug_file(int fd, const struct scene_module *module, uint64_t *ret_bias)
+{
+	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	const char *fault = "is no program of this machine";
+	GElf_Ehdr head;
+
+	if (elf && gelf_getehdr(elf, &head) && head.e_machine == MACHINE) {
+		fault = check_identity(elf, fd, module, true);
+		if (!fault)
+			fault = find_debug_bias(elf, module, ret_bias);
+	}
+	elf_end(elf);
+	return fault;
 }
 
 /* There is one. A copy of the descriptor is nothing that the child may make. */
@@ -181,22 +227,53 @@ static int give_vdso(struct unwind_modules *modules)
 	return fd < 0 ? -ENOENT : fd;
 }
 
-static int open_module(struct unwind_modules *modules, const struct scene_module *module)
+static const char *why_not_open(int err)
 {
-	char *path;
-	int fd;
+	return err == -EACCES || err == -EPERM ? "may not be read" : "can't be opened";
+}
 
-	if (is_vdso(module))
-		return give_vdso(modules);
-	fd = unwind_open(modules->files, module->path);
-	if (fd >= 0)
-		return fd;
-	path = strdup(module->path);
-	if (!path)
-		return -ENOMEM;
-	without_deleted(path);
-	fd = unwind_open(modules->files, path);
-	free(path);
+/* The descriptor, or the negative errno of what has its name. */
+static int open_module(struct unwind_modules *modules, const struct scene_module *module,
+		       unsigned int number, char path[PATH_MAX])
+{
+	if (!is_vdso(module))
+		return unwind_open_place(modules->files, module, number, path);
+	strcpy(path, VDSO_NAME);
+	return number ? -ERANGE : give_vdso(modules);
+}
+
+/* The file that is the right one. *ret_fault: what speaks against what has its name. */
+static int find_file(struct unwind_modules *modules, const struct scene_module *module,
+		     uint64_t *ret_bias, const char **ret_fault, char path[PATH_MAX])
+{
+	const bool is_redo = modules->files->is_redo;
+	bool is_there = false;
+	int fd = 0;
+
+	*ret_fault = NULL;
+	for (unsigned int number = 0; fd != -ERANGE; number++) {
+		const char *fault = NULL;
+
+		fd = open_module(modules, module, number, path);
+		if (fd >= 0) {
+			fault = check_file(fd, module, is_redo, ret_bias);
+			if (!fault)
+				return fd;
+			close(fd);
+		} else if (fd == -EACCES || fd == -EPERM || !number) {
+			fault = why_not_open(fd);
+		}
+		/* Of the first that is there more is to be said than of those that are not. */
+		if (fault && (!*ret_fault || (fd >= 0 && !is_there)))
+			*ret_fault = fault;
+		is_there |= fd >= 0;
+	}
+	if (modules->files->debuginfod && modules->files->is_redo)
+		fd = unwind_ask_for_program(module, path);
+	if (fd >= 0 && check_file(fd, module, is_redo, ret_bias)) {
+		close(fd);
+		fd = -ENOENT;
+	}
 	return fd;
 }
 
@@ -221,24 +298,49 @@ static const char *report(struct unwind_modules *modules, unsigned int index)
 	const struct scene_module *module = &modules->scene->modules[index];
 	struct unwind_module_state *state = &modules->state[index];
 	const char *fault;
+	char path[PATH_MAX];
 	int fd;
 
 	if (!module->path)
 		return "is no file";
-	fd = open_module(modules, module);
-	if (fd == -EACCES || fd == -EPERM)
-		return "may not be read";
+	fd = find_file(modules, module, &state->bias, &fault, path);
 	if (fd < 0)
-		return "can't be opened";
-	fault = check_file(fd, module, &state->bias);
-	if (!fault && !is_reported(modules, index)) {
-		if (dwfl_report_elf(modules->dwfl, module->path, module->path, fd, state->bias,
-				    true))
-			return NULL; /* which keeps the descriptor */
-		fault = "can't be used";
+		return fault;
+	state->path = strdup(path);
+	if (is_reported(modules, index)) {
+		close(fd);
+		return NULL;
 	}
+	/* It keeps the descriptor. */
+	if (dwfl_report_elf(modules->dwfl, module->path, path, fd, state->bias, true))
+		return NULL;
 	close(fd);
-	return fault;
+	return "can't be used";
+}
+
+/* Debug information alone tells names, not how to unwind. */
+static bool report_names(struct unwind_modules *modules, unsigned int index)
+{
+	const struct scene_module *module = &modules->scene->modules[index];
+	struct unwind_module_state *state = &modules->state[index];
+	char path[PATH_MAX];
+	bool is_used;
+	int fd;
+
+	if (!module->path || !module->build_id_bytes)
+		return false;
+	fd = unwind_open_debug(modules->files, module, path);
+	if (fd < 0)
+		return false;
+	dwfl_report_begin_add(modules->names);
+	is_used = !check_debug_file(fd, module, &state->bias) &&
+		  dwfl_report_elf(modules->names, module->path, path, fd, state->bias, true);
+	dwfl_report_end(modules->names, NULL, NULL);
+	if (is_used)
+		state->path = strdup(path);
+	else
+		close(fd);
+	return is_used;
 }
 
 static void try_address(struct unwind_modules *modules, uint64_t address)
@@ -248,6 +350,8 @@ static void try_address(struct unwind_modules *modules, uint64_t address)
 	if (index < 0 || modules->state[index].is_tried)
 		return;
 	modules->state[index].fault = report(modules, (unsigned int)index);
+	if (modules->state[index].fault && modules->files->is_redo)
+		modules->state[index].has_names = report_names(modules, (unsigned int)index);
 	modules->state[index].is_tried = true;
 }
 
@@ -268,4 +372,37 @@ void unwind_modules_report(struct unwind_modules *modules, const struct scene_th
 		}
 	}
 	dwfl_report_end(modules->dwfl, NULL, NULL);
+}
+
+Dwfl *unwind_modules_names(const struct unwind_modules *modules, int index)
+{
+	if (index < 0 || !modules->state[index].is_tried)
+		return NULL;
+	if (!modules->state[index].fault)
+		return modules->dwfl;
+	return modules->state[index].has_names ? modules->names : NULL;
+}
+
+static void tell(struct unwind_modules *modules, unsigned int index, struct scene_module *module)
+{
+	const struct unwind_module_state *state = &modules->state[index];
+	Dwfl *dwfl = unwind_modules_names(modules, (int)index);
+	Dwfl_Module *read = dwfl ? dwfl_addrmodule(dwfl, module->start) : NULL;
+	const char *main_file, *debug_file = NULL;
+
+	if (state->path)
+		module->file = strdup(state->path);
+	if (state->fault)
+		module->file_fault = strdup(state->fault);
+	if (read)
+		dwfl_module_info(read, NULL, NULL, NULL, NULL, NULL, &main_file, &debug_file);
+	if (debug_file && *debug_file)
+		module->debug_file = strdup(debug_file);
+}
+
+void unwind_modules_tell(struct unwind_modules *modules, struct scene *scene)
+{
+	for (unsigned int i = 0; i < scene->module_count; i++)
+		if (modules->state[i].is_tried)
+			tell(modules, i, &scene->modules[i]);
 }

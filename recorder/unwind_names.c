@@ -134,7 +134,8 @@ static void name_frame(struct unwind_modules *modules, const struct scene_frame 
 		       struct frames *out)
 {
 	const uint64_t address = bare->pc - !(bare->flags & SCENE_FRAME_ACTIVATION);
-	Dwfl_Module *module = dwfl_addrmodule(modules->dwfl, address);
+	Dwfl *names = unwind_modules_names(modules, bare->module);
+	Dwfl_Module *module = names ? dwfl_addrmodule(names, address) : NULL;
 	struct scene_frame *frame = next(out);
 	static struct unwind_scopes scopes;
 	unsigned int first = out->count - 1;
@@ -143,7 +144,7 @@ static void name_frame(struct unwind_modules *modules, const struct scene_frame 
 		return;
 	*frame = *bare;
 	/* What lies in the range of a file, but was another mapping, is not in the file. */
-	if (!module || bare->module < 0 || modules->state[bare->module].fault)
+	if (!module)
 		return;
 	name_symbol(module, address, frame);
 	if (unwind_find_scopes(module, address, &scopes))

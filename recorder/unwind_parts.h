@@ -4,6 +4,7 @@
 #define RECORDER_UNWIND_PARTS_H
 
 #include <elfutils/libdwfl.h>
+#include <limits.h>
 
 #include "recorder/scene.h"
 
@@ -49,18 +50,39 @@ struct unwind_jail {
 /* 0 or a negative errno; then not all was given up, and nothing may be read. */
 int unwind_jail(struct unwind_jail *jail);
 
-/* ---- unwind_files.c: which files are read ---- */
+/* ---- unwind_files.c, unwind_places.c: which files are read ---- */
 
 struct unwind_files {
 	int root_fd;  /* paths start there; -1: at "/" */
 	int debug_fd; /* /usr/lib/debug of the recorder's own root, -1: none but that of the root */
-	bool debuginfod;
+	bool debuginfod, is_redo;
+	char *const *folders; /* that somebody named */
+	unsigned int folder_count;
 };
 
 /*
  * Regular files only, by an absolute path, without waiting. The descriptor, or a negative errno.
  */
 int unwind_open(const struct unwind_files *files, const char *path);
+
+#define UNWIND_DEBUG_FOLDER "/usr/lib/debug"
+#define UNWIND_ID_NAME_BYTES (SCENE_BUILD_ID_MAX * 2 + 32)
+
+/* ".build-id/ab/cdef" and the suffix; "" if it has none. */
+void unwind_build_id_name(const unsigned char *build_id, size_t bytes, const char *suffix,
+			  char ret_name[UNWIND_ID_NAME_BYTES]);
+
+/*
+ * The places where a module's file may be, the likeliest first; nobody says yet that it is that file.
+ * As unwind_open(), with the path; -ERANGE: there is no such place any more.
+ */
+int unwind_open_place(const struct unwind_files *files, const struct scene_module *module,
+		      unsigned int number, char ret_path[PATH_MAX]);
+/* Only what debuggers read of it. As unwind_open(). */
+int unwind_open_debug(const struct unwind_files *files, const struct scene_module *module,
+		      char ret_path[PATH_MAX]);
+/* By the servers of debuginfod. The descriptor, or -1. */
+int unwind_ask_for_program(const struct scene_module *module, char ret_path[PATH_MAX]);
 
 /* libdwfl's callback; it looks where `files`, of the whole child, says. */
 int unwind_find_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
@@ -73,11 +95,14 @@ struct unwind_modules {
 	const struct scene *scene;
 	const struct unwind_files *files;
 	Dwfl *dwfl;
+	Dwfl *names; /* the files that have names only */
 	int vdso_fd; /* a copy of ours, -1: none */
 	struct unwind_module_state {
-		const char *fault; /* why it can't be used */
+		const char *fault; /* why it can't be used to unwind */
 		bool is_tried;
+		bool has_names; /* though there is a fault: of debug information alone */
 		uint64_t bias; /* address - as the file's headers number addresses */
+		const char *path; /* of the file */
 	} state[SCENE_MODULES_MAX];
 };
 
@@ -89,6 +114,10 @@ int unwind_module_of(const struct scene *scene, uint64_t address);
 void unwind_modules_report(struct unwind_modules *modules, const struct scene_thread *thread);
 /* A copy of our vdso, to be made before the jail. -1: none. */
 int unwind_copy_vdso(void);
+/* What knows the names there. NULL: none. */
+Dwfl *unwind_modules_names(const struct unwind_modules *modules, int index);
+/* Says in the scene's modules what was read. */
+void unwind_modules_tell(struct unwind_modules *modules, struct scene *scene);
 
 /* ---- unwind_frames.c: where each thread was ---- */
 

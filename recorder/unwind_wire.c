@@ -17,6 +17,7 @@
 #define SLICES_MAX 64 /* of one thread */
 #define REQUEST_SLICE_MAX (UINT64_C(1) << 20)
 #define KNOWN_FLAGS (SCENE_FRAME_ACTIVATION | SCENE_FRAME_INLINE | SCENE_FRAME_GUESSED)
+#define OLD_FLAGS (SCENE_FRAME_ACTIVATION | SCENE_FRAME_GUESSED)
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
@@ -49,6 +50,29 @@ static void put_string(struct pack *pack, const char *string)
 	put_raw(pack, string, bytes);
 }
 
+/* What is known already, without names, and without what is there by its name only. */
+static void put_old_frames(struct pack *pack, const struct scene_thread *thread)
+{
+	uint64_t count = 0;
+
+	for (unsigned int i = 0; i < thread->frame_count; i++)
+		count += !(thread->frames[i].flags & SCENE_FRAME_INLINE);
+	if (count > SCENE_FRAMES_MAX)
+		count = SCENE_FRAMES_MAX;
+	put(pack, count);
+	for (unsigned int i = 0; i < thread->frame_count && count; i++) {
+		const struct scene_frame *frame = &thread->frames[i];
+
+		if (frame->flags & SCENE_FRAME_INLINE)
+			continue;
+		put(pack, frame->pc);
+		put(pack, frame->flags & OLD_FLAGS);
+		put(pack, (uint64_t)(int64_t)frame->module);
+		put(pack, frame->offset);
+		count--;
+	}
+}
+
 static void put_thread(struct pack *pack, const struct scene_thread *thread)
 {
 	const unsigned int slice_count = thread->slice_count < SLICES_MAX ? thread->slice_count
@@ -70,6 +94,7 @@ static void put_thread(struct pack *pack, const struct scene_thread *thread)
 		put_blob(pack, slice->data,
 			 slice->bytes < REQUEST_SLICE_MAX ? slice->bytes : REQUEST_SLICE_MAX);
 	}
+	put_old_frames(pack, thread);
 }
 
 /* One that overlaps what came before it keeps its place, and nothing is in it. */
@@ -118,24 +143,47 @@ static void put_frame(struct pack *pack, const struct scene_frame *frame)
 	put(pack, frame->column);
 }
 
+/* Where it began, for its end. */
+static size_t begin_answer(struct pack *pack, unsigned int index, enum unwind_stage stage)
+{
+	const size_t at = pack->bytes;
+
+	put(pack, ANSWER_MAGIC);
+	put(pack, index);
+	put(pack, stage);
+	put(pack, 0);
+	return at;
+}
+
+static void end_answer(struct pack *pack, size_t at)
+{
+	const uint64_t bytes = pack->bytes - at - ANSWER_HEAD_BYTES;
+
+	if (!pack->error)
+		memcpy(pack->data + at + ANSWER_HEAD_BYTES - sizeof(bytes), &bytes, sizeof(bytes));
+}
+
 void unwind_answer_pack(struct pack *pack, unsigned int thread_index, enum unwind_stage stage,
 			const struct scene_thread *thread)
 {
-	const size_t at = pack->bytes;
-	uint64_t bytes;
+	const size_t at = begin_answer(pack, thread_index, stage);
 
-	put(pack, ANSWER_MAGIC);
-	put(pack, thread_index);
-	put(pack, stage);
-	put(pack, 0);
 	put_string(pack, thread->unwind_note);
 	put(pack, thread->frame_count);
 	for (unsigned int i = 0; i < thread->frame_count; i++)
 		put_frame(pack, &thread->frames[i]);
-	if (pack->error)
-		return;
-	bytes = pack->bytes - at - ANSWER_HEAD_BYTES;
-	memcpy(pack->data + at + ANSWER_HEAD_BYTES - sizeof(bytes), &bytes, sizeof(bytes));
+	end_answer(pack, at);
+}
+
+void unwind_file_pack(struct pack *pack, unsigned int module_index,
+		      const struct scene_module *module)
+{
+	const size_t at = begin_answer(pack, module_index, UNWIND_FILE);
+
+	put_string(pack, module->file);
+	put_string(pack, module->debug_file);
+	put_string(pack, module->file_fault);
+	end_answer(pack, at);
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -264,7 +312,35 @@ static void take_slice(struct cursor *cursor, struct scene_slice *slice)
 		cursor->error = -ENOMEM;
 }
 
-static void take_thread(struct cursor *cursor, struct scene_thread *thread)
+/* -1: none. */
+static int32_t take_module_index(struct cursor *cursor, unsigned int module_count)
+{
+	const int64_t module = (int64_t)take(cursor);
+
+	if (!cursor->error && (module < -1 || module >= (int64_t)module_count))
+		cursor->error = -EBADMSG;
+	return cursor->error ? -1 : (int32_t)module;
+}
+
+static void take_old_frames(struct cursor *cursor, unsigned int module_count,
+			    struct scene_thread *thread)
+{
+	thread->frames = take_array(cursor, SCENE_FRAMES_MAX, sizeof(thread->frames[0]), 32,
+				    &thread->frame_count);
+	for (unsigned int i = 0; i < thread->frame_count && !cursor->error; i++) {
+		struct scene_frame *frame = &thread->frames[i];
+
+		frame->pc = take(cursor);
+		frame->flags = (uint32_t)take_number(cursor, KNOWN_FLAGS);
+		if (frame->flags & ~(uint32_t)OLD_FLAGS)
+			cursor->error = -EBADMSG;
+		frame->module = take_module_index(cursor, module_count);
+		frame->offset = take(cursor);
+	}
+}
+
+static void take_thread(struct cursor *cursor, unsigned int module_count,
+			struct scene_thread *thread)
 {
 	const unsigned char *registers;
 	uint64_t bytes;
@@ -284,6 +360,7 @@ static void take_thread(struct cursor *cursor, struct scene_thread *thread)
 		take_array(cursor, SLICES_MAX, sizeof(thread->slices[0]), 16, &thread->slice_count);
 	for (unsigned int i = 0; i < thread->slice_count && !cursor->error; i++)
 		take_slice(cursor, &thread->slices[i]);
+	take_old_frames(cursor, module_count, thread);
 }
 
 int unwind_request_read(const void *data, size_t bytes, struct scene *ret_scene)
@@ -301,57 +378,22 @@ int unwind_request_read(const void *data, size_t bytes, struct scene *ret_scene)
 		if (!cursor.error && i && scene->modules[i - 1].end > scene->modules[i].start)
 			cursor.error = -EBADMSG;
 	}
-	scene->threads = take_array(&cursor, SCENE_THREADS_MAX + 1, sizeof(scene->threads[0]), 48,
+	scene->threads = take_array(&cursor, SCENE_THREADS_MAX + 1, sizeof(scene->threads[0]), 56,
 				    &scene->thread_count);
 	for (unsigned int i = 0; i < scene->thread_count && !cursor.error; i++)
-		take_thread(&cursor, &scene->threads[i]);
+		take_thread(&cursor, scene->module_count, &scene->threads[i]);
 	if (!cursor.error && cursor.at != cursor.end)
 		cursor.error = -EBADMSG;
 	if (cursor.error)
-		unwind_request_free(scene);
+		scene_clear(scene);
 	return cursor.error;
-}
-
-void unwind_request_free(struct scene *scene)
-{
-	for (unsigned int i = 0; i < scene->module_count; i++)
-		free(scene->modules[i].path);
-	free(scene->modules);
-	for (unsigned int i = 0; i < scene->thread_count; i++) {
-		struct scene_thread *thread = &scene->threads[i];
-
-		for (unsigned int j = 0; j < thread->slice_count; j++)
-			free(thread->slices[j].data);
-		free(thread->slices);
-		free(thread->unwind_note);
-		unwind_frames_free(thread);
-	}
-	free(scene->threads);
-	*scene = (struct scene){.root_fd = -1};
-}
-
-void unwind_frames_free(struct scene_thread *thread)
-{
-	for (unsigned int i = 0; i < thread->frame_count; i++) {
-		free(thread->frames[i].symbol);
-		free(thread->frames[i].function);
-		free(thread->frames[i].file);
-	}
-	free(thread->frames);
-	thread->frames = NULL;
-	thread->frame_count = 0;
 }
 
 static void take_frame(struct cursor *cursor, unsigned int module_count, struct scene_frame *frame)
 {
-	int64_t module;
-
 	frame->pc = take(cursor);
 	frame->flags = (uint32_t)take_number(cursor, KNOWN_FLAGS);
-	module = (int64_t)take(cursor);
-	if (!cursor->error && (module < -1 || module >= (int64_t)module_count))
-		cursor->error = -EBADMSG;
-	frame->module = cursor->error ? -1 : (int32_t)module;
+	frame->module = take_module_index(cursor, module_count);
 	frame->offset = take(cursor);
 	frame->symbol = take_string(cursor);
 	frame->symbol_offset = take(cursor);
@@ -385,9 +427,31 @@ static int take_answer(struct scene *scene, unsigned char stages[], struct curso
 		stages[index] = (unsigned char)stage;
 		answer = old;
 	}
-	unwind_frames_free(&answer);
+	scene_frames_free(&answer);
 	free(answer.unwind_note);
 	return cursor->error;
+}
+
+/* Once of a module. */
+static int take_file(struct scene *scene, struct cursor *cursor, uint64_t index)
+{
+	char *file = take_string(cursor), *debug_file = take_string(cursor);
+	char *fault = take_string(cursor);
+	struct scene_module *module = index < scene->module_count ? &scene->modules[index] : NULL;
+
+	if (!cursor->error && (cursor->at != cursor->end || !module || module->file ||
+			       module->debug_file || module->file_fault))
+		cursor->error = -EBADMSG;
+	if (cursor->error) {
+		free(file);
+		free(debug_file);
+		free(fault);
+		return cursor->error;
+	}
+	module->file = file;
+	module->debug_file = debug_file;
+	module->file_fault = fault;
+	return 0;
 }
 
 ssize_t unwind_answers_take(struct scene *scene, unsigned char stage[], const void *data,
@@ -407,7 +471,9 @@ ssize_t unwind_answers_take(struct scene *scene, unsigned char stage[], const vo
 			break;
 		at += ANSWER_HEAD_BYTES;
 		cursor = (struct cursor){.at = at, .end = at + head[3]};
-		err = take_answer(scene, stage, &cursor, head[1], head[2]);
+		err = head[2] == UNWIND_FILE
+			      ? take_file(scene, &cursor, head[1])
+			      : take_answer(scene, stage, &cursor, head[1], head[2]);
 		if (err)
 			return err;
 		at += head[3];

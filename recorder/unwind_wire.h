@@ -19,19 +19,22 @@
 #define UNWIND_ANSWER_MAX (4U << 20)   /* one */
 #define UNWIND_ANSWERS_MAX (32U << 20) /* all of a child */
 
-/* A thread's frames come twice: as soon as they are known, then with names. */
-enum unwind_stage { UNWIND_NONE, UNWIND_BARE, UNWIND_NAMED };
+/*
+ * A thread's frames come twice: as soon as they are known, then with names. What was read for a
+ * module comes once, if at all; the index is then the module's.
+ */
+enum unwind_stage { UNWIND_NONE, UNWIND_BARE, UNWIND_NAMED, UNWIND_FILE };
 
 /* Uses `pack` for its room; the bytes are not CBOR. Errors stick in it. */
 void unwind_request_pack(struct pack *pack, const struct scene *scene);
 
-/* -EBADMSG, -ENOMEM; then ret_scene holds nothing. root_fd is -1. Free with unwind_request_free().
- */
+/* -EBADMSG, -ENOMEM; then ret_scene holds nothing. root_fd is -1. */
 int unwind_request_read(const void *data, size_t bytes, struct scene *ret_scene);
-void unwind_request_free(struct scene *scene);
 
 void unwind_answer_pack(struct pack *pack, unsigned int thread_index, enum unwind_stage stage,
 			const struct scene_thread *thread);
+void unwind_file_pack(struct pack *pack, unsigned int module_index,
+		      const struct scene_module *module);
 
 /*
  * Takes the answers that are whole into the scene; stage[] has an entry for each thread and starts
@@ -40,8 +43,5 @@ void unwind_answer_pack(struct pack *pack, unsigned int thread_index, enum unwin
  */
 ssize_t unwind_answers_take(struct scene *scene, unsigned char stage[], const void *data,
 			    size_t bytes);
-
-/* Of one thread. */
-void unwind_frames_free(struct scene_thread *thread);
 
 #endif

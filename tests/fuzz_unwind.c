@@ -25,8 +25,12 @@ static void require_string(const char *string)
 static void try_answers(const uint8_t *data, size_t size)
 {
 	struct scene_thread threads[3] = {0};
-	struct scene scene = {
-		.threads = threads, .thread_count = 3, .module_count = 2, .root_fd = -1};
+	struct scene_module modules[2] = {0};
+	struct scene scene = {.threads = threads,
+			      .thread_count = 3,
+			      .modules = modules,
+			      .module_count = 2,
+			      .root_fd = -1};
 	unsigned char stages[3] = {UNWIND_NONE};
 	const ssize_t taken = unwind_answers_take(&scene, stages, data, size);
 
@@ -44,8 +48,16 @@ static void try_answers(const uint8_t *data, size_t size)
 			require_string(frame->function);
 			require_string(frame->file);
 		}
-		unwind_frames_free(&threads[i]);
+		scene_frames_free(&threads[i]);
 		free(threads[i].unwind_note);
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		require_string(modules[i].file);
+		require_string(modules[i].debug_file);
+		require_string(modules[i].file_fault);
+		free(modules[i].file);
+		free(modules[i].debug_file);
+		free(modules[i].file_fault);
 	}
 }
 
@@ -65,7 +77,7 @@ static void try_scene(const uint8_t *data, size_t size)
 	unwind_request_pack(&pack, &scene);
 	require(!pack.error && pack.bytes == size && !memcmp(pack.data, data, size));
 	pack_fini(&pack);
-	unwind_request_free(&scene);
+	scene_clear(&scene);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -102,7 +102,7 @@ static void set_path(struct scene_module *module, const char *path)
 
 static void scene_done(struct scene *scene)
 {
-	unwind_request_free(scene);
+	scene_clear(scene);
 	free(scene);
 }
 
