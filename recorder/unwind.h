@@ -68,6 +68,9 @@ int unwind_end(struct unwind *unwind, bool waits);
 /* Says `note` to each thread that has no note and no frames: nobody will unwind it. */
 void unwind_decline(struct scene *scene, const char *note);
 
+/* False: built without what it takes, and nothing is ever unwound. */
+bool unwind_is_built(void);
+
 /* The child's life. Returns its exit status. */
 bool unwind_is_child(int argc, char **argv);
 int unwind_main(int argc, char **argv);

@@ -48,6 +48,7 @@ static int parse_arguments(int argc, char **argv, struct unwind_jail *jail,
 		return -EINVAL;
 	jail->has_root = root;
 	jail->debuginfod = debuginfod;
+	jail->dies_with_parent = redo;
 	files->is_redo = redo;
 	files->folders = argv + ARGUMENTS;
 	files->folder_count = (unsigned int)(argc - ARGUMENTS);
@@ -148,6 +149,11 @@ static int unwind_all(struct scene *scene, const struct unwind_files *files, int
 	    unwind_attach(modules))
 		return UNWIND_EXIT_MEMORY;
 	return work(modules, scene);
+}
+
+bool unwind_is_built(void)
+{
+	return true;
 }
 
 bool unwind_is_child(int argc, char **argv)

@@ -16,6 +16,7 @@
 
 #define GUESSES_MAX 16
 #define NOTE_BYTES 512
+#define NO_CODE_BELOW 4096 /* as vm.mmap_min_addr has it, at least */
 
 #if defined(__x86_64__)
 #define PC 16
@@ -200,14 +201,15 @@ static int on_frame(Dwfl_Frame *state, void *context)
 		say("there are more than %d frames", SCENE_FRAMES_MAX);
 		return DWARF_CB_ABORT;
 	}
-	if (walk.is_guessing && walk.guess_count++ >= GUESSES_MAX)
-		return DWARF_CB_ABORT;
-	if (walk.guess_count == 1)
-		say("what follows is guessed by frame pointers");
 	/* It looks for the frame behind this one already. */
 	walk.unread = 0;
 	if (!dwfl_frame_pc(state, &pc, &is_activation))
 		return DWARF_CB_ABORT;
+	/* Who kept something else in that register often kept a zero. */
+	if (walk.is_guessing && (pc < NO_CODE_BELOW || walk.guess_count++ >= GUESSES_MAX))
+		return DWARF_CB_ABORT;
+	if (walk.guess_count == 1)
+		say("what follows is guessed by frame pointers");
 	if (walk.is_first && walk.begins_at_return) {
 		is_activation = false;
 		pc++;
@@ -231,7 +233,7 @@ static void step_out_of_nothing(void)
 	uint64_t caller;
 
 	if (unwind_module_of(walk.modules->scene, pc) >= 0 ||
-	    (pc >= 4096 && pc != thread->fault_address))
+	    (pc >= NO_CODE_BELOW && pc != thread->fault_address))
 		return;
 #if defined(__x86_64__)
 	if (!read_word(thread, walk.registers[SP], &caller))
@@ -274,17 +276,18 @@ static unsigned int count_known(const struct scene_thread *thread)
 /* Of a redo without all files that there were: what was found right after the death is better. */
 static void keep_old(struct scene_thread *thread, struct scene_thread *old)
 {
-	const struct scene_thread found = *thread;
+	const unsigned int now = count_known(thread), then = count_known(old);
+	struct scene_frame *found = thread->frames;
 	char note[NOTE_BYTES];
 
-	if (!old->frame_count || !walk.note[0] || count_known(&found) >= count_known(old))
+	if (!old->frame_count || now > then || (now == then && !walk.is_guessing) || !walk.note[0])
 		return;
 	thread->frames = old->frames;
 	thread->frame_count = old->frame_count;
-	old->frames = found.frames;
+	old->frames = found;
 	snprintf(note, sizeof(note), "%s", walk.note);
-	snprintf(walk.note, sizeof(walk.note), "kept as recorded; now there are fewer: %.460s",
-		 note);
+	snprintf(walk.note, sizeof(walk.note), "%.200s%sthese frames are the recorder's: now %.270s",
+		 old->unwind_note ? old->unwind_note : "", old->unwind_note ? "; " : "", note);
 }
 
 void unwind_thread(struct unwind_modules *modules, unsigned int thread_index)
@@ -324,5 +327,6 @@ out:
 #endif
 	keep_old(thread, &old);
 	free(old.frames); /* which have no names */
+	free(old.unwind_note);
 	thread->unwind_note = walk.note[0] ? strdup(walk.note) : NULL;
 }

@@ -16,6 +16,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -211,6 +212,9 @@ int unwind_jail(struct unwind_jail *jail)
 		err = drop_capabilities();
 	if (!err)
 		err = set_limits(jail);
+	/* Not before: who becomes somebody else is asked again. */
+	if (!err && jail->dies_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+		err = -errno;
 	if (err)
 		return err;
 	alarm(jail->seconds);

@@ -229,7 +229,9 @@ static int give_vdso(struct unwind_modules *modules)
 
 static const char *why_not_open(int err)
 {
-	return err == -EACCES || err == -EPERM ? "may not be read" : "can't be opened";
+	if (err == -EACCES || err == -EPERM)
+		return "may not be read";
+	return err == -ENOENT || err == -ENOTDIR ? "is not there" : "can't be opened";
 }
 
 /* The descriptor, or the negative errno of what has its name. */

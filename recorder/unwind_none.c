@@ -43,6 +43,11 @@ void unwind_decline(struct scene *scene, const char *note)
 			scene->threads[i].unwind_note = strdup(note);
 }
 
+bool unwind_is_built(void)
+{
+	return false;
+}
+
 bool unwind_is_child(int argc, char **argv)
 {
 	(void)argc, (void)argv;

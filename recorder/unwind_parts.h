@@ -43,6 +43,7 @@ struct unwind_jail {
 	gid_t gid;
 	bool has_root; /* UNWIND_ROOT_FD is where the process's paths start */
 	bool debuginfod;
+	bool dies_with_parent; /* whose answer nobody reads then */
 	unsigned int seconds;
 	bool in_root; /* set by unwind_jail(): "/" is that root now */
 };

@@ -17,6 +17,7 @@
 #define SLICES_MAX 64 /* of one thread */
 #define REQUEST_SLICE_MAX (UINT64_C(1) << 20)
 #define KNOWN_FLAGS (SCENE_FRAME_ACTIVATION | SCENE_FRAME_INLINE | SCENE_FRAME_GUESSED)
+#define OLD_FRAME_BYTES 32
 #define OLD_FLAGS (SCENE_FRAME_ACTIVATION | SCENE_FRAME_GUESSED)
 
 /* ---- writing ---------------------------------------------------------------------------- */
@@ -55,6 +56,7 @@ static void put_old_frames(struct pack *pack, const struct scene_thread *thread)
 {
 	uint64_t count = 0;
 
+	put_string(pack, thread->unwind_note);
 	for (unsigned int i = 0; i < thread->frame_count; i++)
 		count += !(thread->frames[i].flags & SCENE_FRAME_INLINE);
 	if (count > SCENE_FRAMES_MAX)
@@ -325,7 +327,8 @@ static int32_t take_module_index(struct cursor *cursor, unsigned int module_coun
 static void take_old_frames(struct cursor *cursor, unsigned int module_count,
 			    struct scene_thread *thread)
 {
-	thread->frames = take_array(cursor, SCENE_FRAMES_MAX, sizeof(thread->frames[0]), 32,
+	thread->unwind_note = take_string(cursor);
+	thread->frames = take_array(cursor, SCENE_FRAMES_MAX, sizeof(thread->frames[0]), OLD_FRAME_BYTES,
 				    &thread->frame_count);
 	for (unsigned int i = 0; i < thread->frame_count && !cursor->error; i++) {
 		struct scene_frame *frame = &thread->frames[i];
@@ -378,7 +381,7 @@ int unwind_request_read(const void *data, size_t bytes, struct scene *ret_scene)
 		if (!cursor.error && i && scene->modules[i - 1].end > scene->modules[i].start)
 			cursor.error = -EBADMSG;
 	}
-	scene->threads = take_array(&cursor, SCENE_THREADS_MAX + 1, sizeof(scene->threads[0]), 56,
+	scene->threads = take_array(&cursor, SCENE_THREADS_MAX + 1, sizeof(scene->threads[0]), 64,
 				    &scene->thread_count);
 	for (unsigned int i = 0; i < scene->thread_count && !cursor.error; i++)
 		take_thread(&cursor, scene->module_count, &scene->threads[i]);

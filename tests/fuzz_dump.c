@@ -67,8 +67,8 @@ static void show(struct dump *dump)
 		if (each->format->end(each->state, true))
 			abort();
 	dump_damage(dump, damage, sizeof(damage));
-	info_text(&out, dump, last, true, true);
-	info_json(&out, dump, last);
+	info_text(&out, dump, last, NULL, true, true);
+	info_json(&out, dump, last, NULL);
 	last_close(last);
 	for (each = all; each->format; each++)
 		each->format->close(each->state);

@@ -44,7 +44,13 @@ rule 'bpf/ttlog_bpf\.h|recorder/[a-z_]+\.h' recorder/verdict.[ch]
 # The kernel's messages reach the others through verdict.h.
 # shellcheck disable=SC2046
 rule 'recorder/[a-z_]+\.h|lib/(ttlog_abi|reader|region|clock)\.h' $(others)
-rule 'viewer/[a-z_]+\.h|recorder/dump_format\.h' viewer/*.c viewer/*.h
+# Two files of the viewer have what unwinds compiled into it, as the recorder has.
+for file in viewer/*.[ch]; do
+	case $file in
+	viewer/redo.c | viewer/redo_scene.[ch]) rule 'viewer/[a-z_]+\.h|recorder/unwind\.h' "$file" ;;
+	*) rule 'viewer/[a-z_]+\.h|recorder/dump_format\.h' "$file" ;;
+	esac
+done
 
 for folder in lib bpf recorder viewer; do
 	for header in "$folder"/*.h; do

@@ -74,7 +74,7 @@ static void make_three(void)
 Test(last, info_has_the_last_event_of_each_thread)
 {
 	make_three();
-	info_text(&out, dump, last, false, false);
+	info_text(&out, dump, last, NULL, false, false);
 	expect("WARN  Item taken  number=3 text=new\n");
 	expect("WARN  Item taken  number=2 text=\"only\\x1b[31m\"\n");
 	cr_expect_not(memmem(out.data, out.bytes, "old", 3));
@@ -85,7 +85,7 @@ Test(last, info_has_the_last_event_of_each_thread)
 Test(last, json_has_it_as_an_object)
 {
 	make_three();
-	info_json(&out, dump, last);
+	info_json(&out, dump, last, NULL);
 	expect("\"tid\":4242,\"name\":\"orders\"");
 	expect("\"seq\":2,\"level\":\"WARN\",\"target\":\"queue\",\"msg\":\"Item taken\"");
 	expect("\"fields\":{\"number\":3,\"text\":\"new\"}}}");

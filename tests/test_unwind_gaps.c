@@ -161,7 +161,7 @@ Test(unwind_gaps, of_a_file_that_is_gone_there_is_the_place)
 
 	cr_assert_eq(unlink(scene->modules[0].path), 0);
 	cr_assert_eq(unwind_scene(scene, &plain), 0);
-	require_only_a_place(scene, "can't be opened");
+	require_only_a_place(scene, "is not there");
 	scene_done(scene);
 }
 

@@ -137,7 +137,7 @@ Test(view_channel, info_has_the_counts)
 {
 	uint64_t none = 0;
 
-	info_text(&out, dump, NULL, false, false);
+	info_text(&out, dump, NULL, NULL, false, false);
 	out_char(&out, '\0');
 	cr_expect_neq(strstr(out.data, "3 open, 3 opened in all, 5 replaced, 1 refused"), NULL,
 		      "%s", out.data);
@@ -146,7 +146,7 @@ Test(view_channel, info_has_the_counts)
 		      NULL, "%s", out.data);
 	cr_expect_null(strstr(out.data, "empty"));
 	out.bytes = none;
-	info_json(&out, dump, NULL);
+	info_json(&out, dump, NULL, NULL);
 	out_char(&out, '\0');
 	cr_expect_neq(strstr(out.data,
 			     "\"channels\":{\"open\":3,\"opened\":3,\"replaced\":5,\"refused\":1,"

@@ -81,9 +81,9 @@ static const char *info(bool json)
 		;
 	out.bytes = 0;
 	if (json)
-		info_json(&out, dump, NULL);
+		info_json(&out, dump, NULL, NULL);
 	else
-		info_text(&out, dump, NULL, false, false);
+		info_text(&out, dump, NULL, NULL, false, false);
 	out_char(&out, '\0');
 	return out.data;
 }

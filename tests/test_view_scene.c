@@ -76,7 +76,7 @@ static void expect(const char *text)
 Test(view_scene, info_shows_the_fatal_thread_and_counts_the_others)
 {
 	open_scene(&scene);
-	info_text(&out, dump, NULL, false, false);
+	info_text(&out, dump, NULL, NULL, false, false);
 	expect("  stack of thread worker (tid 12)\n"
 	       "    #0   0x0000000000001010 deep\\x1b[31m (a.cc:7) [inlined]\n"
 	       "    #1   0x0000000000001100 main+0x20\n"
@@ -91,7 +91,7 @@ Test(view_scene, info_shows_the_fatal_thread_and_counts_the_others)
 Test(view_scene, a_thread_without_frames_has_its_place)
 {
 	open_scene(&scene);
-	info_text(&out, dump, NULL, false, true);
+	info_text(&out, dump, NULL, NULL, false, true);
 	expect("  stack of thread main\\xff (tid 11)\n"
 	       "    #0   0x0000000000001234 /usr/bin/orders+0x1234 build-id abcd\n");
 	done();
@@ -100,7 +100,7 @@ Test(view_scene, a_thread_without_frames_has_its_place)
 Test(view_scene, json_has_all_of_it)
 {
 	open_scene(&scene);
-	info_json(&out, dump, NULL);
+	info_json(&out, dump, NULL, NULL);
 	expect("\"scene\":{\"threads\":[{\"tid\":12,\"name\":\"worker\",\"fatal\":true,\"registers\":{\"rax\":");
 	expect("\"fault_address\":\"0x0\",\"error_code\":6,\"trap\":14,");
 	expect("\"slices\":[{\"address\":\"0x7000\",\"bytes\":4096},{\"address\":\"0x9000\",\"bytes\":8192}]");
@@ -119,7 +119,7 @@ Test(view_scene, json_has_all_of_it)
 Test(view_scene, a_dump_without_one_says_null)
 {
 	open_scene(NULL);
-	info_json(&out, dump, NULL);
+	info_json(&out, dump, NULL, NULL);
 	expect("\"scene\":null");
 	done();
 }
@@ -172,7 +172,7 @@ static void open_late_scene(struct patience *patience)
 		cr_assert_eq(event.seq, count++);
 	cr_assert_eq(count, 5 * DUMP_BATCH_EVENTS);
 	out_init(&out, -1);
-	info_text(&out, dump, NULL, false, true);
+	info_text(&out, dump, NULL, NULL, false, true);
 	expect("deep\\x1b[31m (a.cc:7)");
 	expect("stack of thread main");
 }

@@ -483,8 +483,8 @@ out:
 	free(order);
 }
 
-void info_text(struct out *out, struct dump *dump, struct last *last, bool colour,
-	       bool all_threads)
+void info_text(struct out *out, struct dump *dump, struct last *last, const struct redo *redo,
+	       bool colour, bool all_threads)
 {
 	const struct meta *meta = dump_meta(dump);
 
@@ -494,7 +494,7 @@ void info_text(struct out *out, struct dump *dump, struct last *last, bool colou
 	put_oom(out, &meta->cause.oom);
 	if (meta->cause.sender.pid.known || span_is(meta->cause.how, "fault"))
 		out_char(out, '\n');
-	info_scene_text(out, dump_scene(dump), all_threads);
+	info_scene_text(out, dump_scene(dump), redo, all_threads);
 	put_who(out, meta);
 	put_when(out, meta);
 	put_dump(out, dump);

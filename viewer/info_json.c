@@ -296,7 +296,7 @@ static void put_loop(struct out *out, const struct meta *meta)
 	out_char(out, '}');
 }
 
-void info_json(struct out *out, struct dump *dump, struct last *last)
+void info_json(struct out *out, struct dump *dump, struct last *last, const struct redo *redo)
 {
 	const struct meta *meta = dump_meta(dump);
 	const struct number read = {dump_events_read(dump), true};
@@ -318,7 +318,7 @@ void info_json(struct out *out, struct dump *dump, struct last *last)
 	json_number(out, "torn", meta->torn);
 	put_cause(out, &meta->cause, dump_scene(dump));
 	put_process(out, &meta->process);
-	info_scene_json(out, dump_scene(dump));
+	info_scene_json(out, dump_scene(dump), redo);
 	put_threads(out, meta, last);
 	put_lanes(out, meta);
 	info_history_json(out, meta);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "viewer/format_json.h"
+#include "viewer/info_redo.h"
 
 static bool is_known(const struct meta_scene *scene)
 {
@@ -50,13 +51,33 @@ static void put_line(struct out *out, const struct meta_frame *frame)
 	out_char(out, ')');
 }
 
-/* The frame behind it says whether this one's function was inlined there. */
-static void put_frame(struct out *out, const struct meta_scene *scene,
-		      const struct meta_scene_thread *thread, uint64_t index)
-{
-	const struct meta_frame *frame = &thread->frames[index];
+/* What is shown of a thread: as it was recorded, or unwound again. */
+struct stack {
+	const struct meta_frame *frames;
+	const unsigned char *gained; /* NULL: as it was recorded */
+	uint64_t frame_count;
+	struct span note;
+};
 
-	out_printf(out, "    #%-3" PRIu64 " 0x%016" PRIx64 " ", index, frame->pc.bits);
+static struct stack stack_of(const struct meta_scene *scene, const struct redo *redo,
+			     uint64_t index)
+{
+	const struct meta_scene_thread *thread = &scene->threads[index];
+
+	if (redo)
+		return (struct stack){redo->threads[index].frames, redo->threads[index].gained,
+				      redo->threads[index].frame_count, redo->threads[index].note};
+	return (struct stack){thread->frames, NULL, thread->frame_count, thread->note};
+}
+
+/* The frame behind it says whether this one's function was inlined there. */
+static void put_frame(struct out *out, const struct meta_scene *scene, const struct stack *stack,
+		      uint64_t index)
+{
+	const struct meta_frame *frame = &stack->frames[index];
+
+	out_text(out, stack->gained && stack->gained[index] ? "  + " : "    ");
+	out_printf(out, "#%-3" PRIu64 " 0x%016" PRIx64 " ", index, frame->pc.bits);
 	if (frame->function.bytes) {
 		out_escaped(out, frame->function, 0);
 	} else if (frame->symbol.bytes) {
@@ -68,33 +89,76 @@ static void put_frame(struct out *out, const struct meta_scene *scene,
 		put_place(out, scene, frame->pc.bits);
 	}
 	put_line(out, frame);
-	if (index + 1 < thread->frame_count && frame[1].is_inline)
+	if (index + 1 < stack->frame_count && frame[1].is_inline)
 		out_text(out, " [inlined]");
 	if (frame->is_guessed)
 		out_text(out, " [guessed]");
 	out_char(out, '\n');
 }
 
-static void put_thread(struct out *out, const struct meta_scene *scene,
-		       const struct meta_scene_thread *thread)
+static void put_gain(struct out *out, uint64_t count, const char *what, bool *is_first)
 {
+	if (!count)
+		return;
+	out_printf(out, "%s%" PRIu64 " %s%s", *is_first ? "" : ", ", count, what,
+		   count == 1 ? "" : "s");
+	*is_first = false;
+}
+
+static void put_gains(struct out *out, const struct redo_thread *thread)
+{
+	bool is_first = true;
+
+	if (!thread->new_frames && !thread->new_symbols && !thread->new_functions &&
+	    !thread->new_lines) {
+		out_text(out, "    unwound again: no more than the recorder saw\n");
+		return;
+	}
+	out_text(out, "    + unwound again, and more than the recorder saw: ");
+	put_gain(out, thread->new_frames, "frame", &is_first);
+	put_gain(out, thread->new_symbols, "symbol", &is_first);
+	put_gain(out, thread->new_functions, "function", &is_first);
+	put_gain(out, thread->new_lines, "line", &is_first);
+	out_char(out, '\n');
+}
+
+/* A recorder may not have had what is installed by now. */
+static void put_hint(struct out *out, const struct stack *stack)
+{
+	for (uint64_t i = 0; i < stack->frame_count; i++) {
+		if (stack->frames[i].function.bytes || !stack->frames[i].module.known)
+			continue;
+		out_text(out, "    not all functions have names: --unwind looks for debug files again\n");
+		return;
+	}
+}
+
+static void put_thread(struct out *out, const struct meta_scene *scene, const struct redo *redo,
+		       uint64_t index)
+{
+	const struct meta_scene_thread *thread = &scene->threads[index];
+	const struct stack stack = stack_of(scene, redo, index);
 	const struct number pc = scene_pc(thread);
 
 	out_text(out, "  stack of thread ");
 	out_escaped(out, thread->name, 0);
 	out_printf(out, " (tid %" PRIu64 ")\n", thread->tid.bits);
-	for (uint64_t i = 0; i < thread->frame_count; i++)
-		put_frame(out, scene, thread, i);
-	if (!thread->frame_count && pc.known) {
+	for (uint64_t i = 0; i < stack.frame_count; i++)
+		put_frame(out, scene, &stack, i);
+	if (!stack.frame_count && pc.known) {
 		out_printf(out, "    #%-3u 0x%016" PRIx64 " ", 0, pc.bits);
 		put_place(out, scene, pc.bits);
 		out_char(out, '\n');
 	}
-	if (thread->note.bytes) {
+	if (stack.note.bytes) {
 		out_text(out, "    ");
-		out_escaped(out, thread->note, 0);
+		out_escaped(out, stack.note, 0);
 		out_char(out, '\n');
 	}
+	if (redo)
+		put_gains(out, &redo->threads[index]);
+	else if (thread->is_fatal)
+		put_hint(out, &stack);
 	out_char(out, '\n');
 }
 
@@ -124,7 +188,8 @@ static bool put_left_out(struct out *out, const struct meta_scene *scene)
 	return any || scene->modules_cut;
 }
 
-void info_scene_text(struct out *out, const struct meta_scene *scene, bool all)
+void info_scene_text(struct out *out, const struct meta_scene *scene, const struct redo *redo,
+		     bool all)
 {
 	uint64_t others = 0;
 
@@ -132,10 +197,12 @@ void info_scene_text(struct out *out, const struct meta_scene *scene, bool all)
 		return;
 	for (uint64_t i = 0; i < scene->thread_count; i++) {
 		if (all || scene->threads[i].is_fatal)
-			put_thread(out, scene, &scene->threads[i]);
+			put_thread(out, scene, redo, i);
 		else
 			others += 1;
 	}
+	if (redo)
+		info_redo_text(out, scene, redo);
 	if (others)
 		out_printf(out, "  %" PRIu64 " other thread%s known stack%s (--threads shows %s)\n",
 			   others, others == 1 ? " has a" : "s have", others == 1 ? "" : "s",
@@ -159,7 +226,9 @@ static void put_hex(struct out *out, const char *key, struct span span)
 	out_char(out, '"');
 }
 
-static void json_frame(struct out *out, const struct meta_frame *frame)
+/* gained: NULL: as it was recorded. */
+static void json_frame(struct out *out, const struct meta_frame *frame,
+		       const unsigned char *gained)
 {
 	out_char(out, '{');
 	json_address(out, "pc", frame->pc);
@@ -174,7 +243,21 @@ static void json_frame(struct out *out, const struct meta_frame *frame)
 	json_truth(out, "inline", frame->is_inline);
 	json_truth(out, "activation", frame->is_activation);
 	json_truth(out, "guessed", frame->is_guessed);
+	if (gained)
+		info_redo_json_gained(out, *gained);
 	out_char(out, '}');
+}
+
+static void json_frames(struct out *out, const char *key, const struct stack *stack)
+{
+	json_key(out, key);
+	out_char(out, '[');
+	for (uint64_t i = 0; i < stack->frame_count; i++) {
+		if (i)
+			out_char(out, ',');
+		json_frame(out, &stack->frames[i], stack->gained ? &stack->gained[i] : NULL);
+	}
+	out_char(out, ']');
 }
 
 static void json_registers(struct out *out, const struct meta_scene_thread *thread)
@@ -203,8 +286,13 @@ static void json_slices(struct out *out, const struct meta_scene_thread *thread)
 	out_char(out, ']');
 }
 
-static void json_thread(struct out *out, const struct meta_scene_thread *thread)
+static void json_thread(struct out *out, const struct meta_scene *scene, const struct redo *redo,
+			uint64_t index)
 {
+	const struct meta_scene_thread *thread = &scene->threads[index];
+	const struct stack stack = stack_of(scene, redo, index);
+	const struct stack recorded = stack_of(scene, NULL, index);
+
 	out_char(out, '{');
 	json_number(out, "tid", thread->tid);
 	json_span(out, "name", thread->name);
@@ -220,19 +308,17 @@ static void json_thread(struct out *out, const struct meta_scene_thread *thread)
 	json_address(out, "code_address", thread->code_address);
 	put_hex(out, "code", thread->code);
 	json_slices(out, thread);
-	json_key(out, "frames");
-	out_char(out, '[');
-	for (uint64_t i = 0; i < thread->frame_count; i++) {
-		if (i)
-			out_char(out, ',');
-		json_frame(out, &thread->frames[i]);
+	json_frames(out, "frames", &stack);
+	json_known(out, "note", stack.note);
+	if (redo) {
+		json_frames(out, "recorded_frames", &recorded);
+		json_known(out, "recorded_note", recorded.note);
 	}
-	out_char(out, ']');
-	json_known(out, "note", thread->note);
 	out_char(out, '}');
 }
 
-static void json_module(struct out *out, const struct meta_module *module)
+static void json_module(struct out *out, const struct meta_module *module,
+			const struct redo_module *redone)
 {
 	out_char(out, '{');
 	json_address(out, "start", module->start);
@@ -241,10 +327,12 @@ static void json_module(struct out *out, const struct meta_module *module)
 	json_number(out, "inode", module->inode);
 	put_hex(out, "build_id", module->build_id);
 	json_known(out, "path", module->path);
+	if (redone)
+		info_redo_json_module(out, redone);
 	out_char(out, '}');
 }
 
-void info_scene_json(struct out *out, const struct meta_scene *scene)
+void info_scene_json(struct out *out, const struct meta_scene *scene, const struct redo *redo)
 {
 	json_key(out, "scene");
 	if (!is_known(scene)) {
@@ -257,7 +345,7 @@ void info_scene_json(struct out *out, const struct meta_scene *scene)
 	for (uint64_t i = 0; i < scene->thread_count; i++) {
 		if (i)
 			out_char(out, ',');
-		json_thread(out, &scene->threads[i]);
+		json_thread(out, scene, redo, i);
 	}
 	out_char(out, ']');
 	json_key(out, "modules");
@@ -265,12 +353,14 @@ void info_scene_json(struct out *out, const struct meta_scene *scene)
 	for (uint64_t i = 0; i < scene->module_count; i++) {
 		if (i)
 			out_char(out, ',');
-		json_module(out, &scene->modules[i]);
+		json_module(out, &scene->modules[i], redo ? &redo->modules[i] : NULL);
 	}
 	out_char(out, ']');
 	json_number(out, "threads_left_out", scene->threads_left_out);
 	json_number(out, "pages_left_out", scene->pages_left_out);
 	json_number(out, "modules_left_out", scene->modules_left_out);
 	json_truth(out, "modules_cut", scene->modules_cut);
+	if (redo)
+		json_truth(out, "redone", true);
 	out_char(out, '}');
 }

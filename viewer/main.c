@@ -81,18 +81,42 @@ static bool open_output(struct view *view)
 	return true;
 }
 
+/* NULL: nobody wants it, or there is no memory for it. */
+static struct redo *redo_of(struct view *view, struct dump *dump)
+{
+	const struct options *options = &view->options;
+	const struct redo_options how = {
+		.folders = (const char *const *)options->debug_dirs,
+		.folder_count = options->debug_dir_count,
+		.debuginfod = options->debuginfod,
+	};
+	struct redo *redo;
+
+	if (!options->unwind)
+		return NULL;
+	redo = redo_open(dump_scene(dump), dump_meta(dump), &how);
+	if (!redo)
+		complain(dump_path(dump), "not unwound again: out of memory");
+	return redo;
+}
+
 static void show_info(struct view *view, struct dump *dump)
 {
 	struct last *last = last_open(dump);
+	struct redo *redo;
 	struct event event;
 
 	while (dump_next(dump, &event))
 		if (last)
 			last_take(last, &event);
+	/* Its scene is known when all was read. */
+	redo = redo_of(view, dump);
 	if (view->options.json)
-		info_json(&view->out, dump, last);
+		info_json(&view->out, dump, last, redo);
 	else
-		info_text(&view->out, dump, last, view->options.colour, view->options.threads);
+		info_text(&view->out, dump, last, redo, view->options.colour,
+			  view->options.threads);
+	redo_close(redo, dump_scene(dump));
 	last_close(last);
 }
 
@@ -140,6 +164,8 @@ int main(int argc, char **argv)
 	uint64_t matched = 0;
 	int error;
 
+	if (redo_is_child(argc, argv))
+		return redo_child(argc, argv);
 	out_init(&view.out, STDOUT_FILENO);
 	if (!options_parse(&view.options, argc, argv, &result))
 		goto out;

@@ -91,7 +91,7 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 	free(letters);
 	if (!parsed)
 		return false;
-	options->info |= options->threads;
+	options->info |= options->threads || options->unwind;
 	if (!options_show_agree(options))
 		return usage(ret_exit);
 	options->paths = argv + optind;
@@ -105,6 +105,8 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 
 void options_fini(struct options *options)
 {
+	for (unsigned int i = 0; i < options->debug_dir_count; i++)
+		free(options->debug_dirs[i]);
 	query_fini(&options->query);
 	columns_close(options->columns);
 }

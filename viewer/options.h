@@ -7,13 +7,14 @@
  *
  *   options_table.c   the rows             options_select.c  takes what selects
  *   options.c         getopt               options_show.c    takes how it is shown
- *   options_help.c    --help, --help=all
+ *   options_help.c    --help, --help=all      options_redo.c  takes what unwinds again
  */
 #ifndef VIEWER_OPTIONS_H
 #define VIEWER_OPTIONS_H
 
 #include "viewer/format.h"
 #include "viewer/query.h"
+#include "viewer/redo.h"
 
 /* What the program says with its exit status. */
 enum view_exit {
@@ -26,6 +27,9 @@ enum view_exit {
 
 struct options {
 	bool json, info, threads, exit_code, colour;
+	bool unwind, debuginfod;
+	char *debug_dirs[REDO_FOLDERS_MAX]; /* absolute */
+	unsigned int debug_dir_count;
 	bool limited, oldest; /* oldest: the limit takes from the start */
 	uint64_t limit;
 	const struct format *format; /* never NULL */
@@ -74,6 +78,9 @@ enum option_result options_time(struct options *options, const char *argument);
 enum option_result options_fields(struct options *options, const char *argument);
 enum option_result options_output(struct options *options, const char *argument);
 enum option_result options_color(struct options *options, const char *argument);
+enum option_result options_unwind(struct options *options, const char *argument);
+enum option_result options_debuginfod(struct options *options, const char *argument);
+enum option_result options_debug_dir(struct options *options, const char *argument);
 enum option_result options_help(struct options *options, const char *argument);
 enum option_result options_version(struct options *options, const char *argument);
 

@@ -28,6 +28,12 @@ const struct option_row option_rows[] = {
 	 "the process and its death; no events", FLAG(info)},
 	{"threads", 0, OPTIONS_INSTEAD, false, NULL,
 	 "--info, with the stacks of all threads", FLAG(threads)},
+	{"unwind", 0, OPTIONS_INSTEAD, false, NULL,
+	 "--info, stacks unwound again by the files of now", TAKE(options_unwind)},
+	{"debug-dir", 0, OPTIONS_INSTEAD, false, "DIR",
+	 "--unwind, with files from below DIR, too", TAKE(options_debug_dir)},
+	{"debuginfod", 0, OPTIONS_INSTEAD, false, NULL,
+	 "--unwind may ask the servers of DEBUGINFOD_URLS", TAKE(options_debuginfod)},
 
 	{"exit-code", 'e', OPTIONS_OTHER, false, NULL,
 	 "exit with 1 when no event matched", FLAG(exit_code)},
