@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_query.c - any bytes as filter expressions, one a line, asked about events of every type. */
+/* fuzz_query.c - any bytes as filters and queries, one a line, asked about events of every type. */
 #include <stdint.h>
 
 #include "tests/made_dump.h"
@@ -49,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct query_error error;
 	struct query query;
 	char *text, *line, *rest;
+	int64_t from, to;
 
 	if (!dump)
 		dump = events(record);
@@ -56,9 +57,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!text)
 		abort();
 	query_init(&query);
-	for (rest = text; (line = strsep(&rest, "\n"));)
+	for (rest = text; (line = strsep(&rest, "\n"));) {
 		if (query_add(&query, line, &error) && error.at > strlen(line))
 			abort();
+		if (query_add_query(&query, line, &error) && error.at > strlen(line))
+			abort();
+		query_add_test(&query, QUERY_TEXT, QUERY_FITS, line, &error);
+	}
+	query_resolve(&query, &(struct when_base){MADE_TIME_NS, MADE_TIME_NS + 5});
+	query_bounds(&query, &from, &to);
 	for (unsigned int i = 0; i < 2; i++) {
 		record[i].decoded = false;
 		record[i].event.site->verdict = SITE_NOT_ASKED;

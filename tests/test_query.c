@@ -77,27 +77,46 @@ static void drop_events(void)
 
 TestSuite(query, .init = make_events, .fini = drop_events);
 
-/* A bit for each event that matches. */
+/* The death was 1000 s after the first event, and the end at once. */
+static const struct when_base base = {MADE_TIME_NS + INT64_C(1000000000000),
+				      MADE_TIME_NS + INT64_C(1000000000000)};
+
+/* A bit for each event that matches. Twice: the second answer is what the first one remembered. */
+static unsigned int ask(struct query *query)
+{
+	unsigned int result = 0, again = 0;
+
+	query_resolve(query, &base);
+	query_forget(dump_dictionary(dump));
+	for (unsigned int i = 0; i < EVENTS; i++)
+		result |= (unsigned int)query_match(query, &record[i]) << i;
+	for (unsigned int i = 0; i < EVENTS; i++)
+		again |= (unsigned int)query_match(query, &record[i]) << i;
+	cr_expect_eq(result, again);
+	query_fini(query);
+	return result;
+}
+
+static unsigned int matches_query(const char *expression)
+{
+	struct query_error error;
+	struct query query;
+
+	query_init(&query);
+	cr_assert_eq(query_add_query(&query, expression, &error), 0, "%s: %s", expression, error.why);
+	return ask(&query);
+}
+
 static unsigned int matches(const char *const *expressions, unsigned int count)
 {
 	struct query_error error;
 	struct query query;
-	unsigned int result = 0;
 
 	query_init(&query);
 	for (unsigned int i = 0; i < count; i++)
 		cr_assert_eq(query_add(&query, expressions[i], &error), 0, "%s: %s", expressions[i],
 			     error.why);
-	for (unsigned int i = 0; i < EVENTS; i++)
-		record[i].event.site->verdict = SITE_NOT_ASKED;
-	/* Twice: the second answer comes from what the first one remembered. */
-	for (unsigned int round = 0; round < 2; round++) {
-		result = 0;
-		for (unsigned int i = 0; i < EVENTS; i++)
-			result |= (unsigned int)query_match(&query, &record[i]) << i;
-	}
-	query_fini(&query);
-	return result;
+	return ask(&query);
 }
 
 #define BIT(event) (1u << (event))
@@ -182,7 +201,106 @@ static const struct {
 	{"nobody<1", 0},
 	{"nobody~=1", 0},
 	{" status = 200 , 500 ", BIT(OK_200) | BIT(FAIL_500)},
+	{"target=h*", BIT(OK_200) | BIT(FAIL_500)},
+	{"target=?ain", BIT(PLAIN) | TOOK},
+	{"target!=h*,m*", BIT(WITH_ALL)},
+	{"target=h\\*", 0},
+	{"msg=Request*", 0},
+	{"level!~=RR", ALL & ~BIT(FAIL_500)},
+	{"msg!~=Request", BIT(PLAIN) | TOOK | BIT(WITH_ALL)},
+	{"msg=~^Request (done|said)$", BIT(OK_200)},
+	{"msg=~^took [0-9]+ ms", TOOK},
+	{"msg=~4[2]{1,2} ", BIT(FORMATTED)},
+	{"msg!~took", ALL & ~TOOK},
+	{"path=~^/[ab]", BIT(OK_200) | BIT(FAIL_500)},
+	{"path!~^/a", ALL & ~BIT(OK_200)},
+	{"status=~^[25]00$", BIT(OK_200) | BIT(FAIL_500)},
+	{"seq=~^[01]$", BIT(OK_200) | BIT(FAIL_500)},
+	{"level=~^(ERR|WARN)", BIT(FAIL_500) | TOOK},
+	{"nobody=~x", 0},
+	{"nobody!~x", ALL},
+	{"status?", BIT(OK_200) | BIT(FAIL_500)},
+	{"!status?", ALL & ~(BIT(OK_200) | BIT(FAIL_500))},
+	{" ! status ? ", ALL & ~(BIT(OK_200) | BIT(FAIL_500))},
+	{"msg?", ALL},
+	{"tid?", ALL},
+	{"level?", ALL},
+	{"channel?", 0},
+	{"!channel?", ALL},
+	{"time?", ALL},
+	{"fields.level?", BIT(WITH_ALL)},
+	{"msg=what?", 0},
+	{"path=\"/b,c\"", BIT(FAIL_500)},
+	{"path='/a' , \"/b,c\"", BIT(OK_200) | BIT(FAIL_500)},
+	{"path=\"/a", 0},
+	{"path!='tis", ALL},
+	{"time=2023-11-14T22:13:20Z", BIT(OK_200)},
+	{"time<=2023-11-14T22:13:20.000001Z", BIT(OK_200) | BIT(FAIL_500)},
+	{"time>T-999.9999965", BIT(WITH_ALL) | BIT(FORMATTED_TOO)},
+	{"time!=@1700000000", ALL & ~BIT(OK_200)},
 };
+
+static const struct {
+	const char *expression;
+	unsigned int wanted;
+} queries[] = {
+	{"level>=warn", BIT(FAIL_500) | TOOK},
+	{"level>=warn and target=http", BIT(FAIL_500)},
+	{"level>=warn AND target=http", BIT(FAIL_500)},
+	{"level>=warn && target=http", BIT(FAIL_500)},
+	{"target=http or target=all", BIT(OK_200) | BIT(FAIL_500) | BIT(WITH_ALL)},
+	{"target=http||target=all", BIT(OK_200) | BIT(FAIL_500) | BIT(WITH_ALL)},
+	{"not target=http", ALL & ~(BIT(OK_200) | BIT(FAIL_500))},
+	{"!target=http", ALL & ~(BIT(OK_200) | BIT(FAIL_500))},
+	{"not(target=http)", ALL & ~(BIT(OK_200) | BIT(FAIL_500))},
+	{"not not target=http", BIT(OK_200) | BIT(FAIL_500)},
+	/* and binds closer than or */
+	{"target=all or target=http and status=500", BIT(WITH_ALL) | BIT(FAIL_500)},
+	{"(target=all or target=http) and status=500", BIT(FAIL_500)},
+	{"status=500 and target=http or target=all", BIT(WITH_ALL) | BIT(FAIL_500)},
+	{"level>=info and (status>=500 or not status?)", BIT(FAIL_500) | TOOK},
+	{" ( ( level = warn , error ) ) ", BIT(FAIL_500) | TOOK},
+	{"level=warn,error and seq<3", BIT(FAIL_500)},
+	{"msg=\"Request done\"", BIT(OK_200)},
+	{"msg='Request done' or msg='took 42 ms'", BIT(OK_200) | BIT(FORMATTED)},
+	{"msg=Request\\ done", BIT(OK_200)},
+	{"msg=~(done|failed)$", BIT(OK_200) | BIT(FAIL_500)},
+	{"(msg=~(done|failed)$)", BIT(OK_200) | BIT(FAIL_500)},
+	{"msg=~\"^took 4[23] ms$\"", TOOK},
+	{"status? and seq=0", BIT(OK_200)},
+	{"(status?)", BIT(OK_200) | BIT(FAIL_500)},
+	{"!status? and level=debug", BIT(PLAIN)},
+	{"\"status\"=200", BIT(OK_200)},
+	{"'fields.level'=deep", BIT(WITH_ALL)},
+	{"fields.and=1 or seq=0", BIT(OK_200)},
+	{"time>=T-1000s and time<T-999.9999985", BIT(OK_200) | BIT(FAIL_500)},
+	{"seconds>0.05 and seconds<0.5 and level=error and target=h*", BIT(FAIL_500)},
+};
+
+Test(query, a_table_of_queries_finds_its_events)
+{
+	for (size_t i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
+		unsigned int got = matches_query(queries[i].expression);
+
+		cr_expect_eq(got, queries[i].wanted, "%s: %x, wanted %x", queries[i].expression, got,
+			     queries[i].wanted);
+	}
+}
+
+Test(query, what_a_site_decides_is_what_the_events_would_have_said)
+{
+	char text[4096];
+
+	/* The same behind so many others that no bit is left for it. */
+	for (size_t i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
+		strcpy(text, "(seq<9");
+		for (unsigned int j = 0; j < 70; j++)
+			strcat(text, " and target?");
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), ") and (%s)",
+			 queries[i].expression);
+		cr_expect_eq(matches_query(text), queries[i].wanted, "%s", queries[i].expression);
+	}
+}
 
 Test(query, a_table_of_expressions_finds_its_events)
 {
@@ -220,7 +338,54 @@ static const struct {
 	{"tid=main", 4, "compared with numbers"},
 	{"tid=1,,2", 6, "compared with numbers"},
 	{"line=12x", 5, "compared with numbers"},
+	{"!", 1, "a key belongs here"},
+	{"!status=1", 0, "! goes with a key and a ?"},
+	{"msg=~a[b", 5, "a [ without its ]"},
+	{"msg=~(a)\\1", 5, "back-references"},
+	{"time=noon", 5, "not a time"},
+	{"?", 1, "an operator belongs here"},
 };
+
+static const struct {
+	const char *expression;
+	size_t at;
+	const char *why;
+} wrong_queries[] = {
+	{"", 0, "a key belongs here"},
+	{"level>=warn and", 12, "or the end belongs here"},
+	{"level>=warn and ", 16, "a key belongs here"},
+	{"level>=warn target=x", 12, "and, or, or the end"},
+	{"(level>=warn", 0, "a ( without its )"},
+	{"(level>=warn target=x)", 13, "and, or, or a )"},
+	{"level>=warn)", 11, "a ) without its ("},
+	{"level>=", 7, "a value belongs here"},
+	{"level>= and x=1", 8, "not a level"},
+	{"(seq=)", 5, "a value belongs here"},
+	{"seq=1,", 6, "a value belongs here"},
+	{"msg=\"Request", 4, "a quote without its other"},
+	{"not", 3, "an operator belongs here"},
+	{"a=1 or or b=2", 10, "an operator belongs here"},
+	{"status 500", 7, "an operator belongs here"},
+};
+
+Test(query, a_wrong_query_is_told_where_and_why)
+{
+	struct query_error error;
+	struct query query;
+
+	query_init(&query);
+	for (size_t i = 0; i < sizeof(wrong_queries) / sizeof(*wrong_queries); i++) {
+		cr_expect_eq(query_add_query(&query, wrong_queries[i].expression, &error), -EINVAL,
+			     "%s", wrong_queries[i].expression);
+		cr_expect_eq(error.at, wrong_queries[i].at, "%s: at %zu", wrong_queries[i].expression,
+			     error.at);
+		cr_expect(strstr(error.why, wrong_queries[i].why), "%s: %s",
+			  wrong_queries[i].expression, error.why);
+	}
+	cr_expect_eq(query.term_count, 0);
+	cr_expect_eq(query.node_count, 0);
+	query_fini(&query);
+}
 
 Test(query, a_wrong_expression_is_told_where_and_why)
 {
@@ -242,7 +407,7 @@ Test(query, limits_hold)
 {
 	struct query_error error;
 	struct query query;
-	char many[4 * QUERY_VALUES_MAX] = "a=";
+	char many[4 * QUERY_VALUES_MAX] = "a=", nested[8001] = "";
 
 	query_init(&query);
 	for (unsigned int i = 0; i < QUERY_TERMS_MAX; i++)
@@ -252,5 +417,78 @@ Test(query, limits_hold)
 	for (unsigned int i = 0; i < QUERY_VALUES_MAX; i++)
 		strcat(many, "1,");
 	cr_expect_eq(query_add(&query, many, &error), -EINVAL);
+	query_fini(&query);
+	query_init(&query);
+	memset(nested, '(', sizeof(nested) - 1);
+	cr_expect_eq(query_add_query(&query, nested, &error), -EINVAL);
+	cr_expect(strstr(error.why, "too many parentheses"), "%s", error.why);
+	for (unsigned int i = 0; i + 8 < sizeof(nested); i += 8)
+		memcpy(nested + i, "a=1 and ", 8);
+	memcpy(nested + (sizeof(nested) - 1) / 8 * 8 - 4, "    ", 4);
+	cr_expect_eq(query_add_query(&query, nested, &error), -EINVAL);
+	cr_expect(strstr(error.why, "more than 512"), "%s", error.why);
+	cr_expect_eq(query.node_count, 0);
+	query_fini(&query);
+}
+
+Test(query, terms_can_be_dropped_again)
+{
+	struct query_error error;
+	struct query query;
+
+	query_init(&query);
+	cr_assert_eq(query_add(&query, "target=http", &error), 0);
+	cr_assert_eq(query_add_query(&query, "status=500 or msg=~x", &error), 0);
+	cr_assert_eq(query_add(&query, "seq=0,1,2", &error), 0);
+	query_truncate(&query, 1);
+	cr_expect_eq(query.term_count, 1);
+	cr_assert_eq(query_add_test(&query, QUERY_SEQ, QUERY_EQUAL, "1,2", &error), 0);
+	cr_expect_eq(ask(&query), BIT(FAIL_500));
+}
+
+static unsigned int grep(const char *pattern)
+{
+	struct query_error error;
+	struct query query;
+
+	query_init(&query);
+	cr_assert_eq(query_add_test(&query, QUERY_TEXT, QUERY_FITS, pattern, &error), 0);
+	return ask(&query);
+}
+
+Test(query, grep_looks_at_the_message_and_the_fields_and_folds_small_letters)
+{
+	cr_expect_eq(grep("request"), BIT(OK_200) | BIT(FAIL_500));
+	cr_expect_eq(grep("Request"), BIT(OK_200) | BIT(FAIL_500));
+	cr_expect_eq(grep("REQUEST"), 0);
+	cr_expect_eq(grep("status=500"), BIT(FAIL_500));
+	cr_expect_eq(grep("failed.*path=/b,c"), BIT(FAIL_500));
+	cr_expect_eq(grep("^request failed$"), BIT(FAIL_500));
+	cr_expect_eq(grep("42"), BIT(FORMATTED));
+	cr_expect_eq(grep("ALICE"), 0);
+	cr_expect_eq(grep("alice|43"), BIT(WITH_ALL) | BIT(FORMATTED_TOO));
+}
+
+Test(query, knows_when_no_event_can_match)
+{
+	struct query_error error;
+	struct query query;
+	int64_t from, to;
+
+	query_init(&query);
+	cr_assert_eq(query_add(&query, "time>=T-10s", &error), 0);
+	query_bounds(&query, &from, &to);
+	cr_expect(from == INT64_MIN && to == INT64_MAX, "T is not known yet");
+	query_resolve(&query, &base);
+	cr_assert_eq(query_add_query(&query, "level=info and time<=T-5s and (seq=1 or time<1970-01-01)",
+				     &error),
+		     0);
+	query_bounds(&query, &from, &to);
+	cr_expect_eq(from, base.death_ns - INT64_C(10000000000));
+	cr_expect_eq(to, base.death_ns - INT64_C(5000000000));
+	cr_assert_eq(query_add_query(&query, "not time<T-1s", &error), 0);
+	cr_assert_eq(query_add(&query, "time>T-2s,T-4s", &error), 0);
+	query_bounds(&query, &from, &to);
+	cr_expect_eq(from, base.death_ns - INT64_C(10000000000), "these are not looked into");
 	query_fini(&query);
 }

@@ -53,7 +53,8 @@ struct site {
 	uint32_t id;
 	enum site_level level;
 	bool printf;
-	enum site_verdict verdict; /* query.c's */
+	enum site_verdict verdict;     /* query.c's */
+	uint64_t folded, folded_true; /* its too: the nodes of the tree that the site decides, and how */
 	uint64_t line;
 	struct span target, message, file, function;
 	uint32_t field_count;

@@ -1,45 +1,43 @@
 /* SPDX-License-Identifier: MIT */
-/* Expressions into terms; every error says where it is and what would be right. */
+/*
+ * Expressions into trees; every error says where it is and what would be right. The text is a copy of the
+ * term's own: values are unescaped in place, since what is written never runs ahead of what is read.
+ */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "viewer/query.h"
 
-static const char *const key_names[QUERY_FIELD] = {
-	[QUERY_LEVEL] = "level",     [QUERY_TARGET] = "target", [QUERY_MSG] = "msg",
-	[QUERY_TID] = "tid",	     [QUERY_THREAD] = "thread", [QUERY_PID] = "pid",
-	[QUERY_SERVICE] = "service", [QUERY_HOST] = "host",	[QUERY_LANE] = "lane",
-	[QUERY_CHANNEL] = "channel", [QUERY_SEQ] = "seq",	[QUERY_FILE] = "file",
-	[QUERY_LINE] = "line",	     [QUERY_FUNC] = "func",
+struct parse {
+	struct query *query;
+	struct query_error *error;
+	char *text;
+	size_t at;
+	bool filter; /* one test, to the end */
+	unsigned int depth;
 };
 
 static const struct {
 	const char *text; /* longer ones first */
 	enum query_op op;
 } ops[] = {
-	{"==", QUERY_EQUAL},	  {"!=", QUERY_UNEQUAL},       {"~=", QUERY_CONTAINS},
+	{"!~=", QUERY_LACKS},	  {"==", QUERY_EQUAL},	       {"!=", QUERY_UNEQUAL},
+	{"~=", QUERY_CONTAINS},	  {"=~", QUERY_FITS},	       {"!~", QUERY_MISFITS},
 	{"<=", QUERY_LESS_EQUAL}, {">=", QUERY_GREATER_EQUAL}, {"=", QUERY_EQUAL},
 	{"<", QUERY_LESS},	  {">", QUERY_GREATER},
 };
 
-static __attribute__((format(printf, 3, 4))) int refuse(struct query_error *error, size_t at,
-							const char *format, ...)
-{
-	va_list arguments;
-
-	error->at = at;
-	va_start(arguments, format);
-	vsnprintf(error->why, sizeof(error->why), format, arguments);
-	va_end(arguments);
-	return -EINVAL;
-}
-
 static bool is_space(char c)
 {
-	return c == ' ' || c == '\t';
+	return c == ' ' || c == '\t' || c == '\n';
+}
+
+static void skip_space(struct parse *parse)
+{
+	while (is_space(parse->text[parse->at]))
+		parse->at++;
 }
 
 static struct span trim(struct span span)
@@ -53,139 +51,392 @@ static struct span trim(struct span span)
 	return span;
 }
 
-static enum query_key parse_key(struct span *name)
+static int add_node(struct parse *parse, const struct query_node *node, uint32_t *ret_node)
 {
-	static const char prefix[] = "fields.";
-	size_t length = sizeof(prefix) - 1;
+	struct query *query = parse->query;
+	uint32_t capacity = query->node_capacity ? 2 * query->node_capacity : 16;
+	struct query_node *nodes;
 
-	for (enum query_key key = 0; key < QUERY_FIELD; key++)
-		if (span_is(*name, key_names[key]))
-			return key;
-	if (name->bytes > length && memcmp(name->data, prefix, length) == 0) {
-		name->data += length;
-		name->bytes -= length;
+	if (query->node_count == QUERY_NODES_MAX)
+		return query_refuse(parse->error, parse->at, "more than %d tests and words",
+				    QUERY_NODES_MAX);
+	if (query->node_count == query->node_capacity) {
+		nodes = reallocarray(query->nodes, capacity, sizeof(*nodes));
+		if (!nodes)
+			return -ENOMEM;
+		query->nodes = nodes;
+		query->node_capacity = capacity;
 	}
-	return QUERY_FIELD;
-}
-
-static bool parse_number(struct span text, long double *ret_number)
-{
-	char copy[128], *end;
-
-	if (!text.bytes || text.bytes >= sizeof(copy) || is_space(text.data[0]))
-		return false;
-	memcpy(copy, text.data, text.bytes);
-	copy[text.bytes] = '\0';
-	*ret_number = strtold(copy, &end);
-	return end == copy + text.bytes;
-}
-
-static bool is_numeric(enum query_key key)
-{
-	return key == QUERY_TID || key == QUERY_PID || key == QUERY_SEQ || key == QUERY_LINE;
-}
-
-static int check_value(const struct query_term *term, struct query_value *value, size_t at,
-		       struct query_error *error)
-{
-	value->is_number = parse_number(value->text, &value->number);
-	if (term->op == QUERY_CONTAINS)
-		return 0;
-	if (term->key == QUERY_LEVEL) {
-		value->level = level_parse(value->text);
-		if (value->level == LEVEL_COUNT)
-			return refuse(error, at,
-				      "not a level (trace, debug, info, warn, error, fatal)");
-	} else if (is_numeric(term->key) && !value->is_number) {
-		return refuse(error, at, "%s is compared with numbers", key_names[term->key]);
-	}
+	query->nodes[query->node_count] = *node;
+	*ret_node = query->node_count++;
 	return 0;
 }
 
-/* Values are unescaped in place: what is written never runs ahead of what is read. */
-static int parse_values(struct query_term *term, char *from, struct query_error *error)
+/* ---- values -----------------------------------------------------------------------------------
+ */
+
+/* Up to the quote that ends it. In a regular expression a backslash is its own but before a quote. */
+static int quoted_value(struct parse *parse, bool regex, struct span *ret_text)
 {
-	char *to = from, *start = from;
-	size_t origin = (size_t)(from - term->text);
-	struct query_value value;
+	size_t start = parse->at, to;
+	char quote = parse->text[parse->at++];
+
+	ret_text->data = parse->text + parse->at;
+	for (to = parse->at; parse->text[parse->at] != quote; parse->at++) {
+		if (!parse->text[parse->at])
+			return query_refuse(parse->error, start, "a quote without its other");
+		if (parse->text[parse->at] == '\\' &&
+		    (parse->text[parse->at + 1] == quote ||
+		     (!regex && parse->text[parse->at + 1] == '\\')))
+			parse->at++;
+		parse->text[to++] = parse->text[parse->at];
+	}
+	parse->at++;
+	ret_text->bytes = (size_t)(parse->text + to - ret_text->data);
+	return 0;
+}
+
+/* Does a value end here? In a query also at a space, a sign, and a parenthesis that it did not open. */
+static bool ends(const struct parse *parse, bool regex, unsigned int open)
+{
+	char c = parse->text[parse->at];
+
+	if (!c || (c == ',' && !regex))
+		return true;
+	if (parse->filter)
+		return false;
+	if (!regex && (c == '&' || c == '|') && parse->text[parse->at + 1] == c)
+		return true;
+	return is_space(c) || (c == ')' && !open);
+}
+
+static struct span bare_value(struct parse *parse, bool regex)
+{
+	struct span text = {parse->text + parse->at, 0};
+	size_t to = parse->at;
+	unsigned int open = 0;
+
+	for (; !ends(parse, regex, open); parse->at++) {
+		char c = parse->text[parse->at], next = parse->text[parse->at + 1];
+
+		if (c == '\\' && next && regex)
+			parse->text[to++] = parse->text[parse->at++];
+		else if (c == '\\' && (next == ',' || next == '\\' ||
+				       (!parse->filter && next && strchr(" ()", next))))
+			parse->at++;
+		else
+			open += c == '(' ? 1 : c == ')' && open ? -1u : 0;
+		parse->text[to++] = parse->text[parse->at];
+	}
+	text.bytes = (size_t)(parse->text + to - text.data);
+	return parse->filter ? trim(text) : text;
+}
+
+/* Only a quote that is closed where a value may end is one: 'tis is a value too, in a filter. */
+static bool is_quoted(const struct parse *parse)
+{
+	char quote = parse->text[parse->at];
+	size_t at = parse->at + 1;
+
+	if (quote != '"' && quote != '\'')
+		return false;
+	if (!parse->filter)
+		return true;
+	while (parse->text[at] && parse->text[at] != quote)
+		at += parse->text[at] == '\\' && parse->text[at + 1] ? 2 : 1;
+	if (parse->text[at])
+		at++;
+	else
+		return false;
+	while (is_space(parse->text[at]))
+		at++;
+	return !parse->text[at] || parse->text[at] == ',';
+}
+
+static int add_value(struct parse *parse, struct query_test *test, struct span text, size_t origin)
+{
+	struct query_value *values, value = {.text = text};
 	int result;
 
-	for (;; from++) {
-		if (*from == '\\' && (from[1] == ',' || from[1] == '\\')) {
-			*to++ = *++from;
-			continue;
+	if (test->value_count == QUERY_VALUES_MAX)
+		return query_refuse(parse->error, origin, "more than %d values", QUERY_VALUES_MAX);
+	result = query_value_make(test, &value, origin, parse->error);
+	if (result)
+		return result;
+	values = reallocarray(test->values, test->value_count + 1, sizeof(*values));
+	if (!values) {
+		pattern_free(value.pattern);
+		return -ENOMEM;
+	}
+	test->values = values;
+	test->values[test->value_count++] = value;
+	return 0;
+}
+
+static int parse_values(struct parse *parse, struct query_test *test)
+{
+	const bool regex = test->op == QUERY_FITS || test->op == QUERY_MISFITS;
+	struct span text;
+	size_t origin, end;
+	int result;
+
+	for (;;) {
+		origin = parse->at;
+		if (!parse->filter || is_space(parse->text[parse->at]))
+			skip_space(parse);
+		if (!parse->filter)
+			origin = parse->at;
+		if (!parse->filter && ends(parse, false, 0))
+			return query_refuse(parse->error, origin, "a value belongs here");
+		if (is_quoted(parse)) {
+			result = quoted_value(parse, regex, &text);
+			if (result)
+				return result;
+		} else {
+			text = bare_value(parse, regex);
 		}
-		if (*from && *from != ',') {
-			*to++ = *from;
-			continue;
-		}
-		if (term->value_count == QUERY_VALUES_MAX)
-			return refuse(error, origin, "more than %d values", QUERY_VALUES_MAX);
-		value = (struct query_value){
-			.text = trim((struct span){start, (size_t)(to - start)})};
-		result = check_value(term, &value, origin, error);
+		result = add_value(parse, test, text, origin);
 		if (result)
 			return result;
-		term->values[term->value_count++] = value;
-		if (!*from)
+		end = parse->at;
+		skip_space(parse);
+		if (parse->text[parse->at] != ',' || regex) {
+			parse->at = end;
 			return 0;
-		start = to;
-		origin = (size_t)(from + 1 - term->text);
+		}
+		parse->at++;
 	}
 }
 
-static int parse_term(struct query_term *term, struct query_error *error)
-{
-	size_t at = strcspn(term->text, "=!~<>");
-	size_t op = 0;
+/* ---- tests ------------------------------------------------------------------------------------
+ */
 
-	term->name = trim((struct span){term->text, at});
-	if (!term->name.bytes)
-		return refuse(error, 0, "a key belongs here, as in level=ERROR");
+static int add_test(struct parse *parse, struct query_test *test, int result, uint32_t *ret_node)
+{
+	if (!result)
+		result = add_node(parse, &(struct query_node){.kind = QUERY_TEST, .test = *test},
+				  ret_node);
+	if (result) {
+		for (uint32_t i = 0; i < test->value_count; i++)
+			pattern_free(test->values[i].pattern);
+		free(test->values);
+	}
+	return result;
+}
+
+/* What a key is made of: in a filter everything before the operator, also spaces. */
+static int parse_key(struct parse *parse, struct span *ret_name)
+{
+	size_t start = parse->at;
+	int result;
+
+	if (!parse->filter && (parse->text[start] == '"' || parse->text[start] == '\'')) {
+		result = quoted_value(parse, false, ret_name);
+		if (result)
+			return result;
+	} else {
+		parse->at += strcspn(parse->text + start, parse->filter ? "=!~<>" : "=!~<>?()\", \t\n");
+		*ret_name = trim((struct span){parse->text + start, parse->at - start});
+	}
+	if (!ret_name->bytes)
+		return query_refuse(parse->error, start, "a key belongs here, as in level=ERROR");
+	return 0;
+}
+
+static int parse_test(struct parse *parse, uint32_t *ret_node)
+{
+	struct query_test test = {0};
+	size_t op = 0;
+	int result = parse_key(parse, &test.name);
+
+	if (result)
+		return result;
+	if (!parse->filter)
+		skip_space(parse);
+	if (parse->filter && !parse->text[parse->at] && test.name.bytes > 1 &&
+	    test.name.data[test.name.bytes - 1] == '?') {
+		test.name = trim((struct span){test.name.data, test.name.bytes - 1});
+		test.op = QUERY_EXISTS;
+	} else if (!parse->filter && parse->text[parse->at] == '?') {
+		parse->at++;
+		test.op = QUERY_EXISTS;
+	}
+	test.key = query_key_parse(&test.name);
+	if (test.op == QUERY_EXISTS)
+		return add_test(parse, &test, 0, ret_node);
 	while (op < sizeof(ops) / sizeof(*ops) &&
-	       strncmp(term->text + at, ops[op].text, strlen(ops[op].text)) != 0)
+	       strncmp(parse->text + parse->at, ops[op].text, strlen(ops[op].text)) != 0)
 		op++;
 	if (op == sizeof(ops) / sizeof(*ops))
-		return refuse(error, at, "an operator belongs here: = != ~= < <= > >=");
-	term->op = ops[op].op;
-	term->key = parse_key(&term->name);
-	at += strlen(ops[op].text);
-	while (is_space(term->text[at]))
-		at++;
-	return parse_values(term, term->text + at, error);
+		return query_refuse(parse->error, parse->at,
+				    "an operator belongs here: = != ~= =~ < <= > >= or ?");
+	test.op = ops[op].op;
+	parse->at += strlen(ops[op].text);
+	skip_space(parse);
+	return add_test(parse, &test, parse_values(parse, &test), ret_node);
 }
 
-int query_add(struct query *query, const char *expression, struct query_error *ret_error)
+/* ---- trees ------------------------------------------------------------------------------------
+ */
+
+/* Steps over one of the words and says which, 0 = none. */
+static bool take_word(struct parse *parse, const char *word, const char *sign)
+{
+	size_t length = strlen(word);
+	const char *at = parse->text + parse->at;
+
+	if (strncmp(at, sign, strlen(sign)) == 0) {
+		parse->at += strlen(sign);
+		return true;
+	}
+	if (strncasecmp(at, word, length) != 0 || !(is_space(at[length]) || at[length] == '('))
+		return false;
+	parse->at += length;
+	return true;
+}
+
+static int parse_or(struct parse *parse, uint32_t *ret_node);
+
+static int parse_group(struct parse *parse, uint32_t *ret_node)
+{
+	size_t start = parse->at++;
+	int result = parse_or(parse, ret_node);
+
+	if (result)
+		return result;
+	if (parse->text[parse->at] != ')')
+		return parse->text[parse->at]
+			       ? query_refuse(parse->error, parse->at, "and, or, or a ) belongs here")
+			       : query_refuse(parse->error, start, "a ( without its )");
+	parse->at++;
+	return 0;
+}
+
+static int parse_not(struct parse *parse, uint32_t *ret_node)
+{
+	struct query_node node = {.kind = QUERY_NOT};
+	int result;
+
+	skip_space(parse);
+	if (parse->depth == QUERY_DEPTH_MAX)
+		return query_refuse(parse->error, parse->at, "too many parentheses in each other");
+	parse->depth++;
+	if (take_word(parse, "not", "!")) {
+		result = parse_not(parse, &node.left);
+		if (!result)
+			result = add_node(parse, &node, ret_node);
+	} else if (parse->text[parse->at] == '(') {
+		result = parse_group(parse, ret_node);
+	} else {
+		result = parse_test(parse, ret_node);
+	}
+	parse->depth--;
+	skip_space(parse);
+	return result;
+}
+
+static int parse_and(struct parse *parse, uint32_t *ret_node)
+{
+	struct query_node node = {.kind = QUERY_AND};
+	int result = parse_not(parse, ret_node);
+
+	while (!result && take_word(parse, "and", "&&")) {
+		node.left = *ret_node;
+		result = parse_not(parse, &node.right);
+		if (!result)
+			result = add_node(parse, &node, ret_node);
+	}
+	return result;
+}
+
+static int parse_or(struct parse *parse, uint32_t *ret_node)
+{
+	struct query_node node = {.kind = QUERY_OR};
+	int result = parse_and(parse, ret_node);
+
+	while (!result && take_word(parse, "or", "||")) {
+		node.left = *ret_node;
+		result = parse_and(parse, &node.right);
+		if (!result)
+			result = add_node(parse, &node, ret_node);
+	}
+	return result;
+}
+
+static int parse_query(struct parse *parse, uint32_t *ret_node)
+{
+	int result = parse_or(parse, ret_node);
+
+	if (!result && parse->text[parse->at])
+		result = query_refuse(parse->error, parse->at,
+				      parse->text[parse->at] == ')'
+					      ? "a ) without its ("
+					      : "and, or, or the end belongs here");
+	return result;
+}
+
+/* !KEY? and KEY OP VALUES, and nothing else. */
+static int parse_filter(struct parse *parse, uint32_t *ret_node)
+{
+	struct query_node node = {.kind = QUERY_NOT};
+	int result;
+
+	skip_space(parse);
+	if (parse->text[parse->at] != '!')
+		return parse_test(parse, ret_node);
+	parse->at++;
+	result = parse_test(parse, &node.left);
+	if (!result && parse->query->nodes[node.left].test.op != QUERY_EXISTS)
+		result = query_refuse(parse->error, 0, "! goes with a key and a ?, as in !status?");
+	return result ? result : add_node(parse, &node, ret_node);
+}
+
+/* ---- terms ------------------------------------------------------------------------------------
+ */
+
+static int add_term(struct query *query, const char *text, bool filter, const struct query_test *given,
+		    struct query_error *ret_error)
 {
 	struct query_term *term = &query->term[query->term_count];
-	int error;
+	struct parse parse = {.query = query, .error = ret_error, .filter = filter};
+	struct query_test test;
+	int result;
 
+	*ret_error = (struct query_error){0};
 	if (query->term_count == QUERY_TERMS_MAX)
-		return refuse(ret_error, 0, "more than %d filters", QUERY_TERMS_MAX);
-	*term = (struct query_term){.text = strdup(expression)};
-	term->values = calloc(QUERY_VALUES_MAX, sizeof(*term->values));
-	error = term->text && term->values ? parse_term(term, ret_error) : -ENOMEM;
-	if (!error) {
-		query->term_count++;
-		return 0;
+		return query_refuse(ret_error, 0, "more than %d filters", QUERY_TERMS_MAX);
+	*term = (struct query_term){.first_node = query->node_count, .text = strdup(text)};
+	if (!term->text)
+		return -ENOMEM;
+	parse.text = term->text;
+	if (given) {
+		test = *given;
+		result = add_test(&parse, &test, parse_values(&parse, &test), &term->root);
+	} else {
+		result = filter ? parse_filter(&parse, &term->root) : parse_query(&parse, &term->root);
 	}
-	free(term->text);
-	free(term->values);
-	return error;
+	query->term_count++;
+	if (result)
+		query_truncate(query, query->term_count - 1);
+	else if (query->resolved)
+		query_resolve(query, &query->base);
+	return result;
 }
 
-void query_init(struct query *query)
+int query_add(struct query *query, const char *filter, struct query_error *ret_error)
 {
-	query->term_count = 0;
-	out_init(&query->scratch, -1);
+	return add_term(query, filter, true, NULL, ret_error);
 }
 
-void query_fini(struct query *query)
+int query_add_query(struct query *query, const char *expression, struct query_error *ret_error)
 {
-	for (uint32_t i = 0; i < query->term_count; i++) {
-		free(query->term[i].text);
-		free(query->term[i].values);
-	}
-	query->term_count = 0;
-	out_fini(&query->scratch);
+	return add_term(query, expression, false, NULL, ret_error);
+}
+
+int query_add_test(struct query *query, enum query_key key, enum query_op op, const char *values,
+		   struct query_error *ret_error)
+{
+	const struct query_test test = {.key = key, .op = op};
+
+	return add_term(query, values, true, &test, ret_error);
 }

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include "viewer/pattern.h"
+
+#include <errno.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_MAX 1024
+#define DEPTH_MAX 32
+#define COUNTS_MAX 10000 /* what all {counts} make together */
+
+struct pattern {
+	enum pattern_kind kind;
+	bool fold, literal; /* literal: a regular expression without anything special in it */
+	bool have_regex;
+	regex_t regex;
+	size_t bytes;
+	char text[];
+};
+
+static unsigned char lower(unsigned char c)
+{
+	return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 'a' - 'A') : c;
+}
+
+bool pattern_is_glob(struct span text)
+{
+	for (size_t i = 0; i < text.bytes; i++) {
+		if (text.data[i] == '\\')
+			i++;
+		else if (text.data[i] == '*' || text.data[i] == '?')
+			return true;
+	}
+	return false;
+}
+
+bool pattern_wants_fold(struct span text)
+{
+	for (size_t i = 0; i < text.bytes; i++) {
+		if (text.data[i] == '\\')
+			i++; /* \W and \S are no capitals */
+		else if (text.data[i] >= 'A' && text.data[i] <= 'Z')
+			return false;
+	}
+	return true;
+}
+
+/* ---- compiling --------------------------------------------------------------------------------
+ */
+
+/* The largest number in {n,m}; 0: it is no count. */
+static unsigned long count_of(const char *at, const char *end)
+{
+	unsigned long count = 0, number = 0;
+
+	for (at++; at < end && *at != '}'; at++) {
+		if (*at == ',') {
+			number = 0;
+		} else if (*at >= '0' && *at <= '9') {
+			number = number * 10 + (unsigned long)(*at - '0');
+			if (number > COUNTS_MAX)
+				return number;
+			count = number > count ? number : count;
+		} else {
+			return 0;
+		}
+	}
+	return count;
+}
+
+static const char *forbidden(struct span text)
+{
+	const char *at = text.bytes ? text.data : "", *end = at + text.bytes;
+	unsigned long counts = 1, depth = 0;
+	bool in_set = false;
+
+	if (text.bytes > TEXT_MAX)
+		return "too long for a regular expression";
+	if (text.bytes && memchr(text.data, '\0', text.bytes))
+		return "not a character of a regular expression";
+	for (; at < end; at++) {
+		if (*at == '\\' && at + 1 < end) {
+			if (!in_set && at[1] >= '1' && at[1] <= '9')
+				return "back-references are not supported";
+			at += !in_set;
+		} else if (in_set) {
+			in_set = *at != ']';
+		} else if (*at == '[') {
+			in_set = true;
+			/* What follows is itself, also a bracket. */
+			at += at + 1 < end && at[1] == '^';
+			at += at + 1 < end && at[1] == ']';
+		} else if (*at == '(' && ++depth > DEPTH_MAX) {
+			return "too many parentheses in each other";
+		} else if (*at == ')' && depth) {
+			depth--;
+		} else if (*at == '{') {
+			counts *= count_of(at, end) + 1;
+			if (counts > COUNTS_MAX)
+				return "too many repetitions";
+		}
+	}
+	return NULL;
+}
+
+static bool is_literal(struct span text)
+{
+	for (size_t i = 0; i < text.bytes; i++)
+		if (strchr("\\^$.[]|()?*+{}", text.data[i]))
+			return false;
+	return true;
+}
+
+/* The library's words are a buffer's, and these are few. */
+static const char *words_of(int error)
+{
+	switch (error) {
+	case REG_EBRACK:
+		return "a [ without its ]";
+	case REG_EPAREN:
+		return "a ( without its )";
+	case REG_EBRACE:
+		return "a { without its }";
+	case REG_BADBR:
+		return "not a count between { and }";
+	case REG_ERANGE:
+		return "a range that ends before it starts";
+	case REG_ECTYPE:
+		return "not a class of characters";
+	case REG_EESCAPE:
+		return "a \\ with nothing behind it";
+	case REG_BADRPT:
+		return "nothing in front of what repeats it";
+	default:
+		return "not a regular expression";
+	}
+}
+
+int pattern_compile(struct pattern **ret_pattern, struct span text, enum pattern_kind kind, bool fold,
+		    const char **ret_why)
+{
+	struct pattern *pattern;
+	int error;
+
+	*ret_why = kind == PATTERN_REGEX ? forbidden(text) : NULL;
+	if (*ret_why)
+		return -EINVAL;
+	pattern = calloc(1, sizeof(*pattern) + text.bytes + 1);
+	if (!pattern)
+		return -ENOMEM;
+	pattern->kind = kind;
+	pattern->fold = fold;
+	pattern->bytes = text.bytes;
+	if (text.bytes)
+		memcpy(pattern->text, text.data, text.bytes);
+	pattern->literal = kind == PATTERN_REGEX && is_literal(text);
+	if (kind == PATTERN_REGEX && !pattern->literal) {
+		error = regcomp(&pattern->regex, pattern->text,
+				REG_EXTENDED | REG_NOSUB | (fold ? REG_ICASE : 0));
+		if (error) {
+			*ret_why = words_of(error);
+			free(pattern);
+			return error == REG_ESPACE ? -ENOMEM : -EINVAL;
+		}
+		pattern->have_regex = true;
+	}
+	*ret_pattern = pattern;
+	return 0;
+}
+
+void pattern_free(struct pattern *pattern)
+{
+	if (pattern && pattern->have_regex)
+		regfree(&pattern->regex);
+	free(pattern);
+}
+
+/* ---- matching ---------------------------------------------------------------------------------
+ */
+
+static bool same(const struct pattern *pattern, char a, char b)
+{
+	return pattern->fold ? lower((unsigned char)a) == lower((unsigned char)b) : a == b;
+}
+
+/* Backs up to the last * only, so the time is at most the product of both lengths. */
+static bool glob_matches(const struct pattern *pattern, struct span text)
+{
+	const char *at = pattern->text, *end = at + pattern->bytes, *star = NULL;
+	const char *from = text.data, *stop = from + text.bytes, *retry = NULL;
+
+	while (from < stop) {
+		bool escaped = at + 1 < end && *at == '\\';
+
+		if (at < end && *at == '*') {
+			star = ++at;
+			retry = from;
+		} else if (at < end && ((!escaped && *at == '?') ||
+					same(pattern, at[escaped], *from))) {
+			at += 1 + escaped;
+			from++;
+		} else if (star) {
+			at = star;
+			from = ++retry;
+		} else {
+			return false;
+		}
+	}
+	while (at < end && *at == '*')
+		at++;
+	return at == end;
+}
+
+static bool literal_matches(const struct pattern *pattern, struct span text)
+{
+	size_t at, i;
+
+	if (!pattern->bytes)
+		return true;
+	if (text.bytes < pattern->bytes)
+		return false;
+	if (!pattern->fold)
+		return memmem(text.data, text.bytes, pattern->text, pattern->bytes);
+	for (at = 0; at <= text.bytes - pattern->bytes; at++) {
+		for (i = 0; i < pattern->bytes && same(pattern, pattern->text[i], text.data[at + i]);)
+			i++;
+		if (i == pattern->bytes)
+			return true;
+	}
+	return false;
+}
+
+bool pattern_matches(const struct pattern *pattern, struct span text)
+{
+	regmatch_t whole = {.rm_so = 0, .rm_eo = (regoff_t)text.bytes};
+
+	if (!text.bytes)
+		text.data = "";
+	if (pattern->kind == PATTERN_GLOB)
+		return glob_matches(pattern, text);
+	if (pattern->literal)
+		return literal_matches(pattern, text);
+	return regexec(&pattern->regex, text.data, 1, &whole, REG_STARTEND) == 0;
+}
