@@ -124,7 +124,7 @@ $(B)/%.o: %.c
 # ---- the kernel side: bpf/ttlog.bpf.c becomes a skeleton that watch.c includes ----
 
 ifeq ($(BPF),1)
-SKEL_OBJ := $(addprefix $(B)/recorder/,watch.o watch_load.o watch_check.o)
+SKEL_OBJ := $(addprefix $(B)/recorder/,watch.o watch_attach.o watch_load.o watch_check.o)
 $(SKEL_OBJ) $(B)/recorder/controls.o $(B)/recorder/watch_none.o $(B)/tests/test_controls.o $(B)/bench/bench_cost.o: EXTRA_CFLAGS := -DTTLOG_HAVE_BPF=1
 $(SKEL_OBJ): $(B)/bpf/ttlog.skel.h
 endif
@@ -275,7 +275,7 @@ check: deps
 
 # ---- other kernels, emulated ----
 
-KERNEL_TESTS := test_watch_exits test_ladder crash_deaths crash_causes
+KERNEL_TESTS := test_watch_exits test_watch_attach test_ladder crash_deaths crash_causes
 
 check-kernels: deps-kernels
 	$(Q)$(MAKE) --no-print-directory $(JOBS) B=build all $(KERNEL_TESTS:%=build/tests/%)

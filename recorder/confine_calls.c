@@ -258,6 +258,7 @@ static const unsigned int bpf_commands[] = {
 	BPF_MAP_CREATE,	      BPF_MAP_LOOKUP_ELEM,    BPF_MAP_UPDATE_ELEM, BPF_MAP_DELETE_ELEM,
 	BPF_MAP_GET_NEXT_KEY, BPF_OBJ_GET_INFO_BY_FD, BPF_MAP_FREEZE,	   BPF_MAP_LOOKUP_BATCH,
 	BPF_MAP_UPDATE_BATCH, BPF_MAP_DELETE_BATCH,   BPF_ITER_CREATE,
+	BPF_RAW_TRACEPOINT_OPEN, /* of what was loaded before: watch_attach.c */
 };
 
 static void put(struct filter *filter, struct sock_filter instruction)

@@ -24,6 +24,7 @@
 #include "bpf/ttlog.skel.h"
 #include "lib/ttlog.h"
 #include "recorder/controls.h"
+#include "recorder/watch_attach.h"
 #include "recorder/watch_load.h"
 
 _Static_assert(offsetof(struct ttlog_control, freeze) == TTLOG_BPF_FREEZE_OFFSET,
@@ -31,8 +32,9 @@ _Static_assert(offsetof(struct ttlog_control, freeze) == TTLOG_BPF_FREEZE_OFFSET
 
 struct watch {
 	struct ttlog_bpf *skeleton;
+	struct watch_attach attach;
 	struct ring_buffer *ring, *scenes, *calls;
-	int epoll_fd; /* of both */
+	int epoll_fd; /* of ring, scenes and the timer of attach */
 	struct controls *controls;
 	watch_fn fn;
 	watch_scene_fn scene_fn;
@@ -168,7 +170,9 @@ static int open_rings(struct watch *watch)
 	if (watch->epoll_fd < 0)
 		return -errno;
 	err = join(watch->epoll_fd, ring_buffer__epoll_fd(watch->ring));
-	return err ? err : join(watch->epoll_fd, ring_buffer__epoll_fd(watch->scenes));
+	if (!err)
+		err = join(watch->epoll_fd, ring_buffer__epoll_fd(watch->scenes));
+	return err ? err : join(watch->epoll_fd, watch->attach.timer_fd);
 }
 
 static int load(struct watch *watch, char *why_not, size_t why_not_bytes)
@@ -180,9 +184,10 @@ static int load(struct watch *watch, char *why_not, size_t why_not_bytes)
 		return err;
 	err = watch_load(watch->skeleton, &watch->without_control_maps);
 	if (!err)
-		err = ttlog_bpf__attach(watch->skeleton);
+		err = watch_attach_init(&watch->attach, watch->skeleton);
 	if (!err)
 		return 0;
+	watch_attach_fini(&watch->attach);
 	err = watch_load_explain(err, why_not, why_not_bytes);
 	ttlog_bpf__destroy(watch->skeleton);
 	watch->skeleton = NULL;
@@ -234,6 +239,7 @@ int watch_open(struct watch **ret_watch, watch_fn fn, void *context, int verbose
 		return -ENOMEM;
 	}
 	watch->epoll_fd = -1;
+	watch->attach.timer_fd = -1;
 	watch->fn = fn;
 	watch->context = context;
 	verbosity = verbose;
@@ -257,6 +263,7 @@ void watch_close(struct watch *watch)
 	ring_buffer__free(watch->calls);
 	if (watch->epoll_fd >= 0)
 		close(watch->epoll_fd);
+	watch_attach_fini(&watch->attach);
 	ttlog_bpf__destroy(watch->skeleton);
 	free(watch);
 }
@@ -303,6 +310,7 @@ int watch_dispatch(struct watch *watch)
 	if (watch->dispatching)
 		return 0;
 	watch->dispatching = true;
+	watch_attach_look(&watch->attach);
 	ring_buffer__consume(watch->scenes);
 	count = ring_buffer__consume(watch->ring);
 	tell_of_unsent(watch);
@@ -375,8 +383,20 @@ static int is_dead(int pidfd)
 	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLIN | POLLHUP));
 }
 
+static void forget(struct watch *watch, int pidfd, uint64_t client_id)
+{
+	int clients = bpf_map__fd(watch->skeleton->maps.clients);
+	struct ttlog_bpf_client client;
+
+	/* It may have been registered again meanwhile, under another id. */
+	if (!bpf_map_lookup_elem(clients, &pidfd, &client) && client.client_id == client_id)
+		bpf_map_delete_elem(clients, &pidfd);
+	/* Without memory for the request it stays, as one entry of thousands. */
+	(void)controls_drop(watch->controls, client_id);
+}
+
 /* The control map, if there is one, then the process. */
-static int add(struct watch *watch, int pidfd, uint64_t client_id, int control_fd)
+static int enter(struct watch *watch, int pidfd, uint64_t client_id, int control_fd)
 {
 	struct ttlog_bpf_client client = {.client_id = client_id};
 	int clients = bpf_map__fd(watch->skeleton->maps.clients);
@@ -391,7 +411,20 @@ static int add(struct watch *watch, int pidfd, uint64_t client_id, int control_f
 	if (!err && is_dead(pidfd))
 		err = -ESRCH;
 	if (err)
-		watch_remove(watch, pidfd, client_id);
+		forget(watch, pidfd, client_id);
+	return err;
+}
+
+/* The programs run before they know it: nothing of what happens to a client is missed. */
+static int add(struct watch *watch, int pidfd, uint64_t client_id, int control_fd)
+{
+	int err = watch_attach_come(&watch->attach);
+
+	if (err)
+		return err;
+	err = enter(watch, pidfd, client_id, control_fd);
+	if (err)
+		watch_attach_go(&watch->attach);
 	return err;
 }
 
@@ -422,14 +455,8 @@ int watch_add_again(struct watch *watch, int pidfd, uint64_t client_id, int cont
 
 void watch_remove(struct watch *watch, int pidfd, uint64_t client_id)
 {
-	int clients = bpf_map__fd(watch->skeleton->maps.clients);
-	struct ttlog_bpf_client client;
-
-	/* It may have been registered again meanwhile, under another id. */
-	if (!bpf_map_lookup_elem(clients, &pidfd, &client) && client.client_id == client_id)
-		bpf_map_delete_elem(clients, &pidfd);
-	/* Without memory for the request it stays, as one entry of thousands. */
-	(void)controls_drop(watch->controls, client_id);
+	forget(watch, pidfd, client_id);
+	watch_attach_go(&watch->attach);
 }
 
 void watch_settle(struct watch *watch)

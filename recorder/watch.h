@@ -78,7 +78,10 @@ int watch_add(struct watch *watch, int pidfd, uint64_t client_id, const void *co
 	      size_t control_bytes, int *ret_control_fd);
 /* The same with a control map that the client has already; it stays the caller's. */
 int watch_add_again(struct watch *watch, int pidfd, uint64_t client_id, int control_fd);
-/* The client is dead or done with: its control map may go. pidfd may be of a dead process. */
+/*
+ * The client is dead or done with: its control map may go. pidfd may be of a dead process. Once for each
+ * that was added: some seconds behind the last one the kernel program is detached, see watch_attach.h.
+ */
 void watch_remove(struct watch *watch, int pidfd, uint64_t client_id);
 /* Returns when the kernel program knows all control pages that were given so far. May take 30 ms. */
 void watch_settle(struct watch *watch);

@@ -14,7 +14,7 @@ cache=$PWD/build/kernels
 read -ra versions <<<"${TTLOG_KERNELS:-6.1 6.12}"
 tests=("$@")
 [ "${#tests[@]}" -gt 0 ] ||
-	tests=(test_watch_exits test_ladder crash_deaths crash_causes)
+	tests=(test_watch_exits test_watch_attach test_ladder crash_deaths crash_causes)
 limit_s=${TTLOG_KERNEL_LIMIT:-300} # of one kernel
 
 skip()

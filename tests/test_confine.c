@@ -79,7 +79,7 @@ static int try_refused(void)
 	if (!refused(socket(AF_PACKET, SOCK_RAW, 0)) || !refused(socket(AF_NETLINK, SOCK_RAW, 0)))
 		return 6;
 	if (!refused(syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr))) ||
-	    !refused(syscall(SYS_bpf, BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr))))
+	    !refused(syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr))))
 		return 7;
 	if (!refused(syscall(SYS_init_module, NULL, 0, "")) ||
 	    !refused(syscall(SYS_kexec_load, 0, 0, NULL, 0)) ||
