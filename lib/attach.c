@@ -243,19 +243,36 @@ int ttlog_attach_offer(int region_fd)
 	return sent < 0 ? sent : 0;
 }
 
-int ttlog_attach_snapshot(const char *reason)
+/*
+ * Nothing of it stays: several threads and handlers may be here at a time, and the next recorder may
+ * be another one again.
+ */
+static int send_snapshot_afresh(const struct ttlog_settings *settings,
+				const struct ttlog_snapshot_request *request)
+{
+	int fd, sent;
+
+	if (!settings->socket[0])
+		return -ENOTCONN;
+	fd = connect_to(settings->socket);
+	if (fd < 0)
+		return fd == -EAGAIN ? -EAGAIN : -ENOTCONN;
+	sent = send_message(fd, request, sizeof(*request), -1);
+	syscall(SYS_close, fd);
+	return sent < 0 ? -ENOTCONN : 0;
+}
+
+int ttlog_attach_snapshot(const struct ttlog_settings *settings, const char *reason)
 {
 	struct ttlog_snapshot_request request = {0};
 	int fd = ttlog_attach_fd_get(&socket_fd);
 	int sent;
 
-	if (fd < 0)
-		return -ENOTCONN;
 	fill_head(&request.head, TTLOG_MESSAGE_SNAPSHOT, sizeof(request));
 	memcpy(request.reason, reason, strnlen(reason, sizeof(request.reason) - 1));
-	sent = send_message(fd, &request, sizeof(request), -1);
-	if (sent == -EPIPE || sent == -ECONNRESET)
-		return -ENOTCONN;
+	sent = fd < 0 ? -ENOTCONN : send_message(fd, &request, sizeof(request), -1);
+	if (sent == -ENOTCONN || sent == -EPIPE || sent == -ECONNRESET)
+		return send_snapshot_afresh(settings, &request);
 	return sent < 0 ? sent : 0;
 }
 

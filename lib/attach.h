@@ -23,8 +23,11 @@ int ttlog_attach(const struct ttlog_settings *settings, enum ttlog_clock_source 
 /* Hands a region of our own to a recorder that is connected. 0 or a negative errno. */
 int ttlog_attach_offer(int region_fd);
 
-/* 0 or a negative errno: -ENOTCONN, -EAGAIN. */
-int ttlog_attach_snapshot(const char *reason);
+/*
+ * By the socket, or where its recorder is gone or never was there by a new one, for this message
+ * alone: the region may have been adopted. 0 or a negative errno: -ENOTCONN, -EAGAIN.
+ */
+int ttlog_attach_snapshot(const struct ttlog_settings *settings, const char *reason);
 void ttlog_attach_goodbye(void);
 
 /*

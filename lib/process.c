@@ -471,6 +471,11 @@ void ttlog_process_close(void)
 	ttlog_attach_goodbye();
 }
 
+int ttlog_process_snapshot(const char *reason)
+{
+	return ttlog_attach_snapshot(&settings_, reason);
+}
+
 void ttlog_process_set_level(uint32_t level)
 {
 	__atomic_store_n(&settings_.level, level, __ATOMIC_RELAXED); /* for children */

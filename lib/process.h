@@ -73,6 +73,9 @@ void ttlog_process_close(void);
 /* What is in force; before the start, what would be. */
 void ttlog_process_settings(struct ttlog_settings *ret_settings);
 
+/* 0 or a negative errno, as ttlog_attach_snapshot(). READY. */
+int ttlog_process_snapshot(const char *reason);
+
 /* How the threshold is set: through the writable view. */
 void ttlog_process_set_level(uint32_t level);
 

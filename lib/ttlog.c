@@ -219,7 +219,7 @@ PUBLIC int ttlog_snapshot(const char *reason)
 	int error = reason ? ttlog_process_enter() : -EINVAL;
 
 	if (!error)
-		error = ttlog_attach_snapshot(reason);
+		error = ttlog_process_snapshot(reason);
 	errno = saved;
 	return error;
 }

@@ -225,6 +225,7 @@ struct ttlog_interned ttlog_intern(const char *string);
 /*
  * Asks the recorder to write a dump of this living process. Returns at once: 0, or a negative errno:
  * -ENOTCONN (no recorder), -EAGAIN (it is busy), -EINVAL (reason NULL). 63 bytes of reason are kept.
+ * Where the recorder that it said hello to is gone: connects to the next one, for this message alone.
  * Any thread; legal in a signal handler.
  */
 int ttlog_snapshot(const char *reason);
@@ -377,7 +378,8 @@ struct ttlog_control {
 	uint32_t freeze; /* odd: evict nothing. Goes up by one with each freeze and each thaw */
 	uint32_t level;	 /* events below it are not recorded */
 	uint64_t coarse_ticks; /* now, or a few ms ago; 0 without a recorder. For TTLOG_CLOCK=coarse */
-	unsigned char zero[TTLOG_CONTROL_BYTES - 16];
+	uint32_t held; /* the recorders' own: 1 = frozen by hand, and to be thawed by hand */
+	unsigned char zero[TTLOG_CONTROL_BYTES - 20];
 };
 
 /*

@@ -401,6 +401,9 @@ struct ttlog_chunk {
  *                                          who asks? Waits for one whose end is just becoming known
  *                              <--------   DEATH status: 0 or -ENOENT; then it hangs up
  *
+ *   SNAPSHOT reason            -------->   whose region was adopted has no other way to ask: the process
+ *                                          is the one that connects, and hangs up at once
+ *
  * status is 0 or a negative errno; without a region the client records into memory of its own. The
  * second descriptor, where there is one, is a BPF array of one element of TTLOG_CONTROL_BYTES that the
  * client maps over its control page. A client waits TTLOG_HELLO_TIMEOUT_MS for its WELCOME, unless its

@@ -80,7 +80,7 @@ static int open_peer(int socket_fd, pid_t pid)
 	return pidfd;
 }
 
-static int identify(struct client *client)
+int admit_identify(struct client *client)
 {
 	struct ucred peer;
 	socklen_t bytes = sizeof(peer);
@@ -92,8 +92,7 @@ static int identify(struct client *client)
 	client->pid = peer.pid;
 	client->uid = peer.uid;
 	client->gid = peer.gid;
-	client->pidfd = open_peer(client->socket_fd, peer.pid);
-	return client->pidfd < 0 ? client->pidfd : 0;
+	return 0;
 }
 
 static int note_inode(struct subject *subject, int region_fd)
@@ -258,6 +257,8 @@ static int come_alive(struct client *client)
 	client->state = CLIENT_LIVE;
 	coarse_begin(client);
 	admit_keep_history(client);
+	if (client->adopted)
+		snapshots_answer(client);
 	clients->registered++;
 	counters.registrations++;
 	if (client->hello.flush_interval_s)
@@ -436,10 +437,12 @@ static int start_making(struct client *client)
 
 void admit(struct client *client)
 {
-	int err = identify(client);
+	int err = admit_identify(client);
 
-	loop_timer_clear(&client->timer);
 	if (!err)
+		err = client->pidfd = open_peer(client->socket_fd, client->pid);
+	loop_timer_clear(&client->timer);
+	if (err >= 0)
 		err = loop_modify(client->socket_source, 0);
 	if (!err)
 		err = start_making(client);

@@ -56,6 +56,7 @@ struct client {
 	uint64_t ration_start_ns;
 	unsigned int messages, snapshots;
 	uint64_t snapshots_refused;
+	bool wants_snapshot; /* WAITING: it is no client, and waits for one to be adopted */
 	struct loop_timer timer; /* WAITING: it must speak; LIVE and dead: its end must be known */
 	struct loop_timer freeze_timer; /* frozen: look whether it survived */
 	struct loop_timer flush_timer;
@@ -90,6 +91,11 @@ int client_read(struct client *client);	    /* starts to listen to the socket */
 /* Takes what it had said before it ended; a region that it offered is its region from then on. */
 void client_drain(struct client *client);
 
+/* snapshots.c */
+/* The counts of messages and of snapshots are those of this second from now on. */
+void client_ration(struct client *client);
+/* What it has asked for, or a refusal that is counted. LIVE. */
+void client_take_snapshot(struct client *client, const struct hello_message *message);
 /* One more snapshot in this second? From whatever side it is asked for. */
 bool client_may_snapshot(struct client *client);
 
@@ -109,6 +115,15 @@ void admit_refuse(struct client *client, int status);
 struct subject *admit_subject(const struct client *client);
 /* Its subject is whole: arms the watch, from now on it is LIVE. 0 or a negative errno. */
 int admit_adopted(struct client *client, int control_fd);
+/* Whose socket is it? What is known of it is in the client then. 0 or a negative errno. */
+int admit_identify(struct client *client);
+/*
+ * snapshots.c: an adopted client has no socket; its process asks through a new one, and is gone from
+ * there at once. Takes the peer, whose message is in its hello.
+ */
+void snapshots_ask(struct client *peer);
+/* From now on it is LIVE: who has asked before is answered. */
+void snapshots_answer(struct client *client);
 /* admit_keep.c. Nobody but another recorder asks for the sign: without it all else is as good. */
 void admit_hold(struct client *client, int region_fd);
 /* Asks the service manager to keep its region, if there is one. */
@@ -134,7 +149,7 @@ void deaths_thaw(struct client *client);
 /* By hand: it stays frozen until it is released, whatever becomes of its signals. */
 void deaths_hold(struct client *client);
 void deaths_release(struct client *client);
-/* It came to us frozen, and nobody knows by whom: that it is, is said, and a hand may thaw it. */
+/* If it came to us frozen: by a hand, and a hand will thaw it; or else as with any fatal signal. */
 void deaths_found_frozen(struct client *client);
 /* A dump of the living client. 0 or a negative errno: -EBUSY (enough are being written). */
 int deaths_snapshot(struct client *client, const char *reason);

@@ -9,7 +9,6 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "recorder/census.h"
@@ -22,7 +21,6 @@
 #define ACCEPTS_A_TURN 32 /* then the others get their turn */
 #define MESSAGES_A_TURN 16
 #define ACCEPT_PAUSE_MS 100
-#define SNAPSHOTS_A_SECOND 10
 #define MESSAGES_A_SECOND 1000 /* somebody who only wants to keep us busy */
 
 static void limit_users(struct clients *clients)
@@ -218,14 +216,6 @@ struct ttlog_control *client_control(const struct client *client)
 
 /* ---- what it says ----------------------------------------------------------------------- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 /*
  * One message, and the first of the descriptors that came with it. 1, 0 when there is none now, or
  * a negative errno. What the buffer has no room for, the kernel closes; the buffer's alignment
@@ -275,33 +265,12 @@ static int receive(struct client *client, struct hello_message *ret_message, int
 	return err ? err : 1;
 }
 
-/* The counts of messages and of snapshots are those of this second. */
-static void ration(struct client *client)
+static bool is_in_order(const struct client *client, const struct hello_message *message)
 {
-	const uint64_t now = now_ns();
-
-	if (now - client->ration_start_ns >= UINT64_C(1000000000)) {
-		client->ration_start_ns = now;
-		client->messages = client->snapshots = 0;
-	}
-}
-
-bool client_may_snapshot(struct client *client)
-{
-	ration(client);
-	return ++client->snapshots <= SNAPSHOTS_A_SECOND;
-}
-
-static void take_snapshot(struct client *client, const struct hello_message *message)
-{
-	char reason[DUMPER_REASON_BYTES];
-
-	snprintf(reason, sizeof(reason), "snapshot-%s", message->reason);
-	if (++client->snapshots > SNAPSHOTS_A_SECOND || !client->subject->base ||
-	    deaths_snapshot(client, reason)) {
-		client->snapshots_refused++;
-		counters.snapshots_refused++;
-	}
+	if (client->state != CLIENT_WAITING)
+		return !hello_is_first(message);
+	return !client->asks &&
+	       (hello_is_first(message) || message->kind == TTLOG_MESSAGE_SNAPSHOT);
 }
 
 /* A message in the order of the protocol. 0 or a negative errno; takes the descriptor. */
@@ -309,19 +278,19 @@ static int take_message(struct client *client, const struct hello_message *messa
 {
 	int err = 0;
 
-	ration(client);
+	client_ration(client);
 	if (++client->messages > MESSAGES_A_SECOND)
 		err = -EBUSY;
-	else if (hello_is_first(message) != (client->state == CLIENT_WAITING) || client->asks)
+	else if (!is_in_order(client, message))
 		err = -EPROTO;
+	else if (client->state == CLIENT_WAITING)
+		client->hello = *message;
 	else if (message->kind == TTLOG_MESSAGE_REGION)
 		return fd < 0 ? -EPROTO : admit_region(client, fd);
 	else if (message->kind == TTLOG_MESSAGE_SNAPSHOT)
-		take_snapshot(client, message);
-	else if (message->kind == TTLOG_MESSAGE_GOODBYE)
-		client->goodbye = true;
+		client_take_snapshot(client, message);
 	else
-		client->hello = *message;
+		client->goodbye = true;
 	if (fd >= 0)
 		close(fd);
 	return err;
@@ -371,12 +340,13 @@ static void socket_ready(void *context, uint32_t events)
 			give_up(client, err);
 			return;
 		}
-		if (client->state == CLIENT_WAITING && message.kind == TTLOG_MESSAGE_HELLO) {
-			admit(client);
-			return;
-		}
 		if (client->state == CLIENT_WAITING) {
-			ask(client);
+			if (message.kind == TTLOG_MESSAGE_HELLO)
+				admit(client);
+			else if (message.kind == TTLOG_MESSAGE_SNAPSHOT)
+				snapshots_ask(client);
+			else
+				ask(client);
 			return;
 		}
 	}
@@ -412,7 +382,9 @@ static void silent(void *context)
 {
 	struct client *client = context;
 
-	log_limited(LOG_LEVEL_DETAIL, "a peer said nothing for %u ms and was dropped",
+	log_limited(LOG_LEVEL_DETAIL, "a peer %s for %u ms and was dropped",
+		    client->wants_snapshot ? "asked for a snapshot, but nothing was known of it"
+				 : "said nothing",
 		    client->clients->config.hello_timeout_ms);
 	counters_refuse(-ETIMEDOUT);
 	client_free(client);

@@ -169,6 +169,12 @@ static _Atomic uint32_t *freeze_word(const struct client *client)
 	return (_Atomic uint32_t *)&client_control(client)->freeze;
 }
 
+/* For the recorder that comes behind us: without it one that was frozen by a signal would stay so. */
+static void note_hold(const struct client *client, uint32_t held)
+{
+	__atomic_store_n(&client_control(client)->held, held, __ATOMIC_RELAXED);
+}
+
 /* The kernel program may be setting it at this moment: only the value that was seen is thawed. */
 void deaths_thaw(struct client *client)
 {
@@ -176,6 +182,7 @@ void deaths_thaw(struct client *client)
 
 	if (!client->subject)
 		return;
+	note_hold(client, 0);
 	word = atomic_load_explicit(freeze_word(client), memory_order_relaxed);
 	if (word & 1)
 		atomic_compare_exchange_strong(freeze_word(client), &word, word + 1);
@@ -223,6 +230,7 @@ static void fatal(struct client *client)
 void deaths_hold(struct client *client)
 {
 	client->held = true;
+	note_hold(client, 1);
 	freeze(client);
 }
 
@@ -230,6 +238,7 @@ void deaths_hold(struct client *client)
 void deaths_release(struct client *client)
 {
 	client->held = false;
+	note_hold(client, 0);
 	if (!client->dead && !loop_timer_armed(&client->freeze_timer))
 		deaths_thaw(client);
 }
@@ -238,9 +247,12 @@ void deaths_found_frozen(struct client *client)
 {
 	if (!(atomic_load_explicit(freeze_word(client), memory_order_relaxed) & 1))
 		return;
-	client->held = true;
-	log_warn("%s (pid %d) is adopted frozen: `ttlog-ctl thaw` ends that",
-		 client->hello.service, (int)client->pid);
+	client->held = __atomic_load_n(&client_control(client)->held, __ATOMIC_RELAXED) == 1;
+	if (client->held)
+		log_warn("%s (pid %d) is adopted frozen, by hand: `ttlog-ctl thaw` ends that",
+			 client->hello.service, (int)client->pid);
+	else
+		fatal(client); /* the recorder that was to look at it has ended before it could */
 }
 
 /* Who of them froze is not known, and who is not thawed would record no more. */

@@ -279,7 +279,7 @@ __attribute__((unused)) static void run_connected(void)
 __attribute__((unused)) static void run_alone(void)
 {
 	client_begin(PATIENCE_MS, 1, false);
-	CHILD_CHECK(ttlog_snapshot("nobody there") == -ENOTCONN);
+	CHILD_CHECK(ttlog_snapshot("heard, if at all") == 0); /* by a connection of its own */
 	wait_to_go();
 	ttlog_close();
 }

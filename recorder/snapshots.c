@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * snapshots.c - what clients ask for, rationed: by their socket, or, when they were adopted, through
+ * a new one for that message alone.
+ *
+ * Whose it is then is what the kernel says of who has connected. By the time that we come to it the
+ * process may be gone and its pid another client's: that one gets a snapshot, rationed as its own
+ * are, and nobody has learned anything. Who asks before he is adopted waits for that as long as a
+ * peer may be silent; he holds a place among the clients meanwhile, and no descriptor.
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include "recorder/client.h"
+#include "recorder/counters.h"
+
+#define SNAPSHOTS_A_SECOND 10
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/* The counts of messages and of snapshots are those of this second. */
+void client_ration(struct client *client)
+{
+	const uint64_t now = now_ns();
+
+	if (now - client->ration_start_ns >= UINT64_C(1000000000)) {
+		client->ration_start_ns = now;
+		client->messages = client->snapshots = 0;
+	}
+}
+
+bool client_may_snapshot(struct client *client)
+{
+	client_ration(client);
+	return ++client->snapshots <= SNAPSHOTS_A_SECOND;
+}
+
+void client_take_snapshot(struct client *client, const struct hello_message *message)
+{
+	char reason[DUMPER_REASON_BYTES];
+
+	snprintf(reason, sizeof(reason), "snapshot-%s", message->reason);
+	if (!client_may_snapshot(client) || !client->subject->base ||
+	    deaths_snapshot(client, reason)) {
+		client->snapshots_refused++;
+		counters.snapshots_refused++;
+	}
+}
+
+/* ---- without a socket ---------------------------------------------------------------------- */
+
+static struct client *find(const struct clients *clients, pid_t pid)
+{
+	for (uint32_t i = 0; i < clients->config.count_max; i++) {
+		struct client *client = clients->slot[i];
+
+		if (client && client->state == CLIENT_LIVE && client->pid == pid && !client->dead)
+			return client;
+	}
+	return NULL;
+}
+
+void snapshots_ask(struct client *peer)
+{
+	const int err = admit_identify(peer);
+	struct client *client;
+
+	client_hang_up(peer);
+	if (err) {
+		counters_refuse(err);
+		client_free(peer);
+		return;
+	}
+	peer->wants_snapshot = true;
+	client = find(peer->clients, peer->pid);
+	if (!client)
+		return;
+	client_take_snapshot(client, &peer->hello);
+	client_free(peer);
+}
+
+void snapshots_answer(struct client *client)
+{
+	const struct clients *clients = client->clients;
+
+	for (uint32_t i = 0; i < clients->config.count_max; i++) {
+		struct client *peer = clients->slot[i];
+
+		if (!peer || !peer->wants_snapshot || peer->pid != client->pid)
+			continue;
+		client_take_snapshot(client, &peer->hello);
+		client_free(peer);
+	}
+}
