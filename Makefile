@@ -52,7 +52,12 @@ DEPFLAGS = -MMD -MP -MF $@.d -MT $@
 
 UNWIND_LIBS := $(if $(filter 1,$(UNWIND)),$(call pkg,--libs,libdw) -liberty)
 REC_LIBS := $(call pkg,--libs,liblz4 libcbor) $(UNWIND_LIBS) $(if $(filter 1,$(BPF)),$(call pkg,--libs,libbpf)) -lpthread
-VIEW_LIBS := $(call pkg,--libs,liblz4 libcbor) $(UNWIND_LIBS)
+# Optional: without it the format sqlite says that it is not there.
+SQLITE ?= $(if $(shell pkg-config --exists sqlite3 2>/dev/null && echo yes),1,0)
+SQLITE_LIBS := $(if $(filter 1,$(SQLITE)),$(call pkg,--libs,sqlite3))
+VIEW_LIBS := $(call pkg,--libs,liblz4 libcbor) $(UNWIND_LIBS) $(SQLITE_LIBS)
+# Of what is linked with parts.a.
+PARTS_LIBS := $(REC_LIBS) $(SQLITE_LIBS)
 
 LIB_SRC := $(filter-out lib/reader%.c,$(wildcard lib/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
@@ -117,6 +122,8 @@ $(B)/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(ALL_CFLAGS) $(LIB_CFLAGS) $(DEPFLAGS) -c -o $@ $<
 
+$(B)/viewer/format_sqlite.o: EXTRA_CFLAGS := $(if $(filter 1,$(SQLITE)),-DTTLOG_HAVE_SQLITE)
+
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(ALL_CFLAGS) $(DEPFLAGS) $(EXTRA_CFLAGS) -c -o $@ $<
@@ -145,7 +152,7 @@ $(B)/parts.a: $(SHARED_OBJ) $(REC_OBJ) $(CTL_OBJ) $(VIEW_OBJ)
 TEST_LIBS := $(call pkg,--libs,criterion)
 
 $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/parts.a $(B)/libttlog.a
-	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(REC_LIBS)
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PARTS_LIBS)
 
 # They start the recorder that lies beside them.
 $(B)/tests/test_recorder $(B)/tests/test_recorder_ends: | $(B)/ttlog-recorder
@@ -174,10 +181,10 @@ $(B)/tests/plugin_fault.so: tests/plugin_fault.c
 $(B)/tests/test_disk: | $(PROGRAMS) $(B)/tests/plugin_fault.so
 
 $(B)/tests/race_%: $(B)/tests/race_%.o $(B)/parts.a $(B)/libttlog.a
-	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PARTS_LIBS)
 
 $(B)/tests/crash_%: $(B)/tests/crash_%.o $(B)/parts.a $(B)/libttlog.a
-	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PARTS_LIBS)
 
 # ---- programs that die for test_unwind, built in the ways that debug information comes ----
 
@@ -217,16 +224,16 @@ $(B)/tests/arm64_exec.o: EXTRA_CFLAGS := -fPIC
 STEP_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/step_*.c))
 # A scenario has another clock.
 $(B)/tests/crash_step: $(B)/tests/crash_step.o $(STEP_OBJ) $(B)/parts.a $(B)/libttlog.a
-	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=ttlog_clock_source -o $@ $^ $(REC_LIBS)
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=ttlog_clock_source -o $@ $^ $(PARTS_LIBS)
 
 # Its table, and what is done in each row.
 CAUSES_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/causes_*.c))
 $(B)/tests/crash_causes: $(B)/tests/crash_causes.o $(CAUSES_OBJ) $(B)/parts.a $(B)/libttlog.a
-	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PARTS_LIBS)
 
 # A fuzz target and its replay: tests/fuzz_main.c runs LLVMFuzzerTestOneInput over files and folders.
 $(B)/tests/fuzz_%: $(B)/tests/fuzz_%.o $(B)/tests/fuzz_main.o $(B)/parts.a $(B)/libttlog.a
-	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PARTS_LIBS)
 
 # Examples are built as a user would build them: <ttlog.h> from a folder of its own, no hidden visibility.
 $(B)/lib/examples/%.o: lib/examples/%.c
@@ -323,7 +330,7 @@ $(B)/bench/%.o: EXTRA_CFLAGS := -O2
 BENCH_OBJ := $(addprefix $(B)/bench/,measure.o busy.o step.o team.o)
 
 $(B)/bench/bench_%: $(B)/bench/bench_%.o $(BENCH_OBJ) $(B)/parts.a $(B)/libttlog.a
-	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(REC_LIBS)
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PARTS_LIBS)
 
 benches: $(BENCHES:%=$(B)/bench/%)
 

@@ -4,13 +4,24 @@
 #include <string.h>
 
 #include "viewer/format_json.h"
+#include "viewer/format_ctf.h"
+#include "viewer/format_journal.h"
 #include "viewer/format_lines.h"
+#include "viewer/format_otlp.h"
+#include "viewer/format_perfetto.h"
+#include "viewer/format_sqlite.h"
 #include "viewer/format_table.h"
 #include "viewer/format_text.h"
 
 const struct format *const formats[] = {
 	&text_format,	     &short_iso_format, &verbose_format, &cat_format, &json_format,
-	&json_pretty_format, &logfmt_format,	&csv_format,	 NULL,
+	&json_pretty_format, &logfmt_format,	&csv_format,
+	&perfetto_format,
+	&otlp_format,
+	&otlp_proto_format,
+	&journal_format,
+	&sqlite_format,
+	&ctf_format,	 NULL,
 };
 
 static const char *const time_names[TIME_COUNT] = {

@@ -145,6 +145,10 @@ static enum view_exit finish(struct view *view, int error, uint64_t matched)
 	/* Whoever reads us has seen enough: no reason to complain. */
 	if (written == -EPIPE)
 		return VIEW_FINE;
+	if (error && options->output && !options->info) {
+		complain(options->output, strerror(-error));
+		return VIEW_UNREADABLE;
+	}
 	if (error || written) {
 		fprintf(stderr, "ttlog-view: %s: %s\n", written ? "cannot write" : "cannot go on",
 			strerror(-(written ? written : error)));
@@ -180,6 +184,8 @@ int main(int argc, char **argv)
 				    &matched);
 	result = finish(&view, error, matched);
 out:
+	if (view.out.fd != STDOUT_FILENO && close(view.out.fd) && result == VIEW_FINE)
+		result = VIEW_UNREADABLE;
 	for (size_t i = 0; i < view.dump_count; i++)
 		dump_close(view.dumps[i]);
 	free(view.dumps);

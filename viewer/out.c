@@ -285,3 +285,26 @@ void out_hex(struct out *out, struct span span)
 		out_char(out, digits[(unsigned char)span.data[i] & 15]);
 	}
 }
+
+void out_utf8(struct out *out, struct span span)
+{
+	size_t at = 0, length, plain;
+	uint32_t code;
+
+	while (at < span.bytes) {
+		for (plain = at; plain < span.bytes && (unsigned char)span.data[plain] < 0x80;
+		     plain++)
+			;
+		if (plain > at) {
+			out_bytes(out, span.data + at, plain - at);
+			at = plain;
+			continue;
+		}
+		length = utf8_next(span.data + at, span.bytes - at, &code);
+		if (length)
+			out_bytes(out, span.data + at, length);
+		else
+			out_text(out, "\xef\xbf\xbd");
+		at += length ? length : 1;
+	}
+}

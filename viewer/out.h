@@ -46,6 +46,8 @@ size_t out_escaped(struct out *out, struct span span, char quote);
 void out_json(struct out *out, struct span span);
 void out_json_string(struct out *out, struct span span); /* with its quotes */
 void out_hex(struct out *out, struct span span);
+/* Valid UTF-8, whatever it was: bytes that are not become U+FFFD. */
+void out_utf8(struct out *out, struct span span);
 
 /* The length of the UTF-8 character at data, 0 = there is none. ret_code gets its code point. */
 size_t utf8_next(const char *data, size_t bytes, uint32_t *ret_code);
