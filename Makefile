@@ -209,6 +209,12 @@ $(B)/tests/victims/%: tests/victim_scene.cc
 		$(VICTIM_$*) -o $@ $<
 	$(Q)$(VICTIM_AFTER_$*)
 
+# It records, and its debug information is a file of its own.
+$(B)/tests/victims/redo: tests/victim_redo.cc $(B)/libttlog.a
+	@mkdir -p $(@D)
+	$(call say,CXX,$@) $(CXX) -std=c++17 -I. -O2 -g -fomit-frame-pointer -Wall -Wextra -o $@ $< $(B)/libttlog.a -lpthread
+	$(Q)objcopy --only-keep-debug $@ $@.debug && objcopy --strip-all --add-gnu-debuglink=$@.debug $@
+
 $(B)/tests/victims/plugin.so: tests/victim_plugin.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@) $(CC) -O2 -g -fomit-frame-pointer -fPIC -shared -o $@ $<
@@ -217,6 +223,7 @@ ifeq ($(findstring arm64,$(B)),)
 $(B)/tests/test_unwind $(B)/tests/test_unwind_gaps: | $(VICTIMS:%=$(B)/tests/victims/%)
 endif
 $(B)/tests/test_unwind $(B)/tests/test_unwind_gaps $(B)/tests/test_unwind_child: | $(B)/ttlog-recorder
+$(B)/tests/test_redo: | $(B)/tests/victims/pie
 
 # It becomes part of libraries too.
 $(B)/tests/arm64_exec.o: EXTRA_CFLAGS := -fPIC
@@ -254,10 +261,10 @@ $(B)/examples/%: $(B)/lib/examples/%.o $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
 
 TEST_NAMES = $(patsubst tests/%.c,%,$(wildcard tests/$(1)_*.c))
-TESTS_UNIT := $(filter-out $(if $(filter 0,$(UNWIND)),test_unwind%),$(call TEST_NAMES,test))
+TESTS_UNIT := $(filter-out $(if $(filter 0,$(UNWIND)),test_unwind% test_redo),$(call TEST_NAMES,test))
 TESTS_CRASH := $(call TEST_NAMES,crash)
 TESTS_RACE := $(call TEST_NAMES,race)
-TESTS_FUZZ := $(filter-out fuzz_main $(if $(filter 0,$(UNWIND)),fuzz_unwind),$(call TEST_NAMES,fuzz))
+TESTS_FUZZ := $(filter-out fuzz_main $(if $(filter 0,$(UNWIND)),fuzz_unwind fuzz_redo),$(call TEST_NAMES,fuzz))
 TESTS_SHELL := $(patsubst tests/%.sh,%,$(filter-out tests/run.sh tests/arm64_sysroot.sh tests/kernels.sh,$(wildcard tests/*.sh)))
 # With libraries in front of libc, where a sanitizer wants to be.
 TESTS_PRELOADED := test_disk
@@ -268,7 +275,7 @@ EXAMPLES := kvserver kvload kvproof hello hello_cpp last_death
 
 tests-unit: $(TESTS_UNIT:%=$(B)/tests/%) $(TESTS_FUZZ:%=$(B)/tests/%)
 tests-race: $(TESTS_RACE:%=$(B)/tests/%)
-tests-all: all examples tests-unit tests-race $(TESTS_CRASH:%=$(B)/tests/%)
+tests-all: all examples tests-unit tests-race $(TESTS_CRASH:%=$(B)/tests/%) $(B)/tests/victims/redo
 examples: $(EXAMPLES:%=$(B)/examples/%)
 
 # Everything, also as clang sees it and under the sanitizers; tests/run.sh counts.
