@@ -108,6 +108,17 @@ const char *counters_trigger_name(enum counters_trigger trigger)
 	return name[trigger];
 }
 
+const char *counters_verdict_name(enum counters_verdict_to to)
+{
+	static const char *const name[COUNTERS_VERDICT_COUNT] = {
+		[COUNTERS_VERDICT_FILE] = "file",
+		[COUNTERS_VERDICT_SYSLOG] = "syslog",
+		[COUNTERS_VERDICT_JOURNAL] = "journal",
+	};
+
+	return name[to];
+}
+
 const char *counters_result_name(enum counters_result result)
 {
 	static const char *const name[COUNTERS_RESULT_COUNT] = {

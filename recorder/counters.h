@@ -49,6 +49,14 @@ enum counters_result {
 	COUNTERS_RESULT_COUNT,
 };
 
+/* Where a line of verdict goes; see announce.h. */
+enum counters_verdict_to {
+	COUNTERS_VERDICT_FILE,
+	COUNTERS_VERDICT_SYSLOG,
+	COUNTERS_VERDICT_JOURNAL,
+	COUNTERS_VERDICT_COUNT,
+};
+
 /* Values are counted into the first bucket whose bound they do not exceed; see counters.c. */
 #define COUNTERS_BUCKETS 12 /* the last has no bound */
 
@@ -85,6 +93,7 @@ struct counters {
 	_Atomic uint64_t store_files, store_bytes;
 	_Atomic uint64_t store_quota_bytes; /* 0: without */
 	_Atomic uint64_t store_shed_files, store_shed_bytes;
+	uint64_t verdicts[COUNTERS_VERDICT_COUNT], verdicts_lost[COUNTERS_VERDICT_COUNT];
 	_Atomic uint64_t hooks_run, hooks_failed; /* commands after a dump */
 };
 
@@ -98,6 +107,7 @@ enum counters_trigger counters_trigger_of(const struct verdict *verdict, const c
 
 const char *counters_refusal_name(enum counters_refusal why);
 const char *counters_trigger_name(enum counters_trigger trigger);
+const char *counters_verdict_name(enum counters_verdict_to to);
 const char *counters_result_name(enum counters_result result);
 
 #endif

@@ -64,6 +64,7 @@ struct dumper {
 	struct hook *hook; /* NULL: no command */
 	struct keep *keep; /* NULL: nothing is counted, nothing removed */
 	struct last_deaths *last_deaths; /* NULL: nobody asks */
+	struct announce *announce; /* NULL: nobody is told */
 	const char *rung;
 	char hostname[HOST_NAME_MAX + 1];
 	struct calibration *calibration;

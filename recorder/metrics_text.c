@@ -93,6 +93,19 @@ static void write_clients(FILE *file, const struct metrics_facts *facts)
 				 counters.deaths[i]);
 }
 
+static void write_verdicts(FILE *file)
+{
+	head(file, "ttlog_verdicts_total", "counter", "Verdicts written, by where to.");
+	for (int i = 0; i < COUNTERS_VERDICT_COUNT; i++)
+		labelled(file, "ttlog_verdicts_total", "to", counters_verdict_name(i),
+			 counters.verdicts[i]);
+	head(file, "ttlog_verdicts_lost_total", "counter",
+	     "Verdicts that could not be written, by where to.");
+	for (int i = 0; i < COUNTERS_VERDICT_COUNT; i++)
+		labelled(file, "ttlog_verdicts_lost_total", "to", counters_verdict_name(i),
+			 counters.verdicts_lost[i]);
+}
+
 static void write_history(FILE *file, const struct history_figures *history)
 {
 	gauge(file, "ttlog_history_bytes", "Memory of what rings no longer hold.", history->bytes);
@@ -280,6 +293,7 @@ void metrics_write_text(FILE *file, const struct metrics_facts *facts)
 	fputs("ttlog_build_info{version=\"" TTLOG_VERSION "\"} 1\n", file);
 	write_clients(file, facts);
 	write_services(file, facts->services);
+	write_verdicts(file);
 	write_history(file, &facts->history);
 	write_dumps(file, facts);
 	write_store(file, facts);

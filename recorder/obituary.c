@@ -2,6 +2,7 @@
 /* obituary.c - passes a death on. */
 #include "recorder/obituary.h"
 
+#include "recorder/announce.h"
 #include "recorder/dumper.h"
 #include "recorder/last_deaths.h"
 
@@ -16,11 +17,15 @@ void obituary_publish(struct dumper *dumper, struct obituary *obituary, bool dum
 		return;
 	obituary->died_ns = keep_died_ns(obituary->verdict);
 	last_deaths_note(dumper->last_deaths, obituary, dump_follows);
+	if (!dump_follows)
+		announce_death(dumper->announce, obituary);
 }
 
 void obituary_dumped(struct dumper *dumper, struct obituary *obituary)
 {
 	if (!is_death(obituary->verdict))
 		return;
+	obituary->died_ns = keep_died_ns(obituary->verdict);
 	last_deaths_dumped(dumper->last_deaths, obituary);
+	announce_death(dumper->announce, obituary);
 }

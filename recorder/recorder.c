@@ -262,6 +262,11 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 	err = open_keep(recorder, options);
 	if (err)
 		return fail("can't start", err);
+	err = announce_open(&recorder->announce, recorder->loop, recorder->writers,
+			    &options->announce);
+	if (err)
+		return fail("can't write verdicts", err);
+	recorder->dumper.announce = recorder->announce;
 	err = open_socket(recorder, options->socket);
 	if (!err)
 		err = open_control(recorder, options);
@@ -321,6 +326,7 @@ static int confine_recorder(struct recorder *recorder, const struct recorder_opt
 	confine_add_folder(&plan, recorder->listener.dir_fd);
 	confine_add_folder(&plan, ctl_server_folder_fd(recorder->ctl));
 	confine_add_folder(&plan, metrics_folder_fd(recorder->metrics));
+	confine_add_folder(&plan, announce_folder_fd(recorder->announce));
 	err = confine(&plan);
 	if (err) {
 		log_error("can't give up privileges: %s (--no-confine keeps them)", strerror(-err));
@@ -428,9 +434,11 @@ void recorder_close(struct recorder *recorder)
 	listener_close(&recorder->listener);
 	metrics_close(recorder->metrics);
 	ctl_server_wind_down(recorder->ctl);
+	announce_wind_down(recorder->announce);
 	/* Before the clients: jobs name them. */
 	workers_close(recorder->makers);
 	workers_close(recorder->writers);
+	announce_close(recorder->announce);
 	ctl_server_close(recorder->ctl);
 	adopt_close(recorder->adopt);
 	clients_close(recorder->clients);

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "recorder/adopt.h"
+#include "recorder/announce.h"
 #include "recorder/clients.h"
 #include "recorder/confine.h"
 #include "recorder/dumper.h"
@@ -48,6 +49,7 @@ struct recorder_options {
 	uint64_t memory_bytes_max_per_uid; /* 0: a share */
 	struct history_options history;
 	struct metrics_options metrics;
+	struct announce_options announce;
 };
 
 struct recorder {
@@ -58,6 +60,7 @@ struct recorder {
 	struct store store;
 	struct keep *keep;
 	struct last_deaths *last_deaths;
+	struct announce *announce; /* NULL: nobody is told of deaths */
 	struct hook *hook; /* NULL: none is wanted */
 	struct listener listener;
 	struct calibration *calibration;

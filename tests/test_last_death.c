@@ -79,6 +79,9 @@ static struct told ask_after(void (*life)(void), const char *how)
 	cr_assert_eq(told.error, 0, "%s: %s", how, strerror(-told.error));
 	cr_assert_eq(told.death.size, sizeof(told.death));
 	cr_assert_eq(told.death.pid, pid, "%s", how);
+	/* Without eBPF it takes Linux 6.15 to know. */
+	if (!strcmp(told.death.how, "unknown"))
+		cr_skip("here nobody says how a process ended");
 	cr_assert_str_eq(told.death.how, how);
 	cr_assert_gt(told.death.started_ns, 0);
 	cr_assert_geq(told.death.died_ns + 20000000, told.death.started_ns);
