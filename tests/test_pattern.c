@@ -102,6 +102,7 @@ Test(pattern, says_what_is_wrong)
 		const char *regex, *why;
 	} table[] = {
 		{"a[b", "a [ without its ]"},
+		{"a[", "a [ without its ]"},
 		{"a(b", "a ( without its )"},
 		{"*a", "nothing in front"},
 		{"a{2", "a { without its }"},

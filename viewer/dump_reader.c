@@ -23,7 +23,7 @@ struct dump {
 	struct number index_events;
 	struct dump_extent *extents;
 	size_t extent_count;
-	bool extents_read, ranged;
+	bool extents_read, ranged, ended; /* ended: all of the file was read, without ranges */
 	uint64_t range_end; /* in a range, frames from here on are not read */
 	int failure; /* a negative errno that ended the reading, 0 = none */
 	bool head_missing, indexed, behind_index, odd; /* odd: a frame or batch made no sense */
@@ -197,6 +197,7 @@ static int advance(struct dump *dump)
 		if (dump->batch.left)
 			return 1;
 	}
+	dump->ended = !got && !dump->ranged;
 	return got < 0 ? got : 0;
 }
 
@@ -420,10 +421,10 @@ bool dump_damage(const struct dump *dump, char *buffer, size_t bytes)
 {
 	const struct frames_damage *frames = frames_damage(dump->frames);
 	struct number wanted = dump->indexed ? dump->index_events : dump->meta.events;
-	bool cut = !dump->indexed && !frames->places && !dump->ranged;
+	bool cut = !dump->indexed && !frames->places && dump->ended;
 	int length;
 
-	if (dump->ranged && !frames->places && !dump->odd && !dump->failure)
+	if (!dump->ended && !frames->places && !dump->odd && !dump->failure)
 		return false;
 	if (!frames->places && dump->indexed && !dump->odd && !dump->failure &&
 	    !dump->behind_index && !dump->head_missing && dump->meta.format.known &&
@@ -437,7 +438,7 @@ bool dump_damage(const struct dump *dump, char *buffer, size_t bytes)
 		length = snprintf(buffer, bytes, "damaged at byte %" PRIu64, frames->first_offset);
 	else
 		length = snprintf(buffer, bytes, "damaged");
-	if (length < 0 || (size_t)length >= bytes || dump->ranged)
+	if (length < 0 || (size_t)length >= bytes || !dump->ended)
 		return true;
 	if (wanted.known && wanted.bits >= dump->events_read)
 		snprintf(buffer + length, bytes - (size_t)length,

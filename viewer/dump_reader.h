@@ -103,7 +103,10 @@ struct record {
 
 void record_decode(struct record *record);
 
-/* After the end: false, or true and what is wrong with the file, in a few words. */
+/*
+ * False, or true and what is wrong with what was read of the file, in a few words. That something is missing
+ * shows after the end.
+ */
 bool dump_damage(const struct dump *dump, char *buffer, size_t bytes);
 
 #endif

@@ -38,6 +38,7 @@ struct format_env {
 	const struct columns *columns; /* NULL: what the format itself shows */
 	enum time_mode time;
 	bool colour;
+	bool reverse;		   /* the newest comes first */
 	unsigned int width; /* of the terminal in columns; 0: it is none */
 };
 

@@ -13,7 +13,7 @@ struct format_text {
 	struct text_line line;
 	size_t mark_next;
 	int64_t before_ns; /* of the line above */
-	bool have_before;
+	bool have_before, reverse;
 	int64_t day; /* of the line above; INT64_MIN = none */
 };
 
@@ -38,6 +38,7 @@ static int open_as(void **ret_state, const struct format_env *env, bool iso)
 		return -ENOMEM;
 	}
 	text->out = env->out;
+	text->reverse = env->reverse;
 	text->day = INT64_MIN;
 	*ret_state = text;
 	return 0;
@@ -118,14 +119,28 @@ static void put_mark(struct format_text *text, const struct stamp_mark *mark)
 	out_char(text->out, '\n');
 }
 
+/* NULL: all were shown. The last comes first when events do. */
+static const struct stamp_mark *next_mark(const struct format_text *text)
+{
+	const size_t count = text->line.stamps.mark_count;
+
+	if (text->mark_next == count)
+		return NULL;
+	return &text->line.stamps.marks[text->reverse ? count - 1 - text->mark_next
+						      : text->mark_next];
+}
+
 static int text_event(void *state, struct record *record)
 {
 	struct format_text *text = state;
 	const int64_t ns = record->event.time_ns;
+	const struct stamp_mark *mark;
 
-	while (text->mark_next < text->line.stamps.mark_count &&
-	       text->line.stamps.marks[text->mark_next].ns < ns)
-		put_mark(text, &text->line.stamps.marks[text->mark_next++]);
+	for (mark = next_mark(text); mark && (text->reverse ? mark->ns >= ns : mark->ns < ns);
+	     mark = next_mark(text)) {
+		put_mark(text, mark);
+		text->mark_next++;
+	}
 	if (text_line_shows_day(&text->line) && text_line_shows_times(&text->line))
 		put_day(text, ns);
 	text_line_write(&text->line, text->out, record, text->have_before ? text->before_ns : ns);
@@ -140,8 +155,8 @@ static int text_end(void *state, bool complete)
 {
 	struct format_text *text = state;
 
-	while (complete && text->mark_next < text->line.stamps.mark_count)
-		put_mark(text, &text->line.stamps.marks[text->mark_next++]);
+	for (; complete && next_mark(text); text->mark_next++)
+		put_mark(text, next_mark(text));
 	return 0;
 }
 

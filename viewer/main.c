@@ -134,17 +134,22 @@ static void show_infos(struct view *view)
 	}
 }
 
-static enum view_exit finish(struct view *view, int error, uint64_t matched)
+static enum view_exit finish(struct view *view, int error, const struct shown *shown)
 {
 	const struct options *options = &view->options;
 	int written = out_flush(&view->out);
 
 	for (size_t i = 0; i < view->dump_count; i++)
-		if (!error && !written && !(options->oldest && matched == options->limit))
+		if (!error && !written)
 			report_damage(view, view->dumps[i]);
 	/* Whoever reads us has seen enough: no reason to complain. */
 	if (written == -EPIPE)
 		return VIEW_FINE;
+	if (error == -E2BIG) {
+		fprintf(stderr, "ttlog-view: too much to turn around: the input is no file, or cut. "
+				"How many of it, --limit=N?\n");
+		return VIEW_UNREADABLE;
+	}
 	if (error && options->output && !options->info) {
 		complain(options->output, strerror(-error));
 		return VIEW_UNREADABLE;
@@ -158,14 +163,14 @@ static enum view_exit finish(struct view *view, int error, uint64_t matched)
 		return VIEW_UNREADABLE;
 	if (view->damaged)
 		return VIEW_DAMAGED;
-	return options->exit_code && !options->info && !matched ? VIEW_NOTHING : VIEW_FINE;
+	return options->exit_code && !options->info && !shown->events ? VIEW_NOTHING : VIEW_FINE;
 }
 
 int main(int argc, char **argv)
 {
 	struct view view = {0};
 	enum view_exit result;
-	uint64_t matched = 0;
+	struct shown shown = {0};
 	int error;
 
 	if (redo_is_child(argc, argv))
@@ -181,8 +186,8 @@ int main(int argc, char **argv)
 		show_infos(&view);
 	else if (!error && view.dump_count)
 		error = show_events(&view.out, &view.options, view.dumps, view.dump_count,
-				    &matched);
-	result = finish(&view, error, matched);
+				    &shown);
+	result = finish(&view, error, &shown);
 out:
 	if (view.out.fd != STDOUT_FILENO && close(view.out.fd) && result == VIEW_FINE)
 		result = VIEW_UNREADABLE;

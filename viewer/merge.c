@@ -5,10 +5,11 @@
 #include <stdlib.h>
 
 struct merge {
-	struct dump *const *dumps;
+	struct merge_source *sources;
 	size_t count;
-	struct event *heads; /* the next event of each dump that has one */
-	size_t *heap;	     /* dumps by the time of their heads */
+	bool backward;
+	struct event *heads; /* the next event of each source that has one */
+	size_t *heap;	     /* sources by the time of their heads */
 	size_t heap_count;
 	bool used; /* the first of the heap was handed out */
 };
@@ -17,7 +18,9 @@ static bool earlier(const struct merge *merge, size_t a, size_t b)
 {
 	const struct event *left = &merge->heads[a], *right = &merge->heads[b];
 
-	return left->time_ns != right->time_ns ? left->time_ns < right->time_ns : a < b;
+	if (left->time_ns == right->time_ns)
+		return merge->backward ? a > b : a < b;
+	return merge->backward ? left->time_ns > right->time_ns : left->time_ns < right->time_ns;
 }
 
 static void sift_down(struct merge *merge, size_t at)
@@ -35,22 +38,33 @@ static void sift_down(struct merge *merge, size_t at)
 	merge->heap[at] = moved;
 }
 
-int merge_open(struct merge **ret_merge, struct dump *const *dumps, size_t count)
+static bool source_next(const struct merge *merge, size_t which, struct event *ret_event)
+{
+	const struct merge_source *source = &merge->sources[which];
+
+	return source->next(source->context, ret_event);
+}
+
+int merge_open_sources(struct merge **ret_merge, const struct merge_source *sources, size_t count,
+		       bool backward)
 {
 	struct merge *merge = calloc(1, sizeof(*merge));
 
 	if (!merge)
 		return -ENOMEM;
-	merge->dumps = dumps;
 	merge->count = count;
-	merge->heads = calloc(count, sizeof(*merge->heads));
-	merge->heap = calloc(count, sizeof(*merge->heap));
-	if (count && (!merge->heads || !merge->heap)) {
+	merge->backward = backward;
+	merge->sources = calloc(count + 1, sizeof(*merge->sources));
+	merge->heads = calloc(count + 1, sizeof(*merge->heads));
+	merge->heap = calloc(count + 1, sizeof(*merge->heap));
+	if (!merge->sources || !merge->heads || !merge->heap) {
 		merge_close(merge);
 		return -ENOMEM;
 	}
+	for (size_t i = 0; i < count; i++)
+		merge->sources[i] = sources[i];
 	for (size_t i = 0; i < count && count > 1; i++)
-		if (dump_next(dumps[i], &merge->heads[i]))
+		if (source_next(merge, i, &merge->heads[i]))
 			merge->heap[merge->heap_count++] = i;
 	for (size_t i = merge->heap_count / 2; i--;)
 		sift_down(merge, i);
@@ -58,12 +72,31 @@ int merge_open(struct merge **ret_merge, struct dump *const *dumps, size_t count
 	return 0;
 }
 
+static bool next_of_dump(void *context, struct event *ret_event)
+{
+	return dump_next(context, ret_event);
+}
+
+int merge_open(struct merge **ret_merge, struct dump *const *dumps, size_t count)
+{
+	struct merge_source *sources = calloc(count + 1, sizeof(*sources));
+	int error;
+
+	if (!sources)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		sources[i] = (struct merge_source){next_of_dump, dumps[i]};
+	error = merge_open_sources(ret_merge, sources, count, false);
+	free(sources);
+	return error;
+}
+
 /* Replaces the event that was handed out by the next of its dump: only now, its values were in use. */
 static void step(struct merge *merge)
 {
 	size_t first = merge->heap[0];
 
-	if (!dump_next(merge->dumps[first], &merge->heads[first]))
+	if (!source_next(merge, first, &merge->heads[first]))
 		merge->heap[0] = merge->heap[--merge->heap_count];
 	if (merge->heap_count > 1)
 		sift_down(merge, 0);
@@ -72,7 +105,7 @@ static void step(struct merge *merge)
 bool merge_next(struct merge *merge, struct event *ret_event)
 {
 	if (merge->count == 1)
-		return dump_next(merge->dumps[0], ret_event);
+		return source_next(merge, 0, ret_event);
 	if (merge->used)
 		step(merge);
 	merge->used = merge->heap_count > 0;
@@ -85,6 +118,7 @@ void merge_close(struct merge *merge)
 {
 	if (!merge)
 		return;
+	free(merge->sources);
 	free(merge->heads);
 	free(merge->heap);
 	free(merge);

@@ -81,7 +81,7 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 
 	*options = (struct options){
 		.colour = options_colour_wanted(), .format = formats[0], .width = options_width()};
-	query_init(&options->query);
+	options_select_init(options);
 	*ret_exit = VIEW_UNREADABLE;
 	if (!wanted || !letters)
 		fprintf(stderr, "ttlog-view: out of memory\n");
@@ -92,7 +92,7 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 	if (!parsed)
 		return false;
 	options->info |= options->threads || options->unwind;
-	if (!options_show_agree(options))
+	if (!options_select_agree(options) || !options_show_agree(options))
 		return usage(ret_exit);
 	options->paths = argv + optind;
 	options->path_count = (size_t)(argc - optind);
@@ -107,6 +107,6 @@ void options_fini(struct options *options)
 {
 	for (unsigned int i = 0; i < options->debug_dir_count; i++)
 		free(options->debug_dirs[i]);
-	query_fini(&options->query);
+	options_select_fini(options);
 	columns_close(options->columns);
 }

@@ -13,7 +13,7 @@
 #define VIEWER_OPTIONS_H
 
 #include "viewer/format.h"
-#include "viewer/query.h"
+#include "viewer/select.h"
 #include "viewer/redo.h"
 
 /* What the program says with its exit status. */
@@ -25,20 +25,25 @@ enum view_exit {
 	VIEW_UNREADABLE = 4, /* a file could not be read at all, or the output not be written */
 };
 
+/* Options that may be given again, which means "or": their values, with commas. */
+struct wanted {
+	struct out targets, tids, pids, services;
+};
+
 struct options {
 	bool json, info, threads, exit_code, colour;
 	bool unwind, debuginfod;
 	char *debug_dirs[REDO_FOLDERS_MAX]; /* absolute */
 	unsigned int debug_dir_count;
-	bool limited, oldest; /* oldest: the limit takes from the start */
-	uint64_t limit;
 	const struct format *format; /* never NULL */
 	enum time_mode time;
 	struct columns *columns; /* --fields; NULL: not said */
 	const char *output;	 /* NULL: the standard output */
 	bool colour_said;	 /* with --color=always */
 	unsigned int width;	 /* of the terminal that is the standard output; 0: it is none */
-	struct query query;
+	struct selection select;
+	struct wanted wanted; /* what of it is put together at the end */
+	bool context_said;
 	char **paths;
 	size_t path_count;
 };
@@ -72,6 +77,17 @@ void options_fini(struct options *options);
 
 /* Who takes what; each says what is wrong. */
 enum option_result options_filter(struct options *options, const char *argument);
+enum option_result options_query(struct options *options, const char *argument);
+enum option_result options_priority(struct options *options, const char *argument);
+enum option_result options_target(struct options *options, const char *argument);
+enum option_result options_grep(struct options *options, const char *argument);
+enum option_result options_tid(struct options *options, const char *argument);
+enum option_result options_pid(struct options *options, const char *argument);
+enum option_result options_service(struct options *options, const char *argument);
+enum option_result options_since(struct options *options, const char *argument);
+enum option_result options_until(struct options *options, const char *argument);
+enum option_result options_around(struct options *options, const char *argument);
+enum option_result options_context(struct options *options, const char *argument);
 enum option_result options_limit(struct options *options, const char *argument);
 enum option_result options_format(struct options *options, const char *argument);
 enum option_result options_time(struct options *options, const char *argument);
@@ -89,5 +105,9 @@ bool options_colour_wanted(void);
 unsigned int options_width(void);
 /* What can't be told from one argument alone. False: it makes no sense, and why was said. */
 bool options_show_agree(struct options *options);
+bool options_select_agree(struct options *options);
+
+void options_select_init(struct options *options);
+void options_select_fini(struct options *options);
 
 #endif

@@ -61,13 +61,16 @@ static void print_all(void)
 	}
 	print_formats();
 	printf("\nSeveral files are merged by time. - is the standard input.\n\n"
-	       "EXPR is KEY OP VALUE[,VALUE...]: a comma means or.\n"
+	       "EXPR is KEY OP VALUE[,VALUE...], a comma means or; or KEY? or !KEY?: it is there.\n"
 	       "  keys  level target msg tid thread pid service host lane channel seq file line\n"
-	       "        func, or the name of a field\n"
-	       "  ops   = != ~= (contains) < <= > >=\n\n"
+	       "        func time, or the name of a field\n"
+	       "  ops   = != ~= !~= (contains) =~ !~ (regular expression) < <= > >=\n"
+	       "With --query several, joined by and, or, not, (): values with spaces in quotes.\n\n"
+	       "TIME is 2026-11-23T10:42:00Z, \"2026-11-23 10:42\", 10:42, -5m (from now),\n"
+	       "T-10s (from the death), @1795430520.\n\n"
 	       "  ttlog-view --info dump.bin\n"
-	       "  ttlog-view --limit 100 --filter 'level>=WARN' --filter 'status!=200,204' "
-	       "dump.bin\n\n"
+	       "  ttlog-view -n 100 -p warn -f 'status!=200,204' dump.bin\n"
+	       "  ttlog-view -S T-1s --query 'ms>500 or not status=200' dump.bin\n\n"
 	       "Exit status: 0 fine, 1 nothing matched (only with --exit-code), 2 usage,\n"
 	       "3 damaged but all that could be saved was printed, 4 unreadable.\n");
 }

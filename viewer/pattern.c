@@ -101,7 +101,7 @@ static const char *forbidden(struct span text)
 				return "too many repetitions";
 		}
 	}
-	return NULL;
+	return in_set ? "a [ without its ]" : NULL;
 }
 
 static bool is_literal(struct span text)

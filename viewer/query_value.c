@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "viewer/query.h"
 
@@ -58,10 +57,7 @@ static int make_pattern(struct query_value *value, enum pattern_kind kind, bool 
 
 static int make_time(struct query_value *value, size_t at, struct query_error *error)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (when_parse(value->text, now.tv_sec * INT64_C(1000000000) + now.tv_nsec, &value->when) == 0)
+	if (when_parse(value->text, when_now_ns(), &value->when) == 0)
 		return 0;
 	return query_refuse(error, at, "not a time (2026-11-23T10:42:00Z, \"2026-11-23 10:42\", 10:42, "
 				       "-5m, T-10s)");

@@ -69,6 +69,14 @@ static bool scan_fraction(struct scan *scan, int64_t *ret_billionths)
 	return true;
 }
 
+int64_t when_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
 /* ---- durations --------------------------------------------------------------------------------
  */
 

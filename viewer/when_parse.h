@@ -33,6 +33,7 @@ struct when_base {
 	int64_t end_ns;	  /* nothing in the dumps is later */
 };
 
+int64_t when_now_ns(void);
 /* 0 or -EINVAL. now_ns is what "now" means. */
 int when_parse(struct span text, int64_t now_ns, struct when_spec *ret_spec);
 /* "1h30m", "250ms", "0.5"; without a unit: seconds. 0 or -EINVAL. */
