@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frame_at.h - one LZ4 frame of a file, by where it begins.
+ *
+ * For who knows the places, from the index or from a walk. Reads with pread(), so that a file may
+ * have any number of readers; frames.c is for who reads from the start, whatever happened to the
+ * file.
+ */
+#ifndef VIEWER_FRAME_AT_H
+#define VIEWER_FRAME_AT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct frame_reader;
+
+/* 0 or -ENOMEM. The descriptor stays the caller's. */
+int frame_reader_open(struct frame_reader **ret_reader, int fd);
+void frame_reader_close(struct frame_reader *reader); /* NULL is fine */
+
+/*
+ * The content of the data frame there, which the caller frees. 0; -EBADMSG: there is none, it is
+ * damaged, or larger than `limit`; or a negative errno of reading or of memory.
+ */
+int frame_read(struct frame_reader *reader, uint64_t offset, size_t limit,
+	       unsigned char **ret_content, size_t *ret_bytes);
+
+/* Where a frame ends and what it is, from its headers alone. 0, -EBADMSG: none, or -errno. */
+int frame_measure(int fd, uint64_t offset, uint32_t *ret_magic, uint64_t *ret_end);
+
+#endif
