@@ -55,7 +55,10 @@ REC_LIBS := $(call pkg,--libs,liblz4 libcbor) $(UNWIND_LIBS) $(if $(filter 1,$(B
 # Optional: without it the format sqlite says that it is not there.
 SQLITE ?= $(if $(shell pkg-config --exists sqlite3 2>/dev/null && echo yes),1,0)
 SQLITE_LIBS := $(if $(filter 1,$(SQLITE)),$(call pkg,--libs,sqlite3))
-VIEW_LIBS := $(call pkg,--libs,liblz4 libcbor) $(UNWIND_LIBS) $(SQLITE_LIBS)
+# Optional: without it the option --interactive says so.
+NCURSES ?= $(if $(shell pkg-config --exists ncursesw 2>/dev/null && echo yes),1,0)
+VIEW_LIBS := $(call pkg,--libs,liblz4 libcbor) $(UNWIND_LIBS) $(SQLITE_LIBS) \
+	$(if $(filter 1,$(NCURSES)),$(call pkg,--libs,ncursesw))
 # Of what is linked with parts.a.
 PARTS_LIBS := $(REC_LIBS) $(SQLITE_LIBS)
 
@@ -143,6 +146,8 @@ $(B)/bpf/ttlog.bpf.o: bpf/ttlog.bpf.c
 
 $(B)/bpf/ttlog.skel.h: $(B)/bpf/ttlog.bpf.o
 	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name ttlog_bpf > $@.tmp && mv $@.tmp $@
+
+$(B)/viewer/tui_terminal.o: EXTRA_CFLAGS := $(if $(filter 1,$(NCURSES)),-DTTLOG_HAVE_NCURSES=1 $(call pkg,--cflags,ncursesw))
 
 # ---- tests: one program a file, linked against what it needs of the parts ----
 
@@ -372,8 +377,8 @@ bench-peers: deps
 
 # ---- what it takes: packages by their Debian names ----
 
-PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev pkg-config
-PACKAGES_TEST := libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin debuginfod libdebuginfod1 systemd procps zsh fish python3-yaml prometheus curl
+PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev libncurses-dev pkg-config
+PACKAGES_TEST := tmux libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin debuginfod libdebuginfod1 systemd procps zsh fish python3-yaml prometheus curl
 # Who has a kubectl from elsewhere keeps it: Debian's would be in its way.
 PACKAGES_TEST += $(if $(shell command -v kubectl),,kubernetes-client)
 # Ubuntu has bpftool inside its kernel tools.

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "viewer/info.h"
+#include "viewer/interactive.h"
 #include "viewer/options.h"
 #include "viewer/show.h"
 
@@ -166,6 +167,14 @@ static enum view_exit finish(struct view *view, int error, const struct shown *s
 	return options->exit_code && !options->info && !shown->events ? VIEW_NOTHING : VIEW_FINE;
 }
 
+/* What is damaged was said on the screen. */
+static enum view_exit finish_interactive(const struct view *view, int error)
+{
+	if (error)
+		fprintf(stderr, "ttlog-view: cannot go on: %s\n", strerror(-error));
+	return error || view->unreadable ? VIEW_UNREADABLE : VIEW_FINE;
+}
+
 int main(int argc, char **argv)
 {
 	struct view view = {0};
@@ -181,7 +190,14 @@ int main(int argc, char **argv)
 	result = VIEW_UNREADABLE;
 	if (!open_output(&view))
 		goto out;
-	error = open_dumps(&view);
+	error = view.options.interactive ? interactive_prepare(&view.options) : 0;
+	if (!error)
+		error = open_dumps(&view);
+	if (!error && view.options.interactive && view.dump_count &&
+	    interactive_run(&view.options, view.dumps, view.dump_count, &error)) {
+		result = finish_interactive(&view, error);
+		goto out;
+	}
 	if (!error && view.dump_count && view.options.info)
 		show_infos(&view);
 	else if (!error && view.dump_count)

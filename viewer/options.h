@@ -31,7 +31,7 @@ struct wanted {
 };
 
 struct options {
-	bool json, info, threads, exit_code, colour;
+	bool json, info, threads, exit_code, colour, interactive;
 	bool unwind, debuginfod;
 	char *debug_dirs[REDO_FOLDERS_MAX]; /* absolute */
 	unsigned int debug_dir_count;

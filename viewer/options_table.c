@@ -48,6 +48,8 @@ const struct option_row option_rows[] = {
 	{"color", 'c', OPTIONS_SHOW, false, "WHEN",
 	 "auto (default), always or never", TAKE(options_color)},
 
+	{"interactive", 'i', OPTIONS_INSTEAD, true, NULL,
+	 "scroll, search and filter on the screen", FLAG(interactive)},
 	{"info", 'I', OPTIONS_INSTEAD, true, NULL,
 	 "the process and its death; no events", FLAG(info)},
 	{"threads", 0, OPTIONS_INSTEAD, false, NULL,

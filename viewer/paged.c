@@ -336,6 +336,16 @@ bool paged_span(const struct paged *paged, int64_t *ret_first_ns, int64_t *ret_l
 	return any;
 }
 
+struct when_base paged_when(const struct paged *paged)
+{
+	struct when_base base = {0};
+	int64_t first;
+
+	paged_span(paged, &first, &base.end_ns);
+	base.death_ns = paged->have_base ? paged->base_ns : base.end_ns;
+	return base;
+}
+
 bool paged_damaged(const struct paged *paged)
 {
 	return paged->damaged;

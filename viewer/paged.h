@@ -15,6 +15,7 @@
 #define VIEWER_PAGED_H
 
 #include "viewer/dump_reader.h"
+#include "viewer/when_parse.h"
 
 struct paged;
 
@@ -46,6 +47,8 @@ uint64_t paged_events(const struct paged *paged);
 uint64_t paged_total(const struct paged *paged); /* with the marks */
 /* T: the first death, or without one the last snapshot. False: neither. */
 bool paged_base(const struct paged *paged, int64_t *ret_ns);
+/* What T and 10:42 are. */
+struct when_base paged_when(const struct paged *paged);
 /* The times of the first and last event. False: there are none. */
 bool paged_span(const struct paged *paged, int64_t *ret_first_ns, int64_t *ret_last_ns);
 /* Is a dump cut or damaged, or were there events that could not be read? */
