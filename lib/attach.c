@@ -171,11 +171,11 @@ static int read_welcome(int fd, int fds[2])
 	return 0;
 }
 
-static int wait_readable(int fd, int timeout_ms)
+/* Signals are blocked while a process starts: only later can something interrupt it (-EINTR). */
+static int wait_readable(int fd, int64_t timeout_ms)
 {
 	struct pollfd poll_fd = {fd, POLLIN, 0};
 	struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
-	/* Signals are blocked while a process starts, so nothing interrupts it. */
 	long ready = call(syscall(SYS_ppoll, &poll_fd, 1, &timeout, NULL, 0));
 
 	if (ready < 0)
@@ -213,7 +213,7 @@ int ttlog_attach(const struct ttlog_settings *settings, enum ttlog_clock_source 
 		return fd;
 	error = say_hello(fd, settings, source);
 	if (error >= 0)
-		error = wait_readable(fd, (int)settings->hello_timeout_ms);
+		error = wait_readable(fd, settings->hello_timeout_ms);
 	if (!error)
 		error = read_welcome(fd, fds);
 	if (error && error != -ETIMEDOUT) {
@@ -248,7 +248,7 @@ int ttlog_attach_offer(int region_fd)
  * be another one again.
  */
 static int send_snapshot_afresh(const struct ttlog_settings *settings,
-				const struct ttlog_snapshot_request *request)
+				const struct ttlog_snapshot_request *request, int answer_fd)
 {
 	int fd, sent;
 
@@ -257,12 +257,14 @@ static int send_snapshot_afresh(const struct ttlog_settings *settings,
 	fd = connect_to(settings->socket);
 	if (fd < 0)
 		return fd == -EAGAIN ? -EAGAIN : -ENOTCONN;
-	sent = send_message(fd, request, sizeof(*request), -1);
+	sent = send_message(fd, request, sizeof(*request), answer_fd);
 	syscall(SYS_close, fd);
 	return sent < 0 ? -ENOTCONN : 0;
 }
 
-int ttlog_attach_snapshot(const struct ttlog_settings *settings, const char *reason)
+/* answer_fd -1: nobody is to answer. */
+static int ask_for_snapshot(const struct ttlog_settings *settings, const char *reason,
+			    int answer_fd)
 {
 	struct ttlog_snapshot_request request = {0};
 	int fd = ttlog_attach_fd_get(&socket_fd);
@@ -270,24 +272,16 @@ int ttlog_attach_snapshot(const struct ttlog_settings *settings, const char *rea
 
 	fill_head(&request.head, TTLOG_MESSAGE_SNAPSHOT, sizeof(request));
 	memcpy(request.reason, reason, strnlen(reason, sizeof(request.reason) - 1));
-	sent = fd < 0 ? -ENOTCONN : send_message(fd, &request, sizeof(request), -1);
+	sent = fd < 0 ? -ENOTCONN : send_message(fd, &request, sizeof(request), answer_fd);
 	if (sent == -ENOTCONN || sent == -EPIPE || sent == -ECONNRESET)
-		return send_snapshot_afresh(settings, &request);
+		return send_snapshot_afresh(settings, &request, answer_fd);
 	return sent < 0 ? sent : 0;
 }
 
-void ttlog_attach_goodbye(void)
+int ttlog_attach_snapshot(const struct ttlog_settings *settings, const char *reason)
 {
-	struct ttlog_message_head head;
-	int fd = ttlog_attach_fd_get(&socket_fd);
-
-	if (fd < 0)
-		return;
-	fill_head(&head, TTLOG_MESSAGE_GOODBYE, sizeof(head));
-	send_message(fd, &head, sizeof(head), -1);
+	return ask_for_snapshot(settings, reason, -1);
 }
-
-/* ---- the life before ------------------------------------------------------------------------- */
 
 static int64_t now_ms(void)
 {
@@ -305,11 +299,80 @@ static int wait_patiently(int fd, uint32_t timeout_ms)
 	int error;
 
 	do {
-		error = wait_readable(fd, (int)left_ms);
+		error = wait_readable(fd, left_ms);
 		left_ms = end_ms - now_ms();
 	} while (error == -EINTR && left_ms > 0);
 	return error == -EINTR ? -ETIMEDOUT : error;
 }
+
+static int read_done(int fd, char *path, size_t path_bytes)
+{
+	struct ttlog_snapshot_done done = {0};
+	struct iovec iov[2] = {{&done, sizeof(done)}, {path, path_bytes ? path_bytes - 1 : 0}};
+	struct msghdr header = {.msg_iov = iov, .msg_iovlen = path_bytes ? 2 : 1};
+	long length = call(syscall(SYS_recvmsg, fd, &header, MSG_DONTWAIT));
+
+	if (length <= 0) /* who ends without an answer hangs up */
+		return length == 0 || length == -ECONNRESET ? -ECANCELED : (int)length;
+	if ((size_t)length < sizeof(done) || done.head.magic != TTLOG_MESSAGE_MAGIC ||
+	    done.head.kind != TTLOG_MESSAGE_SNAPSHOT_DONE || done.status > 0)
+		return -EBADMSG;
+	if (done.status < 0)
+		return check_status(done.status);
+	if (path_bytes)
+		path[(size_t)length - sizeof(done)] = '\0';
+	if (!path_bytes || !(header.msg_flags & MSG_TRUNC))
+		return 0;
+	path[0] = '\0';
+	return -ENAMETOOLONG;
+}
+
+int ttlog_attach_snapshot_wait(const struct ttlog_settings *settings, const char *reason,
+			       uint32_t timeout_ms, char *path, size_t path_bytes)
+{
+	int pair[2];
+	int error =
+		(int)call(syscall(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+
+	if (error)
+		return error;
+	error = ask_for_snapshot(settings, reason, pair[1]);
+	/* Now the recorder has the only one: when it is gone, so is the other end. */
+	syscall(SYS_close, pair[1]);
+	if (!error)
+		error = wait_patiently(pair[0], timeout_ms);
+	if (!error)
+		error = read_done(pair[0], path, path_bytes);
+	syscall(SYS_close, pair[0]);
+	return error;
+}
+
+/* 0 or a negative errno. */
+static int say(enum ttlog_message_kind kind)
+{
+	struct ttlog_message_head head;
+	int fd = ttlog_attach_fd_get(&socket_fd);
+	int sent;
+
+	if (fd < 0)
+		return -ENOTCONN;
+	fill_head(&head, kind, sizeof(head));
+	sent = send_message(fd, &head, sizeof(head), -1);
+	return sent < 0 ? sent : 0;
+}
+
+void ttlog_attach_notice(void)
+{
+	if (say(TTLOG_MESSAGE_NOTICE))
+		ttlog_attach_call();
+}
+
+void ttlog_attach_goodbye(void)
+{
+	say(TTLOG_MESSAGE_GOODBYE);
+}
+
+/* ---- the life before ------------------------------------------------------------------------- */
 
 static int read_answer(int fd, struct ttlog_death_answer *answer)
 {

@@ -8,6 +8,7 @@
 #ifndef TTLOG_ATTACH_H
 #define TTLOG_ATTACH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/settings.h"
@@ -28,6 +29,11 @@ int ttlog_attach_offer(int region_fd);
  * alone: the region may have been adopted. 0 or a negative errno: -ENOTCONN, -EAGAIN.
  */
 int ttlog_attach_snapshot(const struct ttlog_settings *settings, const char *reason);
+/* Waits for its dump; see ttlog_snapshot_wait(). */
+int ttlog_attach_snapshot_wait(const struct ttlog_settings *settings, const char *reason,
+			       uint32_t timeout_ms, char *path, size_t path_bytes);
+/* Something of the ledger is for the recorder to look at; without a socket it is called. */
+void ttlog_attach_notice(void);
 void ttlog_attach_goodbye(void);
 
 /*
@@ -38,8 +44,8 @@ int ttlog_attach_last_death(const struct ttlog_settings *settings,
 			    struct ttlog_death_answer *ret_answer);
 
 /*
- * Says that there is a region which no recorder was given: one with a kernel program hears it and
- * adopts the region, wherever this process is. Two system calls that change nothing.
+ * Says that there is a region which no recorder was given, or news in it: one with a kernel program
+ * hears it and adopts the region, wherever this process is. Two system calls that change nothing.
  */
 void ttlog_attach_call(void);
 

@@ -468,12 +468,21 @@ void ttlog_process_close(void)
 	if (!atomic_compare_exchange_strong(&life->state, &ready, TTLOG_PROCESS_CLOSED))
 		return;
 	__atomic_store_n(&ttlog_place_.control->level, TTLOG_OFF, __ATOMIC_RELAXED);
+	/* The recorder hears of it by the goodbye. */
+	atomic_store_explicit(&ttlog_process_ledger()->heartbeat_period_ms, 0,
+			      memory_order_relaxed);
 	ttlog_attach_goodbye();
 }
 
 int ttlog_process_snapshot(const char *reason)
 {
 	return ttlog_attach_snapshot(&settings_, reason);
+}
+
+int ttlog_process_snapshot_wait(const char *reason, uint32_t timeout_ms, char *path,
+				size_t path_bytes)
+{
+	return ttlog_attach_snapshot_wait(&settings_, reason, timeout_ms, path, path_bytes);
 }
 
 void ttlog_process_set_level(uint32_t level)

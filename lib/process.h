@@ -75,6 +75,13 @@ void ttlog_process_settings(struct ttlog_settings *ret_settings);
 
 /* 0 or a negative errno, as ttlog_attach_snapshot(). READY. */
 int ttlog_process_snapshot(const char *reason);
+/* The same, waiting: as ttlog_attach_snapshot_wait(). */
+int ttlog_process_snapshot_wait(const char *reason, uint32_t timeout_ms, char *path,
+				size_t path_bytes);
+
+/* beat.c: the heartbeat, see ttlog_heartbeat_promise(); the state is READY. */
+void ttlog_process_promise(uint32_t period_ms);
+void ttlog_process_beat(void);
 
 /* How the threshold is set: through the writable view. */
 void ttlog_process_set_level(uint32_t level);

@@ -224,6 +224,37 @@ PUBLIC int ttlog_snapshot(const char *reason)
 	return error;
 }
 
+PUBLIC int ttlog_snapshot_wait(const char *reason, uint32_t timeout_ms, char *ret_path,
+			       size_t path_bytes)
+{
+	int saved = errno;
+	int error = reason && (ret_path || !path_bytes) ? ttlog_process_enter() : -EINVAL;
+
+	if (path_bytes && ret_path)
+		ret_path[0] = '\0';
+	if (!error)
+		error = ttlog_process_snapshot_wait(reason, timeout_ms, ret_path, path_bytes);
+	errno = saved;
+	return error;
+}
+
+PUBLIC int ttlog_heartbeat_promise(uint32_t period_ms)
+{
+	int saved = errno;
+	int error = period_ms > TTLOG_HEARTBEAT_MAX_MS ? -EINVAL : ttlog_process_enter();
+
+	if (!error)
+		ttlog_process_promise(period_ms);
+	errno = saved;
+	return error;
+}
+
+PUBLIC void ttlog_heartbeat(void)
+{
+	if (atomic_load_explicit(&ttlog_life()->state, memory_order_acquire) == TTLOG_PROCESS_READY)
+		ttlog_process_beat();
+}
+
 PUBLIC int ttlog_set_level(enum ttlog_level level)
 {
 	int saved = errno;

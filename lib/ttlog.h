@@ -231,6 +231,32 @@ struct ttlog_interned ttlog_intern(const char *string);
 int ttlog_snapshot(const char *reason);
 
 /*
+ * The same, and waits until the dump is durable: written, under its name, and both on the disk. Then
+ * ret_path has the file's name as the recorder sees it (a container may see another); 0 bytes: nobody
+ * wants it. 0, or a negative errno, beside those above: -ETIMEDOUT (the recorder goes on with it),
+ * -EBUSY (snapshots come too fast, or enough of them are being written), -ECANCELED (the recorder ended
+ * meanwhile), -ENAMETOOLONG (it is written, the name does not fit), -ENOSPC, -EIO and so on (it could not
+ * be written), -EMFILE. Any thread; legal in a signal handler that may wait.
+ */
+int ttlog_snapshot_wait(const char *reason, uint32_t timeout_ms, char *ret_path, size_t path_bytes);
+
+/*
+ * Promises a heartbeat: from now on ttlog_heartbeat() is called at least every period_ms, or else the
+ * recorder takes this process for hung, and writes a dump of it (reason "hang") with the stacks of its
+ * threads. 0 takes the promise back. One a process: who promises again changes it. A forked child has
+ * promised nothing. While the process is stopped or frozen, or the machine sleeps, no beat is missed.
+ * 0, or a negative errno: -EINVAL (more than a day), what ttlog_init() returns. Any thread; legal in a
+ * signal handler.
+ */
+int ttlog_heartbeat_promise(uint32_t period_ms);
+
+/*
+ * A beat: a reading of the clock and a store; no system call. Without a promise it means nothing.
+ * Contexts as for ttlog_info().
+ */
+void ttlog_heartbeat(void);
+
+/*
  * Sets the threshold: events below it cost one load and one branch. 0 or a negative errno: -EINVAL.
  * Any thread; legal in a signal handler.
  */

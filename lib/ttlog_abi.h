@@ -233,6 +233,13 @@ struct ttlog_ledger {
 	_Atomic uint64_t channels_opened;   /* ever */
 	_Atomic uint64_t channels_replaced; /* closed ones that gave way to new ones */
 	_Atomic uint64_t channels_refused;  /* that could not be opened for want of memory */
+	/*
+	 * The heartbeat. The first two change with a promise alone; with each beat the last, by whoever
+	 * beats: two at once leave the time of either.
+	 */
+	_Alignas(64) _Atomic uint32_t heartbeat_period_ms; /* a beat at least so often; 0: none is promised */
+	_Atomic uint32_t heartbeat_promise; /* counts the promises: one more each time */
+	_Atomic uint64_t heartbeat_ticks; /* of the newest beat, or of the promise */
 };
 
 /* ---- channels -------------------------------------------------------------------------------- */
@@ -392,7 +399,10 @@ struct ttlog_chunk {
  *   REGION; SCM_RIGHTS: region -------->   only if no WELCOME came in time: "I made one myself, hold
  *                                          it". The recorder checks it as it checks anything, and
  *                                          drops the one that it made (its WELCOME is never read)
- *   SNAPSHOT reason            -------->   copies the living region, writes a dump
+ *   SNAPSHOT reason [; socket] -------->   copies the living region, writes a dump
+ *                              <--------   by that socket, if it came: SNAPSHOT_DONE when the dump is
+ *                                          durable, or is not to be had
+ *   NOTICE                     -------->   looks at the ledger: a heartbeat was promised, or is no more
  *   GOODBYE                    -------->   the client will record no more
  *
  * On a connection of its own, from a client or from somebody who is none yet:
@@ -406,7 +416,8 @@ struct ttlog_chunk {
  *
  * status is 0 or a negative errno; without a region the client records into memory of its own. The
  * second descriptor, where there is one, is a BPF array of one element of TTLOG_CONTROL_BYTES that the
- * client maps over its control page. A client waits TTLOG_HELLO_TIMEOUT_MS for its WELCOME, unless its
+ * client maps over its control page. The socket of a SNAPSHOT is one end of a SOCK_SEQPACKET pair that
+ * its client made for this one answer. A client waits TTLOG_HELLO_TIMEOUT_MS for its WELCOME, unless its
  * options say otherwise. A recorder that is slow or gone costs nothing after that; the socket carries
  * nothing per event.
  */
@@ -421,6 +432,7 @@ struct ttlog_chunk {
 #define TTLOG_HELLO_TIMEOUT_MAX_MS 60000
 #define TTLOG_MESSAGE_MAGIC UINT32_C(0x4d4c5454) /* "TTLM" */
 #define TTLOG_REASON_BYTES 64			 /* with its NUL */
+#define TTLOG_HEARTBEAT_MAX_MS (24u * 3600 * 1000)
 
 enum ttlog_message_kind {
 	TTLOG_MESSAGE_HELLO = 1,
@@ -428,6 +440,8 @@ enum ttlog_message_kind {
 	TTLOG_MESSAGE_SNAPSHOT = 3,
 	TTLOG_MESSAGE_GOODBYE = 4,
 	TTLOG_MESSAGE_REGION = 5,
+	TTLOG_MESSAGE_SNAPSHOT_DONE = 6,
+	TTLOG_MESSAGE_NOTICE = 7,
 	TTLOG_MESSAGE_LAST_DEATH = 8,
 	TTLOG_MESSAGE_DEATH = 9,
 };
@@ -470,6 +484,13 @@ struct ttlog_welcome {
 struct ttlog_snapshot_request {
 	struct ttlog_message_head head;
 	char reason[TTLOG_REASON_BYTES];
+};
+
+/* Then the path of the dump, as the recorder sees it, without a NUL: the rest of the message. */
+struct ttlog_snapshot_done {
+	struct ttlog_message_head head;
+	int32_t status; /* 0 or a negative errno */
+	uint32_t zero;
 };
 
 struct ttlog_last_death_request {
@@ -519,6 +540,7 @@ static_assert(sizeof(struct ttlog_hello) == TTLOG_HELLO_BYTES_MIN + TTLOG_GROUP_
 static_assert(sizeof(struct ttlog_death_answer) == 16 + 56 + 16 + 8 + 96 + 24 + 256 + 512,
 	      "no padding");
 static_assert(sizeof(struct ttlog_welcome) == 24, "no padding");
+static_assert(sizeof(struct ttlog_snapshot_done) == 24, "no padding");
 static_assert(TTLOG_STATE_GENERATION(TTLOG_STATE(5, 77, 3)) == 5, "state words come apart again");
 
 #endif

@@ -223,15 +223,6 @@ static int arm(struct client *client)
 	return control_fd;
 }
 
-static void flush_due(void *context)
-{
-	struct client *client = context;
-
-	deaths_snapshot(client, "periodic");
-	loop_timer_set(client->clients->config.loop, &client->flush_timer,
-		       client->hello.flush_interval_s * UINT64_C(1000), flush_due, client);
-}
-
 /*
  * A client that closed its socket meanwhile had lost patience with us, or closes all that it does
  * not know: the region that it offered before is as good.
@@ -257,13 +248,12 @@ static int come_alive(struct client *client)
 	client->state = CLIENT_LIVE;
 	coarse_begin(client);
 	admit_keep_history(client);
+	heartbeat_look(client);
 	if (client->adopted)
 		snapshots_answer(client);
 	clients->registered++;
 	counters.registrations++;
-	if (client->hello.flush_interval_s)
-		loop_timer_set(clients->config.loop, &client->flush_timer,
-			       client->hello.flush_interval_s * UINT64_C(1000), flush_due, client);
+	trigger_periodic(client);
 	log_detail("%s (pid %d) %s %llu bytes%s", client->hello.service, (int)client->pid,
 		   client->adopted ? "is adopted, with" : "records into",
 		   (unsigned long long)client->subject->geometry.region_bytes,
@@ -483,6 +473,7 @@ int admit_region(struct client *client, int region_fd)
 	quota_give(subject->user, subject->geometry.region_bytes);
 	history_end(subject->history);
 	subject->history = NULL;
+	heartbeat_end(client);
 	if (subject->base)
 		ttlog_region_unmap(subject->base, &subject->geometry);
 	subject->base = base;
@@ -491,8 +482,10 @@ int admit_region(struct client *client, int region_fd)
 	client->offered = true;
 	admit_keep(client, region_fd);
 	close(region_fd);
-	if (client->state == CLIENT_LIVE)
+	if (client->state == CLIENT_LIVE) {
 		admit_keep_history(client);
+		heartbeat_look(client);
+	}
 	log_detail("%s (pid %d) records into a region of its own, %llu bytes",
 		   client->hello.service, (int)client->pid,
 		   (unsigned long long)geometry.region_bytes);

@@ -2,8 +2,8 @@
 /*
  * client.h - one client, as the parts of clients.h see it: clients.c (the table and the socket),
  * admit.c and adopt_admit.c (from a hello, or without one, to a region), coarse.c (its clock),
- * deaths.c (how it ends), census.c (how much it has recorded), ctl_server*.c (what operators do to
- * it). Nobody else includes this.
+ * deaths.c (how it ends), snapshots.c (dumps that it asks for), census.c (how much it has
+ * recorded), ctl_server*.c (what operators do to it). Nobody else includes this.
  *
  *   WAITING --hello--> MAKING --region handed over--> LIVE --end is known--> gone
  *      |                 |                              \--pidfd, then a moment--/
@@ -19,6 +19,18 @@ enum client_state {
 	CLIENT_WAITING, /* connected, has said nothing yet */
 	CLIENT_MAKING,	/* a worker makes its region; it is not listened to meanwhile */
 	CLIENT_LIVE,
+};
+
+/* Of a client that has promised one: heartbeat.c. Times are of CLOCK_MONOTONIC. */
+struct heartbeat {
+	struct loop_timer timer; /* not armed: nothing is promised */
+	uint32_t promise;	 /* which one is kept an eye on */
+	uint64_t period_ns;
+	uint64_t ticks;	  /* the newest beat that was seen ... */
+	uint64_t beat_ns; /* ... and when that was; or when its time began anew */
+	uint64_t looked_ns, due_ns;
+	bool suspect, hung;
+	bool held; /* it was stopped or frozen when it was overdue */
 };
 
 struct client {
@@ -57,9 +69,11 @@ struct client {
 	unsigned int messages, snapshots;
 	uint64_t snapshots_refused;
 	bool wants_snapshot; /* WAITING: it is no client, and waits for one to be adopted */
+	int answer_fd;	     /* ... and, unless -1, for the dump, by this */
 	struct loop_timer timer; /* WAITING: it must speak; LIVE and dead: its end must be known */
 	struct loop_timer freeze_timer; /* frozen: look whether it survived */
 	struct loop_timer flush_timer;
+	struct heartbeat heartbeat;
 	/* Of those with a coarse clock; coarse_at is what points to this one, NULL: it has none. */
 	struct client *coarse_next, **coarse_at;
 };
@@ -76,6 +90,7 @@ struct clients {
 	bool said_full, closing;
 	uint32_t count, dying, asking;
 	uint32_t next_slot;
+	struct snapshot_wait *waits; /* list; of snapshot_wait.c */
 	uint64_t serial;
 	uint64_t registered;
 	struct quota quota;
@@ -94,8 +109,9 @@ void client_drain(struct client *client);
 /* snapshots.c */
 /* The counts of messages and of snapshots are those of this second from now on. */
 void client_ration(struct client *client);
-/* What it has asked for, or a refusal that is counted. LIVE. */
-void client_take_snapshot(struct client *client, const struct hello_message *message);
+/* What it has asked for, or a refusal that is counted. LIVE. Takes the descriptor by which it waits. */
+void client_take_snapshot(struct client *client, const struct hello_message *message,
+			  int answer_fd);
 /* One more snapshot in this second? From whatever side it is asked for. */
 bool client_may_snapshot(struct client *client);
 
@@ -105,6 +121,21 @@ struct ttlog_control *client_control(const struct client *client);
 /* coarse.c: from LIVE to the end; does nothing for a client with another clock. */
 void coarse_begin(struct client *client);
 void coarse_end(struct client *client);
+
+/*
+ * snapshot_wait.c: who waits for the dump of that number, or for why there is none, is answered by
+ * the descriptor, which is taken; -1: nobody waits.
+ */
+void snapshot_wait_begin(struct client *client, int fd, int status, uint64_t number);
+void snapshot_wait_close(struct clients *clients);
+
+/* heartbeat.c: looks whether one is promised, or is no more. For those that are LIVE. */
+void heartbeat_look(struct client *client);
+void heartbeat_end(struct client *client);
+
+/* triggers.c: it wants a dump every so often; a promised heartbeat was missed. */
+void trigger_periodic(struct client *client);
+void trigger_hang(struct client *client);
 
 /* admit.c: the hello is in client->hello. What goes wrong ends in client_free(). */
 void admit(struct client *client);

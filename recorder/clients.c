@@ -76,6 +76,7 @@ void clients_close(struct clients *clients)
 		deaths_thaw(client);
 		client_free(client);
 	}
+	snapshot_wait_close(clients);
 	free(clients);
 }
 
@@ -109,13 +110,16 @@ uint64_t clients_memory_bytes_max(const struct clients *clients)
 	return clients->quota.limits.bytes_max;
 }
 
-bool clients_hold(const struct clients *clients, ino_t inode)
+bool clients_hold(struct clients *clients, ino_t inode)
 {
 	for (uint32_t i = 0; i < clients->config.count_max; i++) {
-		const struct client *client = clients->slot[i];
+		struct client *client = clients->slot[i];
 
-		if (client && client->state == CLIENT_LIVE && client->subject->inode == inode)
-			return true;
+		if (!client || client->state != CLIENT_LIVE || client->subject->inode != inode)
+			continue;
+		/* Who has no socket to say so calls. */
+		heartbeat_look(client);
+		return true;
 	}
 	return false;
 }
@@ -149,6 +153,7 @@ struct client *client_new(struct clients *clients, int socket_fd, uid_t uid)
 		.uid = uid,
 		.user = user,
 		.hold_fd = -1,
+		.answer_fd = -1,
 	};
 	clients->slot[clients->next_slot] = client;
 	clients->count++;
@@ -172,6 +177,7 @@ void client_free(struct client *client)
 	loop_timer_clear(&client->timer);
 	loop_timer_clear(&client->freeze_timer);
 	loop_timer_clear(&client->flush_timer);
+	heartbeat_end(client);
 	coarse_end(client);
 	client_hang_up(client);
 	loop_remove(client->pidfd_source);
@@ -183,6 +189,8 @@ void client_free(struct client *client)
 		close(client->pidfd);
 	if (client->hold_fd >= 0)
 		close(client->hold_fd);
+	if (client->answer_fd >= 0)
+		close(client->answer_fd);
 	if (client->dead)
 		clients->dying--;
 	clients->asking -= client->asks;
@@ -283,12 +291,20 @@ static int take_message(struct client *client, const struct hello_message *messa
 		err = -EBUSY;
 	else if (!is_in_order(client, message))
 		err = -EPROTO;
-	else if (client->state == CLIENT_WAITING)
+	else if (client->state == CLIENT_WAITING) {
 		client->hello = *message;
+		if (message->kind == TTLOG_MESSAGE_SNAPSHOT) {
+			client->answer_fd = fd;
+			return 0;
+		}
+	}
 	else if (message->kind == TTLOG_MESSAGE_REGION)
 		return fd < 0 ? -EPROTO : admit_region(client, fd);
-	else if (message->kind == TTLOG_MESSAGE_SNAPSHOT)
-		client_take_snapshot(client, message);
+	else if (message->kind == TTLOG_MESSAGE_SNAPSHOT) {
+		client_take_snapshot(client, message, fd);
+		return 0;
+	} else if (message->kind == TTLOG_MESSAGE_NOTICE)
+		heartbeat_look(client);
 	else
 		client->goodbye = true;
 	if (fd >= 0)

@@ -75,8 +75,8 @@ int clients_adopt(struct clients *clients, struct adopt_taken *taken);
  */
 int clients_restore(struct clients *clients, struct adopt_taken *taken, bool dead,
 		    const char *name);
-/* Does a living client have that region? */
-bool clients_hold(const struct clients *clients, ino_t inode);
+/* Does a living client have that region? It may have news in there: its ledger is looked at. */
+bool clients_hold(struct clients *clients, ino_t inode);
 /* Lets go of all who live and are well, so that the next recorder can take them. */
 void clients_let_go(struct clients *clients);
 

@@ -82,6 +82,10 @@ enum counters_trigger counters_trigger_of(const struct verdict *verdict, const c
 		return COUNTERS_TRIGGER_FLUSH;
 	if (starts_with(reason, "control"))
 		return COUNTERS_TRIGGER_CONTROL;
+	if (starts_with(reason, "hang"))
+		return COUNTERS_TRIGGER_HANG;
+	if (starts_with(reason, "rule-"))
+		return COUNTERS_TRIGGER_RULE;
 	return COUNTERS_TRIGGER_CLOSED;
 }
 
@@ -103,6 +107,7 @@ const char *counters_trigger_name(enum counters_trigger trigger)
 		[COUNTERS_TRIGGER_DEATH] = "death",	  [COUNTERS_TRIGGER_EXEC] = "exec",
 		[COUNTERS_TRIGGER_SNAPSHOT] = "snapshot", [COUNTERS_TRIGGER_FLUSH] = "flush",
 		[COUNTERS_TRIGGER_CONTROL] = "control",	  [COUNTERS_TRIGGER_CLOSED] = "closed",
+		[COUNTERS_TRIGGER_HANG] = "hang",	  [COUNTERS_TRIGGER_RULE] = "rule",
 	};
 
 	return name[trigger];

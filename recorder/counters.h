@@ -38,6 +38,8 @@ enum counters_trigger {
 	COUNTERS_TRIGGER_SNAPSHOT, /* the program asked */
 	COUNTERS_TRIGGER_FLUSH,	   /* periodic */
 	COUNTERS_TRIGGER_CONTROL,  /* an operator asked */
+	COUNTERS_TRIGGER_HANG,	   /* a heartbeat was missed */
+	COUNTERS_TRIGGER_RULE,	   /* of the configuration */
 	COUNTERS_TRIGGER_CLOSED,   /* the process lives, but has another ring now, or none */
 	COUNTERS_TRIGGER_COUNT,
 };
@@ -81,6 +83,7 @@ struct counters {
 	uint64_t adopted;	   /* registrations without a hello: rings found in /proc */
 	uint64_t adoptions_failed; /* found, and then gone, damaged or too large */
 	uint64_t deaths[COUNTERS_HOW];
+	uint64_t hangs, hangs_recovered; /* heartbeats that were missed, and came again */
 
 	uint64_t dumps[COUNTERS_TRIGGER_COUNT][COUNTERS_RESULT_COUNT];
 	uint64_t dump_bytes;			/* of files written */

@@ -329,8 +329,7 @@ int ctl_server_open(struct ctl_server **ret_server, struct recorder *recorder, c
 		free(server);
 		return err;
 	}
-	recorder->dumper.told = ctl_told;
-	recorder->dumper.told_context = server;
+	dumper_tell(&recorder->dumper, ctl_told, server);
 	*ret_server = server;
 	return 0;
 }
@@ -351,7 +350,7 @@ void ctl_server_close(struct ctl_server *server)
 	if (!server)
 		return;
 	ctl_server_wind_down(server);
-	server->recorder->dumper.told = NULL;
+	dumper_untell(&server->recorder->dumper, server);
 	while (server->peer_count)
 		peer_free(server->peer[0]);
 	free(server);

@@ -85,6 +85,31 @@ void dumper_init(struct dumper *dumper, struct workers *workers, struct store *s
 	log_clean(dumper->hostname, LOG_CLEAN_LINE);
 }
 
+int dumper_tell(struct dumper *dumper, dumper_told_fn fn, void *context)
+{
+	struct dumper_teller *free_one = NULL;
+
+	for (int i = 0; i < DUMPER_TELLERS_MAX; i++) {
+		struct dumper_teller *teller = &dumper->tellers[i];
+
+		if (teller->fn == fn && teller->context == context)
+			return 0;
+		if (!teller->fn && !free_one)
+			free_one = teller;
+	}
+	if (!free_one)
+		return -ENOMEM;
+	*free_one = (struct dumper_teller){.fn = fn, .context = context};
+	return 0;
+}
+
+void dumper_untell(struct dumper *dumper, const void *context)
+{
+	for (int i = 0; i < DUMPER_TELLERS_MAX; i++)
+		if (dumper->tellers[i].context == context)
+			dumper->tellers[i] = (struct dumper_teller){0};
+}
+
 /* With a reading that is later than all that was copied. */
 static void take_time(struct order *order)
 {
@@ -428,8 +453,10 @@ static void dump_done(struct workers_job *job)
 		log_say("%s (pid %d): %s: %s", subject->service, (int)subject->pid, sentence,
 			order->path);
 	}
-	if (dumper->told)
-		dumper->told(dumper->told_context, order->number, order->err, order->path);
+	for (int i = 0; i < DUMPER_TELLERS_MAX; i++)
+		if (dumper->tellers[i].fn)
+			dumper->tellers[i].fn(dumper->tellers[i].context, order->number, order->err,
+					      order->path);
 	if (!order->err && dumper->hook)
 		run_hook(order, sentence);
 	tell_of_death(dumper, order);

@@ -58,6 +58,13 @@ void subject_release(struct subject *subject); /* by one of its holders; NULL is
 /* A dump is written (path), or is not (err): dumps count from 1 in the order of their submission. */
 typedef void (*dumper_told_fn)(void *context, uint64_t number, int err, const char *path);
 
+#define DUMPER_TELLERS_MAX 8
+
+struct dumper_teller {
+	dumper_told_fn fn; /* NULL: nobody's */
+	void *context;
+};
+
 struct dumper {
 	struct workers *workers;
 	struct store *store;
@@ -71,13 +78,16 @@ struct dumper {
 	bool unwinds, debuginfod; /* set once, before the first dump */
 	uint64_t written, failed;
 	uint64_t submitted; /* the number of the newest dump */
-	dumper_told_fn told; /* in the loop; NULL: nobody waits for any */
-	void *told_context;
+	struct dumper_teller tellers[DUMPER_TELLERS_MAX];
 	unsigned int untrimmed; /* dumps since memory was given back */
 };
 
 void dumper_init(struct dumper *dumper, struct workers *workers, struct store *store,
 		 struct calibration *calibration, const char *rung);
+
+/* Whoever waits for dumps is told of each, in the loop. Once more is once. 0 or -ENOMEM. */
+int dumper_tell(struct dumper *dumper, dumper_told_fn fn, void *context);
+void dumper_untell(struct dumper *dumper, const void *context);
 
 /*
  * Writes a dump of the subject as it is when a worker comes to it, says on stderr where it is.

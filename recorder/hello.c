@@ -93,7 +93,8 @@ int hello_check(const void *bytes, size_t count, struct hello_message *ret_messa
 		err = take_snapshot(bytes, count, &message);
 	else if (head.kind == TTLOG_MESSAGE_LAST_DEATH)
 		err = take_question(bytes, count, &message);
-	else if (head.kind != TTLOG_MESSAGE_GOODBYE && head.kind != TTLOG_MESSAGE_REGION)
+	else if (head.kind != TTLOG_MESSAGE_GOODBYE && head.kind != TTLOG_MESSAGE_REGION &&
+		 head.kind != TTLOG_MESSAGE_NOTICE)
 		err = -EBADMSG;
 	if (!err)
 		*ret_message = message;

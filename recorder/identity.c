@@ -351,3 +351,17 @@ bool identity_is_dumping_core(pid_t pid)
 	close(dir_fd);
 	return at && atoi(at + strlen("\nCoreDumping:")) == 1;
 }
+
+bool identity_is_stopped(pid_t pid)
+{
+	const int dir_fd = open_process(pid);
+	char text[1024], *at = NULL;
+
+	if (dir_fd < 0)
+		return false;
+	/* Behind the name, which may hold anything. */
+	if (read_file(dir_fd, "stat", text, sizeof(text)) > 0)
+		at = strrchr(text, ')');
+	close(dir_fd);
+	return at && at[1] == ' ' && (at[2] == 'T' || at[2] == 't');
+}

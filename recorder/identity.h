@@ -53,5 +53,7 @@ int identity_maps_region_at(pid_t pid, ino_t inode, uint64_t offset);
 
 /* A core of it is being written: dead, but not for the pidfd yet. */
 bool identity_is_dumping_core(pid_t pid);
+/* By a signal or by a debugger. */
+bool identity_is_stopped(pid_t pid);
 
 #endif

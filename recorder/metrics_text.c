@@ -86,6 +86,10 @@ static void write_clients(FILE *file, const struct metrics_facts *facts)
 		"Snapshots that programs asked for too fast.", counters.snapshots_refused);
 	counter(file, "ttlog_last_deaths_asked_total",
 		"Processes that asked how the one before them ended.", counters.last_deaths_asked);
+	counter(file, "ttlog_hangs_total", "Heartbeats that were promised and missed.",
+		counters.hangs);
+	counter(file, "ttlog_hangs_recovered_total", "Of these, hearts that beat again.",
+		counters.hangs_recovered);
 	head(file, "ttlog_deaths_total", "counter", "Ends of clients, by how.");
 	for (int i = 0; i < COUNTERS_HOW; i++)
 		if (i != VERDICT_ALIVE)

@@ -6,8 +6,10 @@
  * Whose it is then is what the kernel says of who has connected. By the time that we come to it the
  * process may be gone and its pid another client's: that one gets a snapshot, rationed as its own
  * are, and nobody has learned anything. Who asks before he is adopted waits for that as long as a
- * peer may be silent; he holds a place among the clients meanwhile, and no descriptor.
+ * peer may be silent; he holds a place among the clients meanwhile, and no descriptor but the one by
+ * which he waits for the dump, if he does.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -41,16 +43,46 @@ bool client_may_snapshot(struct client *client)
 	return ++client->snapshots <= SNAPSHOTS_A_SECOND;
 }
 
-void client_take_snapshot(struct client *client, const struct hello_message *message)
+/* *ret_number is that of the dump. */
+static int take(struct client *client, const char *called, uint64_t *ret_number)
 {
+	const struct dumper *dumper = client->clients->config.dumper;
 	char reason[DUMPER_REASON_BYTES];
+	uint64_t before;
+	int err;
 
-	snprintf(reason, sizeof(reason), "snapshot-%s", message->reason);
-	if (!client_may_snapshot(client) || !client->subject->base ||
-	    deaths_snapshot(client, reason)) {
+	if (!client_may_snapshot(client))
+		return -EBUSY;
+	if (!client->subject->base)
+		return -EAGAIN;
+	before = dumper->submitted;
+	snprintf(reason, sizeof(reason), "snapshot-%s", called);
+	err = deaths_snapshot(client, reason);
+	*ret_number = dumper->submitted;
+	/* What is shed has no number, and nobody would ever hear of it. */
+	return !err && *ret_number == before ? -ECANCELED : err;
+}
+
+void client_take_snapshot(struct client *client, const struct hello_message *message, int answer_fd)
+{
+	uint64_t number = 0;
+	const int err = take(client, message->reason, &number);
+
+	if (err) {
 		client->snapshots_refused++;
 		counters.snapshots_refused++;
 	}
+	snapshot_wait_begin(client, answer_fd, err, number);
+}
+
+/* It asked by a connection of its own, and waits by what it sent then. */
+static void take_from(struct client *client, struct client *peer)
+{
+	const int answer_fd = peer->answer_fd;
+
+	peer->answer_fd = -1;
+	client_take_snapshot(client, &peer->hello, answer_fd);
+	client_free(peer);
 }
 
 /* ---- without a socket ---------------------------------------------------------------------- */
@@ -81,8 +113,7 @@ void snapshots_ask(struct client *peer)
 	client = find(peer->clients, peer->pid);
 	if (!client)
 		return;
-	client_take_snapshot(client, &peer->hello);
-	client_free(peer);
+	take_from(client, peer);
 }
 
 void snapshots_answer(struct client *client)
@@ -94,7 +125,6 @@ void snapshots_answer(struct client *client)
 
 		if (!peer || !peer->wants_snapshot || peer->pid != client->pid)
 			continue;
-		client_take_snapshot(client, &peer->hello);
-		client_free(peer);
+		take_from(client, peer);
 	}
 }

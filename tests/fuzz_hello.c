@@ -49,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case TTLOG_MESSAGE_GOODBYE:
 	case TTLOG_MESSAGE_REGION:
+	case TTLOG_MESSAGE_NOTICE:
 		break;
 	default:
 		abort();

@@ -34,7 +34,7 @@ static void prepare(void)
 	cr_assert_eq(calibration_open(&calibration, loop), 0);
 	cr_assert_eq(store_open(&store, folder), 0);
 	dumper_init(&dumper, workers, &store, calibration, "ebpf");
-	dumper.told = told;
+	cr_assert_eq(dumper_tell(&dumper, told, NULL), 0);
 	dumper.unwinds = true;
 }
 

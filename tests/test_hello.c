@@ -61,6 +61,17 @@ Test(hello, takes_a_good_one)
 	cr_assert_str_eq(message.service, "orders");
 }
 
+/* A program is older than the recorder as long as it runs. */
+Test(hello, takes_one_of_an_older_client)
+{
+	struct ttlog_hello hello = good_hello();
+	struct hello_message message;
+
+	hello.head.version = TTLOG_MESSAGE_COMPATIBLE;
+	cr_assert_eq(check(&hello, sizeof(hello), &message), 0);
+	cr_assert_str_eq(message.service, "orders");
+}
+
 Test(hello, reads_a_longer_one_up_to_what_it_knows)
 {
 	struct {
@@ -180,7 +191,7 @@ Test(hello, refuses_what_makes_no_sense)
 		hello.head.kind = (uint16_t)kind;
 		if (kind != TTLOG_MESSAGE_HELLO && kind != TTLOG_MESSAGE_SNAPSHOT &&
 		    kind != TTLOG_MESSAGE_GOODBYE && kind != TTLOG_MESSAGE_REGION &&
-		    kind != TTLOG_MESSAGE_LAST_DEATH)
+		    kind != TTLOG_MESSAGE_LAST_DEATH && kind != TTLOG_MESSAGE_NOTICE)
 			cr_assert_eq(check(&hello, sizeof(hello), &message), -EBADMSG, "%u", kind);
 	}
 	cr_assert_eq(message.kind, TTLOG_MESSAGE_GOODBYE, "a refusal leaves the result alone");

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes that promised a heartbeat and do not beat: hung, stopped, frozen, or free of it again.
+ * What is not to be a hang has a line of the recorder's for its sign, and no length of time.
+ */
+#include "tests/service_process.h"
+
+TestSuite(heartbeat, .init = recorder_prepare, .fini = recorder_clean, .timeout = 150);
+
+static int orders[2];
+
+/* Does what each byte says, and hangs in between. */
+static void obey(void)
+{
+	char byte;
+
+	ready();
+	while (read(orders[0], &byte, 1) == 1) {
+		if (byte == 'b')
+			ttlog_heartbeat();
+		else if (byte == 'c')
+			ttlog_close();
+		else if (ttlog_heartbeat_promise(byte == 'p' ? 50 : 0))
+			_exit(94);
+		ready();
+	}
+	_exit(93);
+}
+
+static void order(const struct service *service, char what)
+{
+	char byte;
+
+	cr_assert_eq(write(orders[1], &what, 1), 1);
+	cr_assert_eq(read(service->said, &byte, 1), 1);
+}
+
+static void begin(struct service *service)
+{
+	cr_assert_eq(pipe2(orders, O_CLOEXEC), 0);
+	start_service(service, obey);
+}
+
+static void end(struct service *service)
+{
+	cr_assert_eq(kill(service->pid, SIGKILL), 0);
+	reap(service);
+	close(orders[0]);
+	close(orders[1]);
+}
+
+static void expect_hang(struct recorder_process *recorder)
+{
+	char line[LINE_BYTES];
+
+	expect_line(recorder, "-hang.bin", line, sizeof(line));
+	check_dump(line, "-hang.bin", "the last words");
+}
+
+static void stop(pid_t pid)
+{
+	int status;
+
+	cr_assert_eq(kill(pid, SIGSTOP), 0);
+	cr_assert_eq(waitpid(pid, &status, WUNTRACED), pid);
+	cr_assert(WIFSTOPPED(status), "%#x", status);
+}
+
+Test(heartbeat, that_is_missed_is_a_hang)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES];
+
+	start_recorder(&recorder, NONE);
+	begin(&service);
+	order(&service, 'p');
+	expect_line(&recorder, "its heart has not beaten for", line, sizeof(line));
+	cr_assert(strstr(line, " ms, 50 were promised"), "%s", line);
+	expect_hang(&recorder);
+	/* Once, until it beats again. */
+	order(&service, 'b');
+	expect_line(&recorder, "its heart beats again", line, sizeof(line));
+	expect_line(&recorder, "-hang", line, sizeof(line));
+	/* A new promise is a new start. */
+	order(&service, 'p');
+	expect_line(&recorder, "-hang", line, sizeof(line));
+	end(&service);
+	stop_recorder(&recorder);
+}
+
+/* What the recorder hears of is behind it, and the process has no time of its own any more. */
+static void expect_no_hang(struct recorder_process *recorder, struct service *service)
+{
+	char line[LINE_BYTES];
+
+	expect_line(recorder, "it is stopped or frozen", line, sizeof(line));
+	end(service);
+	expect_killed(recorder, line, sizeof(line), "the last words");
+	cr_assert_eq(count_dumps("-hang"), 0);
+	stop_recorder(recorder);
+}
+
+Test(heartbeat, of_a_stopped_process_is_not_missed)
+{
+	struct recorder_process recorder;
+	struct service service;
+
+	start_recorder(&recorder, NONE);
+	begin(&service);
+	stop(recorder.pid);
+	order(&service, 'p');
+	stop(service.pid);
+	cr_assert_eq(kill(recorder.pid, SIGCONT), 0);
+	expect_no_hang(&recorder, &service);
+}
+
+/* ---- frozen ----------------------------------------------------------------------------- */
+
+static char group[PATH_MAX];
+
+static bool put(const char *file, const char *text)
+{
+	char path[PATH_MAX + 32];
+	bool is_done;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", group, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	is_done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	if (fd >= 0)
+		close(fd);
+	return is_done;
+}
+
+static bool is_there(const char *file, const char *words)
+{
+	char path[PATH_MAX + 32], text[256] = "";
+	ssize_t count;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", group, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	cr_assert_geq(fd, 0);
+	count = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return count > 0 && strstr(text, words);
+}
+
+/* In the hierarchy that is mounted there. */
+static void freeze_there(const char *root, const char *file, const char *word, const char *sign,
+			 const char *frozen)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char pid[16];
+
+	snprintf(group, sizeof(group), "%s/ttlog-test-%d", root, (int)getpid());
+	if (mkdir(group, 0755)) {
+		recorder_clean();
+		cr_skip("%s: %s", root, strerror(errno));
+	}
+	start_recorder(&recorder, NONE);
+	begin(&service);
+	stop(recorder.pid);
+	order(&service, 'p');
+	snprintf(pid, sizeof(pid), "%d", (int)service.pid);
+	cr_assert(put("cgroup.procs", pid));
+	cr_assert(put(file, word));
+	for (int i = 0; i < 3000 && !is_there(sign, frozen); i++)
+		poll(NULL, 0, 10);
+	cr_assert(is_there(sign, frozen));
+	cr_assert_eq(kill(recorder.pid, SIGCONT), 0);
+	/* One of v1 dies only when it is thawed. */
+	char line[LINE_BYTES];
+	expect_line(&recorder, "it is stopped or frozen", line, sizeof(line));
+	cr_assert_eq(kill(service.pid, SIGKILL), 0);
+	put(file, strcmp(word, "1") ? "THAWED" : "0");
+	end(&service);
+	expect_killed(&recorder, line, sizeof(line), "the last words");
+	cr_assert_eq(count_dumps("-hang"), 0);
+	stop_recorder(&recorder);
+	cr_assert_eq(rmdir(group), 0, "%s", strerror(errno));
+}
+
+/* A hybrid machine has both. */
+Test(heartbeat, of_a_frozen_process_is_not_missed)
+{
+	const bool is_hybrid = access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) == 0;
+
+	freeze_there(is_hybrid ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup", "cgroup.freeze", "1",
+		     "cgroup.events", "frozen 1");
+}
+
+Test(heartbeat, of_a_process_that_the_old_freezer_holds_is_not_missed)
+{
+	freeze_there("/sys/fs/cgroup/freezer", "freezer.state", "FROZEN", "freezer.state",
+		     "FROZEN");
+}
+
+/* ---- promises --------------------------------------------------------------------------- */
+
+/* What would come wrongly has some time to come: a bad recorder is found out, no good one
+ * suspected. */
+static void expect_nothing(struct service *service, char what)
+{
+	struct recorder_process recorder;
+
+	start_recorder(&recorder, NONE);
+	begin(service);
+	stop(recorder.pid);
+	order(service, 'p');
+	order(service, what);
+	cr_assert_eq(kill(recorder.pid, SIGCONT), 0);
+	poll(NULL, 0, 250);
+	cr_assert_eq(count_dumps("-hang"), 0);
+	end(service);
+	stop_recorder(&recorder);
+}
+
+Test(heartbeat, that_is_taken_back_is_not_missed)
+{
+	struct service service;
+
+	expect_nothing(&service, 'n');
+}
+
+Test(heartbeat, of_who_records_no_more_is_not_missed)
+{
+	struct service service;
+
+	expect_nothing(&service, 'c');
+}
+
+/* The promise stands in the ring; who makes one later calls, as there is no socket. */
+Test(heartbeat, is_promised_to_the_recorder_that_comes)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES];
+
+	begin(&service);
+	order(&service, 'p');
+	start_recorder(&recorder, NONE);
+	expect_hang(&recorder);
+	order(&service, 'p');
+	expect_line(&recorder, "its heart has not beaten for", line, sizeof(line));
+	end(&service);
+	stop_recorder(&recorder);
+}
+
+Test(heartbeat, has_limits)
+{
+	setenv("TTLOG_SOCKET", "", 1);
+	cr_assert_eq(ttlog_heartbeat_promise(24 * 3600 * 1000 + 1), -EINVAL);
+	ttlog_heartbeat(); /* of nobody who records: nothing happens */
+	cr_assert_eq(ttlog_heartbeat_promise(24 * 3600 * 1000), 0);
+	ttlog_heartbeat();
+	ttlog_close();
+	cr_assert_eq(ttlog_heartbeat_promise(1000), -ENOTCONN);
+}
