@@ -5,9 +5,36 @@
  */
 #include "tests/service_process.h"
 
-TestSuite(heartbeat, .init = recorder_prepare, .fini = recorder_clean, .timeout = 150);
-
 static int orders[2];
+static char group[PATH_MAX]; /* of what is frozen */
+
+static bool put(const char *file, const char *text)
+{
+	char path[PATH_MAX + 32];
+	bool is_done;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", group, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	is_done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	if (fd >= 0)
+		close(fd);
+	return is_done;
+}
+
+/* What is frozen can't even be killed, and would outlive a test that failed. */
+static void clean(void)
+{
+	if (group[0] && !access(group, F_OK)) {
+		put("cgroup.freeze", "0");
+		put("freezer.state", "THAWED");
+		for (int i = 0; i < 100 && rmdir(group); i++)
+			poll(NULL, 0, 10);
+	}
+	recorder_clean();
+}
+
+TestSuite(heartbeat, .init = recorder_prepare, .fini = clean, .timeout = 150);
 
 /* Does what each byte says, and hangs in between. */
 static void obey(void)
@@ -116,22 +143,6 @@ Test(heartbeat, of_a_stopped_process_is_not_missed)
 }
 
 /* ---- frozen ----------------------------------------------------------------------------- */
-
-static char group[PATH_MAX];
-
-static bool put(const char *file, const char *text)
-{
-	char path[PATH_MAX + 32];
-	bool is_done;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", group, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	is_done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	if (fd >= 0)
-		close(fd);
-	return is_done;
-}
 
 static bool is_there(const char *file, const char *words)
 {
