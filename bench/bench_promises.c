@@ -32,6 +32,7 @@ struct writer {
 	uint64_t last_ticks;
 	uintptr_t busy;
 	uint64_t clock_mask;
+	uint64_t carried_ticks;
 	uint32_t limit;
 };
 
@@ -42,11 +43,19 @@ static uint32_t threshold;
 static uint64_t coarse_ticks;
 static uint64_t site_word = UINT64_C(1) << 32;
 
-static inline __attribute__((always_inline)) uint64_t later(const struct writer *writer)
+/* Kept apart from last_ticks, which each event stores. */
+static inline __attribute__((always_inline)) uint64_t reading(struct writer *writer)
+{
+	return writer->carried_ticks = measure_ticks();
+}
+
+static inline __attribute__((always_inline)) uint64_t carried(struct writer *writer)
 {
 	uint64_t coarse = __atomic_load_n(&coarse_ticks, __ATOMIC_RELAXED);
 
-	return coarse > writer->last_ticks ? coarse : writer->last_ticks;
+	if (__builtin_expect(coarse > writer->carried_ticks, 0))
+		writer->carried_ticks = coarse;
+	return writer->carried_ticks;
 }
 
 static inline __attribute__((always_inline)) void put(unsigned char *to, uint64_t word,
@@ -89,9 +98,9 @@ static inline __attribute__((always_inline)) void event_of(enum promise promise,
 	if (promise >= PROMISE_SIGNALS && *(volatile uintptr_t *)&writer->busy)
 		return;
 	if (promise >= PROMISE_MODES)
-		*ticks = writer->position & writer->clock_mask ? later(writer) : measure_ticks();
+		*ticks = writer->position & writer->clock_mask ? carried(writer) : reading(writer);
 	else if (promise >= PROMISE_TIME)
-		*ticks = (i & 15) ? writer->last_ticks : measure_ticks();
+		*ticks = (i & 15) ? writer->carried_ticks : reading(writer);
 	if (promise >= PROMISE_SIGNALS)
 		*(volatile uintptr_t *)&writer->busy = ttlog_stack_pointer_();
 	position = *(volatile uint64_t *)&writer->position;

@@ -285,10 +285,10 @@ static bool retire_vanished(const struct ttlog_lane *lane, uint32_t tid, uint32_
 
 /* Step 2 for one place, so many behind the ticket's. model: take_2 */
 INLINE enum ttlog_take try_place(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
-				 uint64_t ticket, uint32_t behind, enum ttlog_take_rule rule,
-				 uint32_t freeze_word, struct ttlog_tenure *ret_tenure)
+				 uint64_t ticket, uint32_t behind, uint32_t index,
+				 enum ttlog_take_rule rule, uint32_t freeze_word,
+				 struct ttlog_tenure *ret_tenure)
 {
-	uint32_t index = ttlog_lane_index(lane, ticket + behind);
 	/* Pairs with the release of a retire: its data are there. */
 	uint64_t state = atomic_load_explicit(&lane->records[index].state, memory_order_acquire);
 	enum ttlog_take result;
@@ -302,16 +302,27 @@ INLINE enum ttlog_take try_place(const struct ttlog_lane *lane, const struct ttl
 	return result;
 }
 
-/* That many places, from the ticket's on. */
-static enum ttlog_take search(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
-			      uint64_t ticket, uint32_t places, enum ttlog_take_rule rule,
-			      uint32_t freeze_word, struct ttlog_tenure *ret_tenure)
+/* That many places, from the ticket's on, which is at that index. */
+INLINE enum ttlog_take search_from(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
+				   uint64_t ticket, uint32_t index, uint32_t places,
+				   enum ttlog_take_rule rule, uint32_t freeze_word,
+				   struct ttlog_tenure *ret_tenure)
 {
 	enum ttlog_take result = TTLOG_TAKE_NONE;
 
-	for (uint32_t i = 0; i < places && result == TTLOG_TAKE_NONE; i++)
-		result = try_place(lane, taker, ticket, i, rule, freeze_word, ret_tenure);
+	for (uint32_t i = 0; i < places && result == TTLOG_TAKE_NONE; i++) {
+		result = try_place(lane, taker, ticket, i, index, rule, freeze_word, ret_tenure);
+		index = index + 1 < lane->geometry->chunk_count ? index + 1 : 0;
+	}
 	return result;
+}
+
+static enum ttlog_take search(const struct ttlog_lane *lane, const struct ttlog_taker *taker,
+			      uint64_t ticket, enum ttlog_take_rule rule, uint32_t freeze_word,
+			      struct ttlog_tenure *ret_tenure)
+{
+	return search_from(lane, taker, ticket, ttlog_lane_index(lane, ticket),
+			   lane->geometry->chunk_count, rule, freeze_word, ret_tenure);
 }
 
 /* model: take_ticket */
@@ -325,18 +336,18 @@ enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_taker *tak
 	enum ttlog_take result;
 
 	ticket = atomic_fetch_add_explicit(&lane.ledger->hand, 1, memory_order_relaxed);
-	result = search(&lane, taker, ticket, lap, rule, freeze_word, ret_tenure);
+	result = search(&lane, taker, ticket, rule, freeze_word, ret_tenure);
 	if (result == TTLOG_TAKE_NONE && rule == TTLOG_TAKE_NOT_YOUNG)
-		result = search(&lane, taker, ticket, lap, TTLOG_TAKE_ANY_RETIRED, freeze_word,
+		result = search(&lane, taker, ticket, TTLOG_TAKE_ANY_RETIRED, freeze_word,
 				ret_tenure);
 	if (result == TTLOG_TAKE_NONE && rule == TTLOG_TAKE_NOT_YOUNG &&
 	    retire_vanished(&lane, taker->tid, 0, lap))
-		result = search(&lane, taker, ticket, lap, TTLOG_TAKE_VANISHED_TOO, freeze_word,
+		result = search(&lane, taker, ticket, TTLOG_TAKE_VANISHED_TOO, freeze_word,
 				ret_tenure);
 	return result;
 }
 
-uint64_t ttlog_chunk_draw(void)
+struct ttlog_drawn ttlog_chunk_draw(void)
 {
 	struct ttlog_lane lane = ttlog_lane_of(TTLOG_LANE_MAIN);
 	uint64_t ticket = atomic_fetch_add_explicit(&lane.ledger->hand, 1, memory_order_relaxed);
@@ -346,21 +357,18 @@ uint64_t ttlog_chunk_draw(void)
 	__builtin_prefetch(&lane.records[index], 1);
 	__builtin_prefetch(chunk, 1);
 	__builtin_prefetch(chunk + TTLOG_CHUNK_FIRST, 1);
-	return ticket;
+	return (struct ttlog_drawn){ticket, index};
 }
 
-enum ttlog_take ttlog_chunk_take_drawn(const struct ttlog_taker *taker, uint64_t ticket,
+enum ttlog_take ttlog_chunk_take_drawn(const struct ttlog_taker *taker, struct ttlog_drawn drawn,
 				       uint32_t freeze_word, struct ttlog_tenure *ret_tenure)
 {
 	struct ttlog_lane lane = ttlog_lane_of(TTLOG_LANE_MAIN);
 	uint32_t lap = lane.geometry->chunk_count;
-	uint32_t places = lap < DRAWN_TRIES ? lap : DRAWN_TRIES;
-	enum ttlog_take result = TTLOG_TAKE_NONE;
 
-	for (uint32_t i = 0; i < places && result == TTLOG_TAKE_NONE; i++)
-		result = try_place(&lane, taker, ticket, i, TTLOG_TAKE_NOT_YOUNG, freeze_word,
-				   ret_tenure);
-	return result;
+	return search_from(&lane, taker, drawn.ticket, drawn.index,
+			   lap < DRAWN_TRIES ? lap : DRAWN_TRIES, TTLOG_TAKE_NOT_YOUNG, freeze_word,
+			   ret_tenure);
 }
 
 /* ---- one chunk that the caller has chosen -----------------------------------------------------

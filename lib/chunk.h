@@ -79,8 +79,13 @@ enum ttlog_take ttlog_chunk_take(uint32_t lane_id, const struct ttlog_taker *tak
  * of takes, whose memory is on its way into the cache; and the chunk there or a few places behind
  * it, or none. Neither makes a system call.
  */
-uint64_t ttlog_chunk_draw(void);
-enum ttlog_take ttlog_chunk_take_drawn(const struct ttlog_taker *taker, uint64_t ticket,
+struct ttlog_drawn {
+	uint64_t ticket;
+	uint32_t index; /* of the chunk at that place */
+};
+
+struct ttlog_drawn ttlog_chunk_draw(void);
+enum ttlog_take ttlog_chunk_take_drawn(const struct ttlog_taker *taker, struct ttlog_drawn drawn,
 				       uint32_t freeze_word, struct ttlog_tenure *ret_tenure);
 
 /*

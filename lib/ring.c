@@ -97,6 +97,7 @@ static bool record_in_chunk(struct ttlog_thread *thread, const struct ttlog_site
 	ticks = ttlog_clock_ticks(ttlog_place_.geometry.clock_source);
 	ttlog_ring_write(chunk, offset, site, values, &encoding, ticks);
 	hot->last_ticks = ticks;
+	hot->carried_ticks = ticks;
 	atomic_signal_fence(memory_order_seq_cst);
 	/* 5. model: record_5 */
 	hot->position += UINT64_C(1) << 32 | encoding.size;

@@ -145,8 +145,8 @@ static void draw(struct ttlog_thread *thread)
 	if (thread->spare.chunk || !atomic_load_explicit(&life->boot_full, memory_order_relaxed) ||
 	    (uint64_t)writers * 4 > ttlog_place_.geometry.lane[TTLOG_LANE_MAIN].chunk_count)
 		return;
-	thread->ticket = ttlog_chunk_draw();
-	thread->has_ticket = 1;
+	thread->drawn = ttlog_chunk_draw();
+	thread->has_drawn = 1;
 }
 
 /* model: prepare */
@@ -156,11 +156,11 @@ static void prepare(struct ttlog_thread *thread)
 	struct ttlog_taker taker = taker_of(thread);
 	struct ttlog_tenure spare;
 
-	if (!thread->has_ticket)
+	if (!thread->has_drawn)
 		return;
-	thread->has_ticket = 0;
+	thread->has_drawn = 0;
 	if (ttlog_is_frozen(freeze_word) ||
-	    ttlog_chunk_take_drawn(&taker, thread->ticket, freeze_word, &spare) != TTLOG_TAKE_DONE)
+	    ttlog_chunk_take_drawn(&taker, thread->drawn, freeze_word, &spare) != TTLOG_TAKE_DONE)
 		return;
 	thread->spare.lane = spare.lane;
 	thread->spare.index = spare.index;
@@ -402,6 +402,8 @@ void ttlog_stops_recover(struct ttlog_thread *thread)
 	word = ttlog_chunk_word(chunk, offset);
 	if (word) {
 		hot->last_ticks = ttlog_chunk_word(chunk, offset + 8);
+		if (hot->carried_ticks < hot->last_ticks)
+			hot->carried_ticks = hot->last_ticks;
 		hot->position += UINT64_C(1) << 32 | TTLOG_EVENT_BYTES(word);
 	}
 }
@@ -414,8 +416,9 @@ void ttlog_stops_leave(struct ttlog_thread *thread)
 	detach(thread);
 	retire_full(thread);
 	retire(&thread->spare, 0, 0);
-	thread->has_ticket = 0;
+	thread->has_drawn = 0;
 	thread->hot.last_ticks = 0;
+	thread->hot.carried_ticks = 0;
 	change_end(thread);
 }
 

@@ -417,7 +417,8 @@ struct ttlog_writer {
 	unsigned char *chunk; /* where offset 0 is */
 	uint64_t last_ticks;  /* of the newest event */
 	uintptr_t busy;	      /* stack pointer of the call that is writing, 0 = none */
-	uint64_t clock_mask;  /* of position: what is not 0 there carries last_ticks; 0 = never */
+	uint64_t clock_mask;  /* of position: what is not 0 there has carried_ticks for a time; 0 = never */
+	uint64_t carried_ticks; /* the newest reading, kept while there is a mask */
 	uint32_t limit;	      /* no event may end beyond it before ttlog_room_() was asked; 0 = no chunk */
 	uint32_t zero;
 };
@@ -607,13 +608,24 @@ TTLOG_INLINE_ unsigned char *ttlog_put_(unsigned char *to, unsigned int type,
 
 /*
  * The event's time: a reading of the clock, or that of an earlier event (TTLOG_CLOCK=sparse), or what the
- * recorder last saw if that is newer (coarse).
+ * recorder last saw if that is newer (coarse). Not last_ticks, which each event stores: to load what the
+ * event before has just stored takes longer than all the rest of an event.
  */
-TTLOG_INLINE_ uint64_t ttlog_carried_(const struct ttlog_writer *writer)
+TTLOG_INLINE_ uint64_t ttlog_carried_(struct ttlog_writer *writer)
 {
 	uint64_t coarse = __atomic_load_n(&ttlog_control_.coarse_ticks, __ATOMIC_RELAXED);
 
-	return coarse > writer->last_ticks ? coarse : writer->last_ticks;
+	if (__builtin_expect(coarse > writer->carried_ticks, 0))
+		*(volatile uint64_t *)&writer->carried_ticks = coarse;
+	return writer->carried_ticks;
+}
+
+TTLOG_INLINE_ uint64_t ttlog_reading_(struct ttlog_writer *writer)
+{
+	uint64_t ticks = ttlog_ticks_();
+
+	*(volatile uint64_t *)&writer->carried_ticks = ticks;
+	return ticks;
 }
 
 /*
@@ -628,12 +640,12 @@ TTLOG_INLINE_ unsigned char *ttlog_begin_(struct ttlog_writer *writer, uint32_t 
 {
 	/* One branch for two questions, the usual answer to both being no. */
 	if (__builtin_expect((writer->busy | writer->clock_mask) != 0, 0)) {
+		uint64_t carries;
+
 		if (*(volatile uintptr_t *)&writer->busy != 0)
 			return NULL;
-		if (*(const volatile uint64_t *)&writer->position & writer->clock_mask)
-			*ret_ticks = ttlog_carried_(writer);
-		else
-			*ret_ticks = ttlog_ticks_();
+		carries = *(const volatile uint64_t *)&writer->position & writer->clock_mask;
+		*ret_ticks = carries ? ttlog_carried_(writer) : ttlog_reading_(writer);
 	} else {
 		*ret_ticks = ttlog_ticks_();
 	}
@@ -661,7 +673,7 @@ TTLOG_INLINE_ unsigned char *ttlog_begin_(struct ttlog_writer *writer, uint32_t 
 		if (!room)
 			return NULL;
 		if (room > 1)
-			*ret_ticks = ttlog_ticks_();
+			*ret_ticks = ttlog_reading_(writer);
 	}
 }
 

@@ -46,11 +46,11 @@ struct ttlog_thread {
 	struct ttlog_tenure spare; /* the next one; chunk NULL: there is none */
 	uint64_t full_last;	   /* ticks of its newest event */
 	uint32_t full_count;
-	uint16_t has_ticket;
-	uint16_t is_changing;	/* in the middle of a job: who jumps out leaves a chunk behind */
-	uint64_t ticket;	/* drawn for the spare */
-	uint32_t nested;	/* events that interrupted the call that is marked busy */
-	uint64_t nested_at;	/* and its position */
+	uint16_t has_drawn;
+	uint16_t is_changing;	  /* in the middle of a job: who jumps out leaves a chunk behind */
+	struct ttlog_drawn drawn; /* for the spare */
+	uint32_t nested;	  /* events that interrupted the call that is marked busy */
+	uint64_t nested_at;	  /* and its position */
 	struct ttlog_thread *first; /* the thread's first writer; NULL: this is it */
 	uint32_t number;	    /* 0 of the first; of another, its place in other[] and 1 */
 	/* Of the first one only. */

@@ -5,6 +5,7 @@
 
 #include "lib/process.h"
 #include "lib/ttlog_abi.h"
+#include "lib/writer.h"
 #include "tests/step_pieces.h"
 #include "tests/step_scenarios.h"
 #include "tests/step_tracer.h"
@@ -325,6 +326,21 @@ static void sparse_clock(void)
 	record_after();
 }
 
+/* The event in the middle is a sixteenth of its chunk: it has a reading of its own. */
+static void sixteenth_event_sparse(void)
+{
+	use_clock("sparse");
+	warm_up();
+	do
+		record_info(0, SMALL);
+	while ((ttlog_thread_mine()->hot.position >> 32 & 15) != 15);
+	stepper_stop_here();
+	for (uint32_t i = 0; i < 3; i++)
+		record_info(0, SMALL);
+	piece_is_over();
+	record_after();
+}
+
 static void first_event_sparse(void)
 {
 	use_clock("sparse");
@@ -368,6 +384,7 @@ const struct scenario step_corners[] = {
 	{"slow clock: event, alert", event_of_slow_clock, 64, 15, 31, 31},
 	{"slow clock: chunk change", change_of_slow_clock, 128, 63, 0, 0},
 	{"sparse clock: first event", first_event_sparse, 128, 127, 0, 0},
+	{"sparse clock: 16th event", sixteenth_event_sparse, 16, 3, 7, 7},
 	{"sparse clock: stops", sparse_clock, 64, 7, 15, 15},
 	{"coarse clock: event", coarse_clock, 16, 3, 7, 7},
 	{0},
