@@ -136,7 +136,7 @@ $(B)/%.o: %.c
 
 ifeq ($(BPF),1)
 SKEL_OBJ := $(addprefix $(B)/recorder/,watch.o watch_attach.o watch_load.o watch_check.o)
-$(SKEL_OBJ) $(B)/recorder/controls.o $(B)/recorder/watch_none.o $(B)/tests/test_controls.o $(B)/bench/bench_cost.o: EXTRA_CFLAGS := -DTTLOG_HAVE_BPF=1
+$(SKEL_OBJ) $(B)/recorder/controls.o $(B)/recorder/watch_none.o $(B)/tests/test_controls.o $(B)/bench/empty.o: EXTRA_CFLAGS := -DTTLOG_HAVE_BPF=1
 $(SKEL_OBJ): $(B)/bpf/ttlog.skel.h
 endif
 
@@ -341,7 +341,7 @@ BENCHES := $(addprefix bench_,event busy sparse threads channels instructions by
 
 $(B)/bench/%.o: EXTRA_CFLAGS := -O2
 
-BENCH_OBJ := $(addprefix $(B)/bench/,measure.o busy.o step.o team.o chunked.o)
+BENCH_OBJ := $(addprefix $(B)/bench/,measure.o busy.o step.o team.o chunked.o empty.o)
 
 $(B)/bench/bench_%: $(B)/bench/bench_%.o $(BENCH_OBJ) $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PARTS_LIBS)

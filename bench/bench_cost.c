@@ -3,18 +3,20 @@
  * bench_cost.c - what the recorder costs those who have nothing to do with it, and how long it
  * takes from a fatal signal to whoever waits for it.
  *
- * Cost: fork, exec and exit of /bin/true, and a program that takes 50,000 signals, none of them
- * clients; with and without a recorder in turns, the median of the pairs' ratios. What is measured
- * is the processor's time that they took, the kernel's part of it included: on a machine that is
- * shared the time on the wall says nothing. A recorder that leaves takes its programs out of the
- * kernel, so each pair has one of its own. Beside it, in the same turns, BPF programs for the same
- * tracepoints that do nothing but return: what the kernel takes to call any program at all, and the
- * least that a recorder of this kind can cost.
+ * Cost: fork, exec and exit of /bin/true; a program that does nothing but send itself signals; and one
+ * that works while a timer interrupts it 10,000 times a second, which is much for a real program. None
+ * of them is a client. Each is measured in turns: without a recorder; with one that has no clients,
+ * which is attached to nothing; with one that has a client, so that its programs stand in everybody's
+ * way; and with BPF programs for the same tracepoints that do nothing but return: what the kernel takes
+ * to call any program at all. What counts is the processor's time that they took, the kernel's part of
+ * it included: on a machine that is shared the time on the wall says nothing. A recorder that leaves
+ * takes its programs out of the kernel, so each turn has one of its own.
  *
  * Latency: from the kernel's time stamp of the fatal signal to the callback in user space, through
  * watch.c as the recorder has it; and from kill() to the line with the dump's name, which comes
  * when file and folder are synced.
  */
+#include "bench/empty.h"
 #include "bench/measure.h"
 
 #include <errno.h>
@@ -31,18 +33,16 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "recorder/watch.h"
 
-#ifdef TTLOG_HAVE_BPF
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#endif
-
-#define PAIRS 25
-#define PROCESSES 100
-#define SIGNALS 50000
+#define TURNS 15
+#define PROCESSES 60
+#define SIGNALS 20000
+#define TIMER_NS 100000 /* 10,000 signals a second */
+#define TIMED 1000	/* of them a turn: 0.1 s of work */
 #define DEATHS 100
 #define FILES 25
 #define WAIT_MS 30000
@@ -146,9 +146,12 @@ static double processes_us(void)
 	return (cpu_us() - start) / PROCESSES;
 }
 
+static volatile sig_atomic_t handled;
+
 static void count_it(int signal)
 {
 	(void)signal;
+	handled++;
 }
 
 static double signals_us(void)
@@ -161,106 +164,175 @@ static double signals_us(void)
 	return (cpu_us() - start) / SIGNALS;
 }
 
-/* ---- programs that do nothing ------------------------------------------------------------------
- */
-
-#define EMPTY_MAX 4
-
-static struct empty {
-	int fds[2 * EMPTY_MAX]; /* of programs and of their attachment */
-	unsigned int count;
-} empty;
-
-static void empty_remove(void)
+/* The same work each time, measured once: what a tenth of a second is enough for. */
+static uint64_t work(uint64_t rounds)
 {
-	while (empty.count)
-		close(empty.fds[--empty.count]);
+	uint64_t sum = 1;
+
+	for (uint64_t i = 0; i < rounds; i++) {
+		sum = sum * UINT64_C(6364136223846793005) + i;
+		measure_barrier();
+	}
+	return sum;
 }
 
-#ifdef TTLOG_HAVE_BPF
-
-static bool empty_attach(const char *tracepoint)
+static uint64_t rounds_of_a_turn(void)
 {
-	const struct bpf_insn code[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
+	static uint64_t rounds;
+	const uint64_t some = 4000000;
+	double us;
+
+	if (rounds)
+		return rounds;
+	us = cpu_us();
+	work(some);
+	us = cpu_us() - us;
+	rounds = (uint64_t)((double)some * TIMED * TIMER_NS / 1e3 / (us > 1 ? us : 1));
+	return rounds;
+}
+
+/* Of the processor, for all of the work and the signals that come meanwhile. */
+static double timer_us(void)
+{
+	const struct itimerspec often = {{0, TIMER_NS}, {0, TIMER_NS}};
+	const uint64_t rounds = rounds_of_a_turn();
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+	timer_t timer;
+	double us;
+
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &often, NULL))
+		measure_die("timer", errno);
+	us = cpu_us();
+	work(rounds);
+	us = cpu_us() - us;
+	timer_delete(timer);
+	return us;
+}
+
+/* ---- what is there meanwhile ------------------------------------------------------------------ */
+
+/* A client of the recorder's, as one of a whole machine. */
+static pid_t client_start(void)
+{
+	const struct ttlog_options options = {
+		.size = sizeof(options),
+		.service = "bench",
+		.socket = bench.socket,
+		.buffer_bytes = 1 << 20,
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_RAW_TP);
-	int id = libbpf_find_vmlinux_btf_id(tracepoint, BPF_TRACE_RAW_TP);
-	int program, link;
+	int said[2];
+	char byte;
+	pid_t pid;
 
-	if (id <= 0)
-		return false;
-	options.attach_btf_id = (__u32)id;
-	program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "empty", "Dual MIT/GPL", code,
-				sizeof(code) / sizeof(code[0]), &options);
-	if (program < 0)
-		return false;
-	empty.fds[empty.count++] = program;
-	link = bpf_raw_tracepoint_open(NULL, program);
-	if (link < 0)
-		return false;
-	empty.fds[empty.count++] = link;
-	return true;
+	if (pipe2(said, O_CLOEXEC))
+		measure_die("pipe2", errno);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (ttlog_init_with(&options))
+			_exit(1);
+		for (int i = 0; i < 1000; i++)
+			ttlog_info("an event", "i", i);
+		if (write(said[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(said[1]);
+	if (read(said[0], &byte, 1) != 1)
+		measure_die("the client did not get that far", EPIPE);
+	close(said[0]);
+	return pid;
 }
 
-static bool empty_add(void)
-{
-	static const char *const tracepoints[EMPTY_MAX] = {
-		"signal_generate", "signal_deliver", "sched_process_exec", "sched_process_exit"};
+enum state { WITHOUT, IDLE, CLIENT, EMPTY, GENERATE, DELIVER, STATES };
 
-	for (size_t i = 0; i < EMPTY_MAX; i++)
-		if (!empty_attach(tracepoints[i])) {
-			empty_remove();
-			return false;
-		}
-	return true;
+struct costs {
+	struct measure_series processes[STATES], signals[STATES], timer[STATES];
+};
+
+static void take(struct costs *costs, enum state state)
+{
+	processes_us(); /* until all is as it stays: who was there before may be ending yet */
+	measure_add(&costs->processes[state], processes_us());
+	measure_add(&costs->signals[state], signals_us());
+	measure_add(&costs->timer[state], timer_us());
 }
 
-#else
-
-static bool empty_add(void)
+static void take_empty(struct costs *costs)
 {
-	return false;
+	static const char *const all[] = {"signal_generate", "signal_deliver", "sched_process_exec",
+					  "sched_process_exit", NULL};
+	static const char *const generate[] = {"signal_generate", NULL};
+	static const char *const deliver[] = {"signal_deliver", NULL};
+
+	if (!empty_add(all))
+		return;
+	take(costs, EMPTY);
+	empty_remove();
+	if (empty_add(generate))
+		measure_add(&costs->signals[GENERATE], signals_us());
+	empty_remove();
+	if (empty_add(deliver))
+		measure_add(&costs->signals[DELIVER], signals_us());
+	empty_remove();
 }
 
-#endif
-
-static void print_cost(const char *what, const struct measure_series *without,
-		       const struct measure_series *with, const struct measure_series *floor)
+static void take_recorder(struct costs *costs)
 {
-	measure_print("   %-32s %9.2f %9.2f us  %7.3f", what, measure_median(without),
-		      measure_median(with), measure_ratio(with, without));
-	if (floor->count)
-		measure_print(" %9.2f us  %7.3f", measure_median(floor),
-			      measure_ratio(floor, without));
+	pid_t client;
+
+	recorder_start();
+	take(costs, IDLE);
+	client = client_start();
+	take(costs, CLIENT);
+	recorder_stop();
+	kill(client, SIGKILL);
+	waitpid(client, NULL, 0);
+}
+
+static void print_cost(const char *what, const struct measure_series *of)
+{
+	measure_print("   %-34s %9.2f us", what, measure_median(&of[WITHOUT]));
+	for (enum state state = IDLE; state <= EMPTY; state++)
+		if (of[state].count)
+			measure_print("  %10.3f", measure_ratio(&of[state], &of[WITHOUT]));
 	measure_print("\n");
+}
+
+static double more_ns(const struct costs *costs, enum state state)
+{
+	return (measure_median(&costs->signals[state]) - measure_median(&costs->signals[WITHOUT])) *
+	       1e3;
 }
 
 static void measure_cost(void)
 {
-	struct measure_series series[6] = {0};
+	static struct costs costs;
 
-	measure_print("   median of %d turns: without, with empty BPF programs, with a recorder\n\n",
-		      PAIRS);
-	measure_print("   %-32s %9s %9s     %7s %9s     %7s\n", "no client", "without", "with",
-		      "ratio", "empty", "ratio");
+	measure_print("   median of %d turns, as ratios to the first column; a recorder without "
+		      "clients is attached to nothing\n\n",
+		      TURNS);
+	measure_print("   %-34s %12s  %10s  %10s  %10s\n", "no client", "no recorder", "recorder",
+		      "+ a client", "empty BPF");
 	signal(SIGUSR1, count_it);
-	for (int i = 0; i < PAIRS; i++) {
-		measure_add(&series[0], processes_us());
-		measure_add(&series[1], signals_us());
-		if (empty_add()) {
-			measure_add(&series[4], processes_us());
-			measure_add(&series[5], signals_us());
-			empty_remove();
-		}
-		recorder_start();
-		measure_add(&series[2], processes_us());
-		measure_add(&series[3], signals_us());
-		recorder_stop();
+	for (int i = 0; i < TURNS; i++) {
+		if (i % 2)
+			take_recorder(&costs);
+		take(&costs, WITHOUT);
+		take_empty(&costs);
+		if (!(i % 2))
+			take_recorder(&costs);
 	}
-	print_cost("fork, exec and exit of true", &series[0], &series[2], &series[4]);
-	print_cost("a signal to itself, handled", &series[1], &series[3], &series[5]);
+	print_cost("fork, exec and exit of true", costs.processes);
+	print_cost("a signal to itself, handled", costs.signals);
+	print_cost("0.1 s of work, 10,000 signals a s", costs.timer);
+	if (!costs.signals[EMPTY].count)
+		return;
+	measure_print("\n   a signal to itself takes longer by %.0f ns with a recorder and a client; "
+		      "by %.0f ns with\n   empty BPF programs, %.0f on signal_generate alone, %.0f on "
+		      "signal_deliver alone\n",
+		      more_ns(&costs, CLIENT), more_ns(&costs, EMPTY), more_ns(&costs, GENERATE),
+		      more_ns(&costs, DELIVER));
 }
 
 /* ---- from the signal to the callback ----------------------------------------------------------
@@ -341,35 +413,9 @@ static void measure_callback(void)
 
 static double one_file_us(void)
 {
-	const struct ttlog_options options = {
-		.size = sizeof(options),
-		.service = "bench",
-		.socket = bench.socket,
-		.buffer_bytes = 1 << 20,
-	};
-	uint64_t start;
-	int said[2];
-	char byte;
-	pid_t pid;
+	const pid_t pid = client_start();
+	uint64_t start = measure_now_ns();
 
-	if (pipe2(said, O_CLOEXEC))
-		measure_die("pipe2", errno);
-	pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (ttlog_init_with(&options))
-			_exit(1);
-		for (int i = 0; i < 1000; i++)
-			ttlog_info("an event", "i", i);
-		if (write(said[1], "", 1) == 1)
-			pause();
-		_exit(1);
-	}
-	close(said[1]);
-	if (read(said[0], &byte, 1) != 1)
-		measure_die("the client did not get that far", EPIPE);
-	close(said[0]);
-	start = measure_now_ns();
 	kill(pid, SIGKILL);
 	start = wait_for_line(".bin") - start;
 	waitpid(pid, NULL, 0);

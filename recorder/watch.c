@@ -213,6 +213,7 @@ static int start(struct watch *watch, char *why_not, size_t why_not_bytes)
 	int err;
 
 	err = load_most(watch, why_not, why_not_bytes);
+	watch_load_done();
 	if (err)
 		return err;
 	err = open_rings(watch);

@@ -130,6 +130,7 @@ void watch_check(watch_check_fn fn, void *context)
 	check_maps(fn, context);
 	for (unsigned int i = 0; check_program(i, 0, fn, context); i++)
 		;
+	watch_load_done();
 }
 
 #else

@@ -43,12 +43,30 @@ static int tracepoint_arguments(const struct btf *btf, const char *name)
 	return btf_vlen(type) - 1; /* the first is the tracepoint's own */
 }
 
+/* Five megabytes to read through, so it is kept until watch_load_done(). */
+static struct btf *kernel_btf;
+
+static const struct btf *kernel_types(void)
+{
+	if (pretend(PRETEND_NO_BTF))
+		return NULL;
+	if (!kernel_btf)
+		kernel_btf = btf__load_vmlinux_btf();
+	return kernel_btf;
+}
+
+void watch_load_done(void)
+{
+	btf__free(kernel_btf);
+	kernel_btf = NULL;
+}
+
 static int choose(struct ttlog_bpf *skeleton, unsigned int without, char *why_not,
 		  size_t why_not_bytes)
 {
 	static const char *const needed[] = {"signal_generate", "signal_deliver",
 					     "sched_process_exec", "sched_process_exit"};
-	struct btf *btf = pretend(PRETEND_NO_BTF) ? NULL : btf__load_vmlinux_btf();
+	const struct btf *btf = kernel_types();
 	int arguments = 0, victim;
 
 	if (!btf) {
@@ -67,7 +85,6 @@ static int choose(struct ttlog_bpf *skeleton, unsigned int without, char *why_no
 	victim = without & WATCH_PART_VICTIM ? 0 : tracepoint_arguments(btf, "mark_victim");
 	bpf_program__set_autoload(skeleton->progs.ttlog_task_rename,
 				  tracepoint_arguments(btf, "task_rename") == 2);
-	btf__free(btf);
 	if (arguments < 0)
 		return -ENOENT;
 	/* The thread's id alone before 6.9, and before the 6.6 that took the change over. */

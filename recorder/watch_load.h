@@ -27,6 +27,8 @@ enum watch_part {
  */
 int watch_load_open(struct ttlog_bpf **ret_skeleton, unsigned int without, char *why_not,
 		    size_t why_not_bytes);
+/* Behind the last of some calls of watch_load_open(), which share what they read of the kernel. */
+void watch_load_done(void);
 /* All that is marked, without attaching it. 0 or a negative errno, for watch_load_explain(). */
 int watch_load(struct ttlog_bpf *skeleton, bool *ret_without_control_maps);
 
