@@ -334,7 +334,7 @@ Test(recorder, keeps_no_descriptors_of_the_dead)
 	setenv("TTLOG_BUFFER_SIZE", "1M", 1);
 	start_with_bpf(&recorder);
 	before = count_fds(recorder.pid);
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 40; i++) {
 		start_service(&service, live);
 		cr_assert_eq(kill(service.pid, SIGKILL), 0);
 		reap(&service);

@@ -24,7 +24,7 @@ static int number_of_register(const struct meta_register *of, bool *ret_is_arm64
 	static const char *const x86[X86_REGISTERS] = {
 		"rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8",
 		"r9",  "r10", "r11", "r12", "r13", "r14", "r15", "rip"};
-	char name[8];
+	char name[16];
 
 	for (int i = 0; i < X86_REGISTERS; i++)
 		if (is_named(of, x86[i]))
