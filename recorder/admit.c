@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,10 +21,6 @@
 #include "recorder/counters.h"
 #include "recorder/log.h"
 #include "recorder/watch.h"
-
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77 /* Linux 6.5 */
-#endif
 
 struct making {
 	struct workers_job job;
@@ -47,52 +42,6 @@ static bool is_over(int fd)
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 
 	return poll(&poll_fd, 1, 0) > 0 && poll_fd.revents;
-}
-
-static bool is_hung_up(int fd)
-{
-	struct pollfd poll_fd = {.fd = fd};
-
-	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLHUP | POLLERR));
-}
-
-/*
- * The kernel pins the peer for SO_PEERPIDFD. Without it the pid may have gone to somebody else
- * between the connect and now: only as long as the socket is connected can its process be alive.
- */
-static int open_peer(int socket_fd, pid_t pid)
-{
-	int pidfd = -1;
-	socklen_t bytes = sizeof(pidfd);
-
-	if (!getsockopt(socket_fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &bytes))
-		return pidfd;
-	/* Up to 6.15 a peer that was reaped is said to be no valid argument. */
-	if (errno != ENOPROTOOPT)
-		return errno == EINVAL ? -ESRCH : -errno;
-	pidfd = pidfd_open(pid, 0);
-	if (pidfd < 0)
-		return -errno;
-	if (is_hung_up(socket_fd)) {
-		close(pidfd);
-		return -ESRCH;
-	}
-	return pidfd;
-}
-
-int admit_identify(struct client *client)
-{
-	struct ucred peer;
-	socklen_t bytes = sizeof(peer);
-
-	if (getsockopt(client->socket_fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes))
-		return -errno;
-	if (peer.pid <= 0) /* of a pid namespace that we can't see into */
-		return -ESRCH;
-	client->pid = peer.pid;
-	client->uid = peer.uid;
-	client->gid = peer.gid;
-	return 0;
 }
 
 static int note_inode(struct subject *subject, int region_fd)
@@ -238,13 +187,11 @@ static int welcome(struct client *client, const int fd[2])
 	return client->offered ? 0 : err;
 }
 
-static int come_alive(struct client *client)
+/* Nothing can go wrong any more: from the WELCOME on its ring is lost without us. */
+static void come_alive(struct client *client)
 {
 	struct clients *clients = client->clients;
-	const int err = deaths_watch(client);
 
-	if (err)
-		return err;
 	client->state = CLIENT_LIVE;
 	coarse_begin(client);
 	admit_keep_history(client);
@@ -258,7 +205,6 @@ static int come_alive(struct client *client)
 		   client->adopted ? "is adopted, with" : "records into",
 		   (unsigned long long)client->subject->geometry.region_bytes,
 		   client->watched ? "" : ", without eBPF");
-	return 0;
 }
 
 /* The region is made and the process is alive: hands it over. 0 or a negative errno. */
@@ -272,7 +218,9 @@ static int hand_over(struct client *client, struct making *making)
 	atomic_store_explicit((_Atomic uint32_t *)&control_page(client->subject)->level,
 			      client->hello.level, memory_order_relaxed);
 	fd[1] = arm(client);
-	err = is_over(client->pidfd) ? -ESRCH : welcome(client, fd);
+	err = is_over(client->pidfd) ? -ESRCH : deaths_watch(client);
+	if (!err)
+		err = welcome(client, fd);
 	if (fd[1] >= 0)
 		close(fd[1]);
 	if (err)
@@ -282,7 +230,8 @@ static int hand_over(struct client *client, struct making *making)
 		admit_hold(client, making->region_fd);
 		admit_keep(client, making->region_fd);
 	}
-	return come_alive(client);
+	come_alive(client);
+	return 0;
 }
 
 /* Its control map is one of an earlier recorder's, if there is one and it looks at it still. */
@@ -306,11 +255,15 @@ static void arm_adopted(struct client *client, int control_fd)
 
 int admit_adopted(struct client *client, int control_fd)
 {
+	int err;
+
 	arm_adopted(client, control_fd);
-	if (is_over(client->pidfd))
-		return -ESRCH;
+	err = is_over(client->pidfd) ? -ESRCH : deaths_watch(client);
+	if (err)
+		return err;
 	deaths_found_frozen(client);
-	return come_alive(client);
+	come_alive(client);
+	return 0;
 }
 
 static void reject(struct client *client, int err);
@@ -427,12 +380,12 @@ static int start_making(struct client *client)
 
 void admit(struct client *client)
 {
-	int err = admit_identify(client);
+	int err = peer_identify(client);
 
 	if (!err)
-		err = client->pidfd = open_peer(client->socket_fd, client->pid);
+		err = peer_pin(client);
 	loop_timer_clear(&client->timer);
-	if (err >= 0)
+	if (!err)
 		err = loop_modify(client->socket_source, 0);
 	if (!err)
 		err = start_making(client);

@@ -137,6 +137,12 @@ void heartbeat_end(struct client *client);
 void trigger_periodic(struct client *client);
 void trigger_hang(struct client *client);
 
+/* peer.c */
+/* Pid and ids of who has connected. 0 or a negative errno. */
+int peer_identify(struct client *client);
+/* Its pidfd too: from now on the pid is his and nobody else's. 0 or a negative errno: -ESRCH. */
+int peer_pin(struct client *client);
+
 /* admit.c: the hello is in client->hello. What goes wrong ends in client_free(). */
 void admit(struct client *client);
 /* The client made a region itself. 0 or a negative errno; takes the descriptor. */
@@ -146,8 +152,6 @@ void admit_refuse(struct client *client, int status);
 struct subject *admit_subject(const struct client *client);
 /* Its subject is whole: arms the watch, from now on it is LIVE. 0 or a negative errno. */
 int admit_adopted(struct client *client, int control_fd);
-/* Whose socket is it? What is known of it is in the client then. 0 or a negative errno. */
-int admit_identify(struct client *client);
 /*
  * snapshots.c: an adopted client has no socket; its process asks through a new one, and is gone from
  * there at once. Takes the peer, whose message is in its hello.

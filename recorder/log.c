@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 _Atomic bool log_verbose, log_quiet;
+_Atomic int log_patience_ms = 20;
+static _Atomic uint64_t lost;
 static bool to_journal; /* set once, before the first thread */
 
 /*
@@ -80,13 +83,70 @@ static bool is_wanted(enum log_level level)
 	return level < LOG_LEVEL_SAY || !log_quiet;
 }
 
+uint64_t log_lost_count(void)
+{
+	return lost;
+}
+
+static bool has_room(int patience_ms)
+{
+	struct pollfd poll_fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&poll_fd, 1, patience_ms) > 0;
+}
+
+/* A message that can't be written has nowhere else to go. */
+static bool write_line(const char *line, size_t bytes)
+{
+	return write(STDERR_FILENO, line, bytes) > 0;
+}
+
+static void tell_lost(uint64_t count)
+{
+	char line[128];
+	const int bytes = snprintf(line, sizeof(line),
+				   "%sttlog-recorder: nobody read %llu line%s before this: lost\n",
+				   to_journal ? "<4>" : "", (unsigned long long)count,
+				   count == 1 ? "" : "s");
+
+	write_line(line, (size_t)bytes);
+}
+
+/*
+ * A pipe whose reader has stopped, or a terminal after a ^S, must not stop a recorder: a line waits a
+ * moment, those behind it not even that. What is ready takes a line whole (LOG_LINE_BYTES); threads
+ * come one at a time, for room that one has seen is taken by the next.
+ */
+static void put(const char *line, size_t bytes)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static uint64_t untold;
+
+	pthread_mutex_lock(&lock);
+	if (!has_room(untold ? 0 : log_patience_ms)) {
+		lost++;
+		untold++;
+	} else {
+		if (untold)
+			tell_lost(untold);
+		/* That may have been all the room. */
+		if (!untold || has_room(0)) {
+			write_line(line, bytes);
+			untold = 0;
+		} else {
+			lost++;
+			untold = 1;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+}
+
 void log_at(enum log_level level, const char *format, ...)
 {
 	const int saved = errno;
 	char line[LOG_LINE_BYTES];
 	va_list arguments;
 	size_t bytes = 0;
-	ssize_t written;
 
 	if (!is_wanted(level))
 		return;
@@ -98,9 +158,7 @@ void log_at(enum log_level level, const char *format, ...)
 	va_end(arguments);
 	log_clean(line, LOG_CLEAN_LINE);
 	bytes = (size_t)(stpcpy(strchr(line, '\0'), "\n") - line);
-	/* A message that can't be written has nowhere else to go. */
-	written = write(STDERR_FILENO, line, bytes);
-	(void)written;
+	put(line, bytes);
 	errno = saved;
 }
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOG_LINE_BYTES 8192  /* a longer line is cut */
+#define LOG_LINE_BYTES 4096  /* a longer line is cut: a pipe that has room takes so much at once */
 #define LOG_BURST 30	     /* lines of one kind that log_limited() lets pass... */
 #define LOG_BURST_SECONDS 10 /* ...in so much time */
 
@@ -32,7 +32,18 @@ extern _Atomic bool log_verbose, log_quiet; /* changed by SIGHUP */
  */
 void log_open(void);
 
-/* "ttlog-recorder: ", the message, a newline, in one write(). errno is kept. */
+/*
+ * How long a line waits for a reader who does not come, once; default 20. Whoever waits in here
+ * does nothing else.
+ */
+extern _Atomic int log_patience_ms;
+/* Lines that were given up. The next that is read is told of them. */
+uint64_t log_lost_count(void);
+
+/*
+ * "ttlog-recorder: ", the message, a newline, in one write(). errno is kept. Not in a forked child of
+ * a process with threads.
+ */
 void log_at(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...) log_at(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -15,6 +15,7 @@
 
 #include "lib/ttlog_abi.h"
 #include "recorder/counters.h"
+#include "recorder/log.h"
 #include "recorder/metrics_parts.h"
 
 static void head(FILE *file, const char *name, const char *type, const char *help)
@@ -82,6 +83,8 @@ static void write_clients(FILE *file, const struct metrics_facts *facts)
 	for (int i = 0; i < COUNTERS_REFUSAL_COUNT; i++)
 		labelled(file, "ttlog_hellos_refused_total", "reason", counters_refusal_name(i),
 			 counters.refused[i]);
+	counter(file, "ttlog_log_lines_lost_total", "Lines on stderr that nobody read.",
+		log_lost_count());
 	counter(file, "ttlog_snapshots_refused_total",
 		"Snapshots that programs asked for too fast.", counters.snapshots_refused);
 	counter(file, "ttlog_last_deaths_asked_total",

@@ -15,6 +15,8 @@
 
 #include "recorder/log.h"
 
+#define RUN_LOG_PATIENCE_MS 5000
+
 struct run {
 	struct recorder *recorder;
 	pid_t pid;
@@ -213,6 +215,8 @@ int run_command(struct recorder *recorder, const struct run_inheritance *inherit
 	struct run run = {.recorder = recorder, .pidfd = -1, .signal_fd = -1};
 	int status, err;
 
+	/* It may fill the pipe that we share with it, and what we say is where the dump is. */
+	log_patience_ms = RUN_LOG_PATIENCE_MS;
 	/* This command is here to be recorded: it may wait for it a little longer than others. */
 	if (setenv("TTLOG_SOCKET", options->socket, 1) || setenv("TTLOG_HELLO_TIMEOUT", "2000", 0))
 		return 125;

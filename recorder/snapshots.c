@@ -100,7 +100,7 @@ static struct client *find(const struct clients *clients, pid_t pid)
 
 void snapshots_ask(struct client *peer)
 {
-	const int err = admit_identify(peer);
+	const int err = peer_identify(peer);
 	struct client *client;
 
 	client_hang_up(peer);

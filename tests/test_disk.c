@@ -9,6 +9,8 @@
  */
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sched.h>
 
 #include "tests/fault_control.h"
@@ -16,6 +18,7 @@
 
 static struct recorder_process recorder;
 static struct fault_control *control;
+static char figures[96]; /* the address of its metrics, behind "unix:" */
 
 static void prepare_faults(void)
 {
@@ -34,7 +37,9 @@ static void prepare_faults(void)
 	strcpy(plugin, recorder_program);
 	strcpy(strrchr(plugin, '/'), "/tests/plugin_fault.so");
 	setenv("LD_PRELOAD", plugin, 1);
-	start_recorder(&recorder, (const char *const[]){"--no-unwind", "--keep-loop", "0", NULL});
+	snprintf(figures, sizeof(figures), "unix:%s/metrics.sock", recorder_folder);
+	start_recorder(&recorder, (const char *const[]){"--no-unwind", "--keep-loop", "0",
+							"--metrics", figures, NULL});
 	unsetenv("LD_PRELOAD");
 }
 
@@ -61,6 +66,31 @@ static bool disarm(void)
 	return atomic_load(&control->hits);
 }
 
+/* Of those who died: dumps with that result, as /metrics has it. */
+static unsigned long count_of(const char *result)
+{
+	static const char request[] = "GET /metrics HTTP/1.0\r\n\r\n";
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	static char text[1 << 18];
+	size_t have = 0;
+	ssize_t count;
+	char key[80];
+	const char *at;
+
+	strcpy(address.sun_path, figures + strlen("unix:"));
+	cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	cr_assert_eq(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	while ((count = recv(fd, text + have, sizeof(text) - 1 - have, 0)) > 0)
+		have += (size_t)count;
+	text[have] = '\0';
+	close(fd);
+	snprintf(key, sizeof(key), "ttlog_dumps_total{trigger=\"death\",result=\"%s\"} ", result);
+	at = strstr(text, key);
+	cr_assert(at, "%s is not in: %s", key, text);
+	return strtoul(at + strlen(key), NULL, 10);
+}
+
 /* What it says of a death, whatever that is. */
 static void find_end_of(pid_t pid, char line[LINE_BYTES])
 {
@@ -76,6 +106,7 @@ static void find_end_of(pid_t pid, char line[LINE_BYTES])
 /* True while there is a fault to meet. */
 static bool die_with(enum fault_kind kind, int error, int n)
 {
+	const unsigned long written = count_of("written"), failed = count_of("failed");
 	struct service service;
 	char line[LINE_BYTES];
 	bool hit;
@@ -87,10 +118,16 @@ static bool die_with(enum fault_kind kind, int error, int n)
 	find_end_of(service.pid, line);
 	hit = disarm();
 	cr_assert_eq(count_dumps(".tmp"), 0, "fault %d leaves a half of a dump", n);
-	if (strstr(line, ".bin"))
+	if (strstr(line, ".bin")) {
 		expect_honest_events(strrchr(line, ' ') + 1);
-	else
-		cr_assert(hit, "without a fault: %s", line);
+		cr_assert_eq(count_of("written"), written + 1);
+		return hit;
+	}
+	cr_assert(hit, "without a fault: %s", line);
+	/* Why, in words; and counted, once. */
+	cr_assert(strstr(line, kind == FAULT_MEMORY ? "memory" : strerror(error)), "%s", line);
+	cr_assert_eq(count_of("failed"), failed + 1, "fault %d: %s", n, line);
+	cr_assert_eq(count_of("written"), written);
 	return hit;
 }
 

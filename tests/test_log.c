@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,4 +173,52 @@ Test(log, a_line_that_comes_too_often_is_counted_instead)
 	cr_expect_str_eq(heard(fd),
 			 "ttlog-recorder: 970 more lines like the next one were left out\n");
 	cr_expect_not(log_rate_take(&rate, LOG_LEVEL_DETAIL), "nobody asked");
+}
+
+static void fill(int fd)
+{
+	char junk[PIPE_BUF];
+	const int flags = fcntl(fd, F_GETFL);
+
+	memset(junk, '.', sizeof(junk));
+	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	while (write(fd, junk, sizeof(junk)) > 0)
+		;
+	fcntl(fd, F_SETFL, flags);
+}
+
+static bool take_page(int fd)
+{
+	char page[PIPE_BUF];
+
+	return read(fd, page, sizeof(page)) == sizeof(page);
+}
+
+/* A write that waited would wait for ever: the reader is this thread. */
+Test(log, does_not_wait_for_who_does_not_read, .timeout = 60)
+{
+	const char *text;
+	int out[2];
+
+	cr_assert_eq(pipe2(out, O_CLOEXEC), 0);
+	dup2(out[1], STDERR_FILENO);
+	fill(out[1]);
+	for (int i = 0; i < 1000; i++)
+		log_say("%d", i);
+	cr_expect_eq(log_lost_count(), 1000);
+	/* Room for one: that is said of those that are lost, and this one is lost as well. */
+	cr_assert(take_page(out[0]));
+	log_say("a");
+	cr_expect_eq(log_lost_count(), 1001);
+	fcntl(out[0], F_SETFL, O_NONBLOCK);
+	while (take_page(out[0]))
+		;
+	log_say("b");
+	text = heard(out[0]);
+	cr_expect_str_eq(strrchr(text, '.') ? strrchr(text, '.') + 1 : text,
+			 "ttlog-recorder: nobody read 1 line before this: lost\n"
+			 "ttlog-recorder: b\n");
+	log_say("c");
+	cr_expect_str_eq(heard(out[0]), "ttlog-recorder: c\n");
+	cr_expect_eq(log_lost_count(), 1001);
 }

@@ -97,6 +97,24 @@ Test(patience, has_a_bound_for_a_recorder_that_is_stopped)
 	stop_recorder(&recorder);
 }
 
+/* Its pipe has one page, and nobody reads that: still it does what it is there for. */
+Test(patience, a_recorder_has_none_for_who_does_not_read_what_it_says)
+{
+	struct recorder_process recorder;
+	struct service service;
+
+	start_recorder(&recorder, NONE);
+	cr_assert_geq(fcntl(recorder.stderr_fd, F_SETPIPE_SZ, 1), 0);
+	for (unsigned int i = 1; i <= 30; i++) {
+		start_service(&service, live);
+		cr_assert_eq(kill(service.pid, SIGKILL), 0);
+		reap(&service);
+		while (count_dumps(".bin") < i)
+			poll(NULL, 0, 10);
+	}
+	stop_recorder(&recorder);
+}
+
 static void answer_with_a_byte(int listen_fd)
 {
 	const int fd = accept(listen_fd, NULL, NULL);
