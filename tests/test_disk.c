@@ -80,7 +80,7 @@ static unsigned long count_of(const char *result)
 
 	strcpy(address.sun_path, figures + strlen("unix:"));
 	cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	cr_assert_eq(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	cr_assert_eq(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
 	while ((count = recv(fd, text + have, sizeof(text) - 1 - have, 0)) > 0)
 		have += (size_t)count;
 	text[have] = '\0';
