@@ -85,10 +85,10 @@ static uint64_t found(const char *filter)
 static const char *shown(bool json)
 {
 	struct options options = {.json = json, .format = format_find(json ? "json" : "text")};
-	uint64_t matched;
+	struct shown what;
 
-	cr_assert_eq(show_events(&out, &options, &dump, 1, &matched), 0);
-	cr_assert_eq(matched, made.event_count);
+	cr_assert_eq(show_events(&out, &options, &dump, 1, &what), 0);
+	cr_assert_eq(what.events, made.event_count);
 	out_char(&out, '\0');
 	return out.data;
 }

@@ -65,10 +65,10 @@ static uint32_t lane_of(const struct event *event)
 static const char *shown(bool json)
 {
 	struct options options = {.json = json, .format = format_find(json ? "json" : "text")};
-	uint64_t matched;
+	struct shown what;
 
-	cr_assert_eq(show_events(&out, &options, &dump, 1, &matched), 0);
-	cr_assert_eq(matched, made.event_count);
+	cr_assert_eq(show_events(&out, &options, &dump, 1, &what), 0);
+	cr_assert_eq(what.events, made.event_count);
 	out_char(&out, '\0');
 	return out.data;
 }
@@ -105,8 +105,9 @@ Test(view_clock, a_sparse_time_has_a_tilde_and_the_events_own_has_none)
 	make_runs();
 	made.event_count = 2;
 	open_made();
-	cr_expect(strstr(shown(false), "  T-0.999999  22:13:20.000001 INFO  orders/4242   t  m  n=0\n"
-				       "  T-0.999999 ~22:13:20.000001 INFO  orders/4242   t  m  n=1\n"),
+	cr_expect(strstr(shown(false),
+			 "  T-0.999999  22:13:20.000001 INFO  orders/4242   t  m  n=0\n"
+			 "  T-0.999999 ~22:13:20.000001 INFO  orders/4242   t  m  n=1\n"),
 		  "%s", out.data);
 	close_made();
 }
@@ -201,11 +202,13 @@ Test(view_clock, info_has_source_mode_and_error)
 	made.timeline.doubt[0].reading_ns = 101;
 	make_runs();
 	open_made();
-	cr_expect(strstr(info(false), "\n  clock        tsc, right to 0.2 us; sparse: \"~\" is the time of "
-				      "an earlier event of the thread\n"),
+	cr_expect(strstr(info(false),
+			 "\n  clock        tsc, right to 0.2 us; sparse: \"~\" is the time of "
+			 "an earlier event of the thread\n"),
 		  "%s", out.data);
-	cr_expect(strstr(info(true), ",\"clock\":{\"source\":\"tsc\",\"mode\":\"sparse\",\"error_ns\":101,"
-				     "\"points\":2},"),
+	cr_expect(strstr(info(true),
+			 ",\"clock\":{\"source\":\"tsc\",\"mode\":\"sparse\",\"error_ns\":101,"
+			 "\"points\":2},"),
 		  "%s", out.data);
 	close_made();
 	begin(TTLOG_CLOCK_COARSE);
@@ -246,7 +249,8 @@ Test(view_clock, only_the_readings_around_the_events_are_in_the_dump)
 	timeline_init(&made.timeline, TTLOG_CLOCK_MONOTONIC, 0);
 	for (uint64_t i = 0; i < 100; i++)
 		timeline_add(&made.timeline,
-			     &(struct ttlog_clock_point){i * 1000, i * 1000, MADE_TIME_NS + i * 1000},
+			     &(struct ttlog_clock_point){i * 1000, i * 1000,
+							 MADE_TIME_NS + i * 1000},
 			     0);
 	made_event(95500, 0, 1);
 	made.totals.first_ticks = made.totals.last_ticks = 95500;
