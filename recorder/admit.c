@@ -20,6 +20,7 @@
 #include "recorder/client.h"
 #include "recorder/counters.h"
 #include "recorder/log.h"
+#include "recorder/rings.h"
 #include "recorder/watch.h"
 
 struct making {
@@ -72,6 +73,9 @@ static int make(struct making *making)
 		return err;
 	/* Nobody else has it yet: the last time that its header can be believed. */
 	err = note_inode(subject, making->region_fd);
+	if (err)
+		return err;
+	err = rings_guard(subject->base, making->plan.region_bytes);
 	if (err)
 		return err;
 	return ttlog_region_check(subject->base, making->plan.region_bytes, &subject->geometry);
@@ -408,7 +412,7 @@ int admit_region(struct client *client, int region_fd)
 		close(region_fd);
 		return -EPROTO;
 	}
-	err = ttlog_region_map(region_fd, &geometry, &base);
+	err = rings_map(region_fd, &geometry, &base);
 	if (err) {
 		close(region_fd);
 		return err;
@@ -419,7 +423,7 @@ int admit_region(struct client *client, int region_fd)
 		      ? -ENOSPC
 		      : quota_take(subject->user, geometry.region_bytes);
 	if (err) {
-		ttlog_region_unmap(base, &geometry);
+		rings_unmap(base, &geometry);
 		close(region_fd);
 		return err;
 	}
@@ -428,7 +432,7 @@ int admit_region(struct client *client, int region_fd)
 	subject->history = NULL;
 	heartbeat_end(client);
 	if (subject->base)
-		ttlog_region_unmap(subject->base, &subject->geometry);
+		rings_unmap(subject->base, &subject->geometry);
 	subject->base = base;
 	subject->geometry = geometry;
 	subject->clock_source = (enum ttlog_clock_source)geometry.clock_source;

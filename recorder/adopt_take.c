@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "recorder/hold.h"
+#include "recorder/rings.h"
 
 static bool is_over(int pidfd)
 {
@@ -52,7 +53,7 @@ static int map_region(struct adopt_taken *taken)
 	if (fstat(taken->region_fd, &status))
 		return -errno;
 	taken->inode = status.st_ino;
-	return ttlog_region_map(taken->region_fd, &taken->geometry, &taken->base);
+	return rings_map(taken->region_fd, &taken->geometry, &taken->base);
 }
 
 static int take_region(const struct adopt_find *find, uint64_t audience, struct adopt_taken *taken)
@@ -152,7 +153,7 @@ void adopt_taken_free(struct adopt_taken *taken)
 	close_one(&taken->root_fd);
 	close_one(&taken->control_fd);
 	if (taken->base)
-		ttlog_region_unmap(taken->base, &taken->geometry);
+		rings_unmap(taken->base, &taken->geometry);
 	taken->base = NULL;
 	identity_free(&taken->identity);
 	modules_release(taken->modules);

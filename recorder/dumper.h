@@ -30,8 +30,12 @@
 
 #define DUMPER_REASON_BYTES 96
 
+/* Who unmaps regions from now on: gigabytes take the kernel a second. NULL: who releases them. */
+void subjects_unmap_by(struct workers *workers);
+
 /* The loop's own: counted without atomics. What a worker reads of it does not change. */
 struct subject {
+	struct workers_job job; /* its last */
 	unsigned int holders;
 	unsigned int dumps_pending;
 	struct quota_user *user; /* whom its region is accounted to; held */

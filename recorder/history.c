@@ -131,6 +131,7 @@ static int start(struct histories *histories)
 	if (histories->has_thread || histories->options.without_thread)
 		return 0;
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS); /* see rings.h */
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	err = -pthread_create(&histories->thread, NULL, live, histories);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);

@@ -17,6 +17,7 @@
 #include "recorder/counters.h"
 #include "recorder/log.h"
 #include "recorder/metrics_parts.h"
+#include "recorder/rings.h"
 
 static void head(FILE *file, const char *name, const char *type, const char *help)
 {
@@ -83,6 +84,9 @@ static void write_clients(FILE *file, const struct metrics_facts *facts)
 	for (int i = 0; i < COUNTERS_REFUSAL_COUNT; i++)
 		labelled(file, "ttlog_hellos_refused_total", "reason", counters_refusal_name(i),
 			 counters.refused[i]);
+	counter(file, "ttlog_missing_pages_total",
+		"Pages of rings that were not to be had when they were looked at.",
+		rings_missing_pages());
 	counter(file, "ttlog_log_lines_lost_total", "Lines on stderr that nobody read.",
 		log_lost_count());
 	counter(file, "ttlog_snapshots_refused_total",

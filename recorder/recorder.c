@@ -17,6 +17,7 @@
 #include "recorder/keepsake.h"
 #include "recorder/last_deaths.h"
 #include "recorder/log.h"
+#include "recorder/rings.h"
 #include "recorder/systemd.h"
 #include "recorder/watch.h"
 
@@ -286,7 +287,11 @@ int recorder_open(struct recorder *ret_recorder, const struct recorder_options *
 		.systemd = options->systemd,
 	};
 	raise_file_limit(ret_recorder);
-	err = open_parts(ret_recorder, options);
+	err = rings_open();
+	if (err)
+		fail("can't start", err);
+	else
+		err = open_parts(ret_recorder, options);
 	if (err)
 		recorder_close(ret_recorder);
 	return err;
@@ -401,6 +406,7 @@ int recorder_begin(struct recorder *recorder, const struct recorder_options *opt
 		err = systemd_start(recorder->systemd, recorder->loop);
 	if (err)
 		return fail("can't start", err);
+	subjects_unmap_by(recorder->makers);
 	restore(recorder);
 	return open_adopt(recorder, options);
 }
@@ -435,6 +441,7 @@ void recorder_close(struct recorder *recorder)
 	metrics_close(recorder->metrics);
 	ctl_server_wind_down(recorder->ctl);
 	announce_wind_down(recorder->announce);
+	subjects_unmap_by(NULL);
 	/* Before the clients: jobs name them. */
 	workers_close(recorder->makers);
 	workers_close(recorder->writers);

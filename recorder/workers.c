@@ -118,6 +118,7 @@ int workers_start(struct workers *workers)
 	int err = 0;
 
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS); /* see rings.h; of what is blocked one dies at once */
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	while (workers->thread_count < workers->wanted_count && !err) {
 		err = -pthread_create(&workers->thread[workers->thread_count], NULL, work, workers);
