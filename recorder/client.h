@@ -81,6 +81,7 @@ struct client {
 struct clients {
 	struct clients_config config;
 	struct watch *watch;
+	struct groups *groups;
 	struct census *census; /* NULL: nobody wants figures */
 	struct loop_source *listen_source;
 	struct loop_timer accept_timer; /* out of descriptors: try again later */

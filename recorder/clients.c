@@ -42,6 +42,7 @@ void clients_change(struct clients *clients, const struct clients_config *config
 	clients->config.count_max_per_uid = config->count_max_per_uid;
 	clients->config.memory_bytes_max_per_uid = config->memory_bytes_max_per_uid;
 	clients->config.dump_on_exit = config->dump_on_exit;
+	clients->config.group = config->group;
 	limit_users(clients);
 }
 
@@ -54,6 +55,10 @@ int clients_open(struct clients **ret_clients, const struct clients_config *conf
 	clients = calloc(1, sizeof(*clients) + config->count_max * sizeof(clients->slot[0]));
 	if (!clients)
 		return -ENOMEM;
+	if (groups_open(&clients->groups)) {
+		free(clients);
+		return -ENOMEM;
+	}
 	clients->config = *config;
 	limit_users(clients);
 	if (!clients->config.hello_timeout_ms)
@@ -77,6 +82,7 @@ void clients_close(struct clients *clients)
 		client_free(client);
 	}
 	snapshot_wait_close(clients);
+	groups_close(clients->groups);
 	free(clients);
 }
 

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "recorder/dumper.h"
+#include "recorder/group.h"
 #include "recorder/loop.h"
 #include "recorder/workers.h"
 
@@ -38,6 +39,7 @@ struct clients_config {
 	uint32_t hello_timeout_ms; /* a peer that says nothing is dropped; 0 = 5 s */
 	uint64_t recorder_hash;	   /* for regions that we make, see lib/ttlog_abi.h */
 	bool dump_on_exit;	   /* a clean exit(0) too */
+	struct group_limits group; /* of who worked with who died */
 };
 
 int clients_open(struct clients **ret_clients, const struct clients_config *config);

@@ -25,6 +25,13 @@ static int check_free(const char *text)
 	return keep_parse_free(text, &bytes, &percent);
 }
 
+static int check_group(const char *text)
+{
+	unsigned int by;
+
+	return group_parse(text, &by);
+}
+
 /* clang-format off */
 const struct config_row config_rows[] = {
 	{"socket", 's', CONFIG_PATH, "PATH", AT(socket),
@@ -79,6 +86,25 @@ const struct config_row config_rows[] = {
 	{"on-dump-timeout", 0, CONFIG_SECONDS, "TIME", AT(hook.timeout_s),
 		.otherwise = "30s", .least = 1, .most = 3600,
 		.help = "then it is killed"},
+	{"group", 0, CONFIG_TEXT, "WORDS", AT(group_by),
+		.use = CONFIG_LIVE,
+		.otherwise = "declared", .check = check_group,
+		.help = "a death copies who worked with it: off, or declared,cgroup,family"},
+	{"group-members", 0, CONFIG_COUNT, "N", AT(group.members_max),
+		.use = CONFIG_LIVE,
+		.otherwise = "16", .least = 1, .most = GROUP_MEMBERS_MAX,
+		.help = "of them at most"},
+	{"group-bytes", 0, CONFIG_BYTES, "BYTES", AT(group.bytes_max),
+		.use = CONFIG_LIVE,
+		.otherwise = "1G",
+		.help = "of their rings at most"},
+	{"group-pause", 0, CONFIG_SECONDS, "TIME", AT(group_pause_s),
+		.use = CONFIG_LIVE,
+		.otherwise = "60s", .least = 1, .most = 86400,
+		.help = "so long a group is not copied again"},
+	{"group-users", 0, CONFIG_FLAG, NULL, AT(group.all_users),
+		.use = CONFIG_LIVE,
+		.help = "a declared group may have members of several users"},
 	{"verdict-file", 0, CONFIG_PATH, "FILE", AT(announce.file),
 		.check = announce_file_check,
 		.help = "a line for each death, the newest 4096 bytes; %s: the service, %u: its user"},

@@ -86,6 +86,8 @@ enum counters_trigger counters_trigger_of(const struct verdict *verdict, const c
 		return COUNTERS_TRIGGER_HANG;
 	if (starts_with(reason, "rule-"))
 		return COUNTERS_TRIGGER_RULE;
+	if (starts_with(reason, "group-"))
+		return COUNTERS_TRIGGER_GROUP;
 	return COUNTERS_TRIGGER_CLOSED;
 }
 
@@ -108,6 +110,7 @@ const char *counters_trigger_name(enum counters_trigger trigger)
 		[COUNTERS_TRIGGER_SNAPSHOT] = "snapshot", [COUNTERS_TRIGGER_FLUSH] = "flush",
 		[COUNTERS_TRIGGER_CONTROL] = "control",	  [COUNTERS_TRIGGER_CLOSED] = "closed",
 		[COUNTERS_TRIGGER_HANG] = "hang",	  [COUNTERS_TRIGGER_RULE] = "rule",
+		[COUNTERS_TRIGGER_GROUP] = "group",
 	};
 
 	return name[trigger];

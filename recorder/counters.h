@@ -40,6 +40,7 @@ enum counters_trigger {
 	COUNTERS_TRIGGER_CONTROL,  /* an operator asked */
 	COUNTERS_TRIGGER_HANG,	   /* a heartbeat was missed */
 	COUNTERS_TRIGGER_RULE,	   /* of the configuration */
+	COUNTERS_TRIGGER_GROUP,	   /* another one of its group died */
 	COUNTERS_TRIGGER_CLOSED,   /* the process lives, but has another ring now, or none */
 	COUNTERS_TRIGGER_COUNT,
 };
@@ -78,6 +79,8 @@ struct counters {
 	uint64_t registrations;
 	uint64_t refused[COUNTERS_REFUSAL_COUNT];
 	uint64_t snapshots_refused; /* they came too fast */
+	uint64_t group_sets, group_sets_shed; /* of deaths, with those who lived; too soon after another */
+	uint64_t group_left_out;	      /* members that were too many */
 	uint64_t last_deaths_asked; /* "why did I die?" */
 	uint64_t restored;	   /* registrations without a hello: kept by the service manager */
 	uint64_t adopted;	   /* registrations without a hello: rings found in /proc */

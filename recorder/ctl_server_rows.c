@@ -124,6 +124,8 @@ static void put_memory(struct pack *pack, struct pack_map *map, const struct cli
 			 : client->offered ? "offer"
 					   : "hello");
 	pack_pair_uint(pack, &inner, "flush_interval_s", client->hello.flush_interval_s);
+	if (client->hello.group[0])
+		pack_pair_string(pack, &inner, "group", client->hello.group);
 	pack_pair_uint(pack, &inner, "dumps_pending", subject->dumps_pending);
 	pair_bool(pack, &inner, "connected", client->socket_fd >= 0);
 	pack_map_end(pack, &inner);

@@ -19,6 +19,7 @@
 
 #include "recorder/client.h"
 #include "recorder/counters.h"
+#include "recorder/group.h"
 #include "recorder/log.h"
 #include "recorder/obituary.h"
 #include "recorder/watch.h"
@@ -57,6 +58,8 @@ static struct capture *take_capture(struct client *client)
 static void dump_end(struct client *client, const struct verdict *verdict)
 {
 	char reason[DUMPER_REASON_BYTES];
+	struct group_plan plan;
+	int err;
 
 	verdict_reason(verdict, reason, sizeof(reason));
 	if (is_clean(verdict) && !client->clients->config.dump_on_exit) {
@@ -68,8 +71,11 @@ static void dump_end(struct client *client, const struct verdict *verdict)
 		obituary_publish(client->clients->config.dumper, &obituary, false);
 		return;
 	}
-	dumper_submit(client->clients->config.dumper, client->subject, &client->evidence,
-		      take_capture(client), verdict, reason);
+	group_plan(client, verdict, &plan);
+	err = dumper_submit_in(client->clients->config.dumper, client->subject, &client->evidence,
+			       take_capture(client), verdict, reason,
+			       plan.has_set ? &plan.set : NULL);
+	group_carry_out(client, &plan, !err);
 }
 
 /* All that will be known of it is known. */

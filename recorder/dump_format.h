@@ -38,6 +38,7 @@
  *   "start_ns": int                as in the process; and of a death, as in the cause and the metadata,
  *                                  "death_ns", "signal", "exit_code", "fault_address": int,
  *                                  "confidence": text
+ *   "set", "set_role": text        as in the metadata's group
  *
  * metadata  (keys that do not apply are missing; *_ns are nanoseconds since 1970 unless they say
  *           otherwise; all integers)
@@ -87,6 +88,14 @@
  *                                  nowhere. "memory_at_death": map. Both are {"total_bytes",
  *                                  "anonymous_bytes", "file_bytes", "shared_bytes", "swap_bytes",
  *                                  "peak_bytes" (resident, the most at a time): int}
+ *   "group": map                   missing if the dump is of no set: of a death, and of those who worked
+ *                                  with who died. {"set": text (its name, the same in all of its dumps),
+ *                                  "role": text ("first": it died, and so there is a set; "died" soon
+ *                                  after; "alive": it lived, and was copied), "by": text ("declared",
+ *                                  "cgroup", "pod", "family"), "name": text (of the group, the path of
+ *                                  the cgroup, the pod's uid), and of who died first "first_pid": int,
+ *                                  "first_service", "first_sentence": text; "copied", "left_out": int
+ *                                  (of the living)}
  *   "threads": array               maps {"tid": int, "name": text, "events": int, "first_ns",
  *                                  "last_ns": int}; an event names a thread by its index here. At most
  *                                  DUMP_THREADS_MAX; an index beyond is a thread of no known name
@@ -200,6 +209,7 @@
 #define DUMP_SIGNATURE_OFFSET 36
 #define DUMP_SIGNATURE_DIGITS 16
 #define DUMP_SUMMARY_TEXT_MAX 240
+#define DUMP_SET_BYTES 96 /* of its name, with a NUL */
 #define DUMP_SUMMARY_BYTES_MAX (4u << 10) /* a reader refuses more */
 
 /* A writer starts a new batch when either is reached. */

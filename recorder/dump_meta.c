@@ -13,6 +13,7 @@
 #include "recorder/dump_cause.h"
 #include "recorder/dump_channels.h"
 #include "recorder/dump_format.h"
+#include "recorder/dump_set.h"
 #include "recorder/log.h"
 #include "recorder/signature.h"
 
@@ -93,6 +94,46 @@ static void pair_death(struct pack *pack, struct pack_map *map, const struct dum
 		pack_pair_uint(pack, map, "fault_address", verdict->fault_address);
 }
 
+static const char *role_name(enum dump_set_role role)
+{
+	static const char *const names[] = {
+		[DUMP_SET_FIRST] = "first",
+		[DUMP_SET_DIED] = "died",
+		[DUMP_SET_ALIVE] = "alive",
+	};
+
+	return names[role];
+}
+
+static void pair_set(struct pack *pack, struct pack_map *map, const struct dump_set *set)
+{
+	if (!set)
+		return;
+	pack_pair_string(pack, map, "set", set->name);
+	pack_pair_string(pack, map, "set_role", role_name(set->role));
+}
+
+static void group(struct pack *pack, struct pack_map *map, const struct dump_set *set)
+{
+	struct pack_map inner;
+
+	if (!set)
+		return;
+	pack_key(pack, map, "group");
+	inner = pack_map_begin(pack);
+	pack_pair_string(pack, &inner, "set", set->name);
+	pack_pair_string(pack, &inner, "role", role_name(set->role));
+	pack_pair_string(pack, &inner, "by", set->by);
+	if (set->group[0])
+		pack_pair_string(pack, &inner, "name", set->group);
+	pack_pair_uint(pack, &inner, "first_pid", set->first_pid);
+	pack_pair_string(pack, &inner, "first_service", set->first_service);
+	pack_pair_string(pack, &inner, "first_sentence", set->first_sentence);
+	pack_pair_uint(pack, &inner, "copied", set->copied);
+	pack_pair_uint(pack, &inner, "left_out", set->left_out);
+	pack_map_end(pack, &inner);
+}
+
 void dump_meta_summary(struct pack *pack, const struct dump_facts *facts, uint64_t events)
 {
 	static const char unknown[] = "0000000000000000";
@@ -113,6 +154,7 @@ void dump_meta_summary(struct pack *pack, const struct dump_facts *facts, uint64
 	pack_pair_uint(pack, &map, "events", events);
 	pair_loop(pack, &map, facts);
 	pair_death(pack, &map, facts);
+	pair_set(pack, &map, facts->set);
 	pack_map_end(pack, &map);
 }
 
@@ -313,6 +355,7 @@ void dump_meta_encode(struct pack *pack, const struct ttlog_reader *reader,
 	pack_pair_uint(pack, &map, "dropped", totals.dropped);
 	pack_pair_uint(pack, &map, "truncated", totals.truncated);
 	pack_pair_uint(pack, &map, "torn", totals.torn);
+	group(pack, &map, facts->set);
 	dump_process_encode(pack, &map, facts);
 	lanes(pack, &map, reader, facts);
 	history(pack, &map, reader, facts);

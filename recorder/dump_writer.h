@@ -16,6 +16,7 @@
 #include "recorder/timeline.h"
 #include "recorder/verdict.h"
 
+struct dump_set;
 struct identity;
 
 /* What the recorder knows beside the region. NULL strings and zero numbers are left out. */
@@ -46,6 +47,7 @@ struct dump_facts {
 	void *scene_context;
 	/* loop_count 0: it is no part of a crash loop. */
 	uint64_t loop_key, loop_since_ns, loop_count;
+	const struct dump_set *set; /* NULL: of none */
 	/* Asked before each write; what is not 0 ends the dump with that error. NULL: nobody is. */
 	int (*room)(void *context, uint64_t bytes);
 	void *room_context;

@@ -49,57 +49,12 @@ struct order {
 	struct capture *capture; /* until the worker makes the scene of it */
 	struct unwind *unwind;	 /* the worker's: it is at the scene */
 	struct modules *modules;
+	struct dump_set set; /* without a name: none */
 	const struct history_cut *history; /* while the worker writes; NULL: none */
 	uint64_t submitted_ms, written_ms;
 	uint64_t file_bytes;
 	struct modules *fresh; /* read for a snapshot; NULL: no news */
 };
-
-static struct workers *unmappers; /* the loop's own */
-
-void subjects_unmap_by(struct workers *workers)
-{
-	unmappers = workers;
-}
-
-static void unmap(struct workers_job *job)
-{
-	struct subject *subject = (struct subject *)job;
-
-	rings_unmap(subject->base, &subject->geometry);
-}
-
-/* Its memory is others' from now on. */
-static void forget(struct workers_job *job)
-{
-	struct subject *subject = (struct subject *)job;
-
-	quota_give(subject->user, subject->geometry.region_bytes);
-	quota_put(subject->user);
-	free(subject);
-}
-
-void subject_release(struct subject *subject)
-{
-	if (!subject || --subject->holders)
-		return;
-	if (subject->over && subject->stored[0])
-		systemd_forget(subject->systemd, subject->stored);
-	calibration_end(subject->calibration);
-	history_end(subject->history);
-	identity_free(&subject->identity);
-	modules_release(subject->modules);
-	if (subject->root_fd >= 0)
-		close(subject->root_fd);
-	subject->job = (struct workers_job){.run = unmap, .done = forget};
-	if (subject->base && unmappers) {
-		workers_submit(unmappers, &subject->job);
-		return;
-	}
-	if (subject->base)
-		unmap(&subject->job);
-	forget(&subject->job);
-}
 
 void dumper_init(struct dumper *dumper, struct workers *workers, struct store *store,
 		 struct calibration *calibration, const char *rung)
@@ -187,6 +142,7 @@ static struct dump_facts facts_of(const struct order *order)
 		.timeline = &order->timeline,
 		.clock_source = subject->clock_source,
 		.clock_mode = subject->geometry.clock_mode,
+		.set = order->set.name[0] ? &order->set : NULL,
 		.recorder_version = TTLOG_VERSION,
 		.rung = order->dumper->rung,
 		.found = subject->found,
@@ -503,6 +459,16 @@ static void dump_done(struct workers_job *job)
 int dumper_submit(struct dumper *dumper, struct subject *subject, const struct evidence *evidence,
 		  struct capture *capture, const struct verdict *verdict, const char *reason)
 {
+	const int err =
+		dumper_submit_in(dumper, subject, evidence, capture, verdict, reason, NULL);
+
+	return err == DUMPER_SHED ? 0 : err;
+}
+
+int dumper_submit_in(struct dumper *dumper, struct subject *subject,
+		     const struct evidence *evidence, struct capture *capture,
+		     const struct verdict *verdict, const char *reason, const struct dump_set *set)
+{
 	struct keep_place place;
 	struct obituary obituary = {.subject = subject, .verdict = verdict, .reason = reason};
 	struct order *order;
@@ -514,7 +480,7 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 			   subject->service, (int)subject->pid, reason, place.count);
 		obituary.loop_count = place.count;
 		obituary_publish(dumper, &obituary, false);
-		return 0;
+		return DUMPER_SHED;
 	}
 	order = calloc(1, sizeof(*order));
 	if (!order) {
@@ -542,6 +508,8 @@ int dumper_submit(struct dumper *dumper, struct subject *subject, const struct e
 		order->have_evidence = true;
 		order->evidence = *evidence;
 	}
+	if (set)
+		order->set = *set;
 	order->verdict = *verdict;
 	snprintf(order->reason, sizeof(order->reason), "%s", reason);
 	log_clean(order->reason, LOG_CLEAN_LINE);

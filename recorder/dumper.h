@@ -17,6 +17,7 @@
 #include "lib/region.h"
 #include "recorder/calibration.h"
 #include "recorder/capture.h"
+#include "recorder/dump_set.h"
 #include "recorder/history.h"
 #include "recorder/hook.h"
 #include "recorder/identity.h"
@@ -29,6 +30,7 @@
 #include "recorder/workers.h"
 
 #define DUMPER_REASON_BYTES 96
+#define DUMPER_SHED 1
 
 /* Who unmaps regions from now on: gigabytes take the kernel a second. NULL: who releases them. */
 void subjects_unmap_by(struct workers *workers);
@@ -100,5 +102,9 @@ void dumper_untell(struct dumper *dumper, const void *context);
  */
 int dumper_submit(struct dumper *dumper, struct subject *subject, const struct evidence *evidence,
 		  struct capture *capture, const struct verdict *verdict, const char *reason);
+/* The same, of a set (NULL: of none), which is copied; DUMPER_SHED instead of 0 for what is not dumped. */
+int dumper_submit_in(struct dumper *dumper, struct subject *subject,
+		     const struct evidence *evidence, struct capture *capture,
+		     const struct verdict *verdict, const char *reason, const struct dump_set *set);
 
 #endif

@@ -137,10 +137,11 @@ static void say_removals(const struct keep *keep, const struct removals *removal
 	if (!removals->all)
 		return;
 	log_say("%s: %zu older dump%s removed (%zu by age, %zu of crash loops, %zu of services "
-		"with enough, %zu to stay within the total); %zu left",
+		"with enough, %zu to stay within the total, %zu of sets); %zu left",
 		keep->store->path, removals->all, removals->all == 1 ? "" : "s",
 		removals->count[KEEP_AGE], removals->count[KEEP_LOOP],
-		removals->count[KEEP_SERVICE], removals->count[KEEP_TOTAL], keep->index.count);
+		removals->count[KEEP_SERVICE], removals->count[KEEP_TOTAL],
+		removals->count[KEEP_SET], keep->index.count);
 }
 
 static void enforce(struct keep *keep)

@@ -237,6 +237,49 @@ static void cut_total(struct choice *choice)
 	cut(choice, &total, NULL, 0);
 }
 
+/* ---- sets ------------------------------------------------------------------------------- */
+
+static int compare_sets(const void *a, const void *b, void *context)
+{
+	const size_t left = *(const size_t *)a, right = *(const size_t *)b;
+	const int order =
+		strcmp(summary_of(context, left)->set, summary_of(context, right)->set);
+
+	return order ? order : compare_numbers(left, right);
+}
+
+/* Of one set: a death that goes takes the living along, unless it is the newest of all. */
+static void cut_set(const struct choice *choice, const size_t *order, size_t count)
+{
+	bool goes = false;
+
+	for (size_t i = 0; i < count; i++)
+		goes |= choice->why[order[i]] != KEEP_STAYS &&
+			!strcmp(summary_of(choice, order[i])->set_role, "first");
+	for (size_t i = 0; goes && i < count; i++)
+		if (choice->why[order[i]] == KEEP_STAYS && order[i] + 1 != choice->index->count &&
+		    !strcmp(summary_of(choice, order[i])->set_role, "alive"))
+			choice->why[order[i]] = KEEP_SET;
+}
+
+static void cut_sets(struct choice *choice)
+{
+	size_t count = 0, end;
+
+	for (size_t i = 0; i < choice->index->count; i++)
+		if (summary_of(choice, i)->set[0])
+			choice->order[count++] = i;
+	qsort_r(choice->order, count, sizeof(*choice->order), compare_sets, choice);
+	for (size_t i = 0; i < count; i = end) {
+		const char *set = summary_of(choice, choice->order[i])->set;
+
+		for (end = i + 1; end < count; end++)
+			if (strcmp(summary_of(choice, choice->order[end])->set, set) != 0)
+				break;
+		cut_set(choice, choice->order + i, end - i);
+	}
+}
+
 /* ---- the whole -------------------------------------------------------------------------- */
 
 int keep_choose(const struct keep_index *index, const struct keep_limits *limits, uint64_t now_ns,
@@ -256,6 +299,7 @@ int keep_choose(const struct keep_index *index, const struct keep_limits *limits
 	thin_loops(&choice);
 	cut_services(&choice);
 	cut_total(&choice);
+	cut_sets(&choice);
 	free(choice.order);
 	for (size_t i = 0; i < index->count; i++)
 		count += ret_why[i] != KEEP_STAYS;
@@ -270,6 +314,7 @@ const char *keep_why_name(enum keep_why why)
 		[KEEP_LOOP] = "one of many in a crash loop",
 		[KEEP_SERVICE] = "its service has enough",
 		[KEEP_TOTAL] = "there are enough",
+		[KEEP_SET] = "the death that its set is about is gone",
 	};
 
 	return names[why];

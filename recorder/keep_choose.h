@@ -14,6 +14,8 @@
  *             half of what may be there, that user's go first: who can make himself die as often
  *             as he likes shall not drive out everybody else's
  *
+ *   sets      where the death goes that a set is about, the copies of those who lived go, too
+ *
  * The newest dump of all stays in any case, even if it is larger than the limit alone.
  */
 #ifndef RECORDER_KEEP_CHOOSE_H
@@ -33,7 +35,7 @@ struct keep_limits {
 	unsigned int free_percent;
 };
 
-enum keep_why { KEEP_STAYS, KEEP_AGE, KEEP_LOOP, KEEP_SERVICE, KEEP_TOTAL, KEEP_WHY_COUNT };
+enum keep_why { KEEP_STAYS, KEEP_AGE, KEEP_LOOP, KEEP_SERVICE, KEEP_TOTAL, KEEP_SET, KEEP_WHY_COUNT };
 
 /* ret_why[i]: of index->dump[i]. Returns how many have to go, or -ENOMEM. */
 int keep_choose(const struct keep_index *index, const struct keep_limits *limits, uint64_t now_ns,

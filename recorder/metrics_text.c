@@ -104,6 +104,19 @@ static void write_clients(FILE *file, const struct metrics_facts *facts)
 				 counters.deaths[i]);
 }
 
+static void write_groups(FILE *file)
+{
+	counter(file, "ttlog_group_sets_total",
+		"Deaths of which those who worked with the dead were copied, too.",
+		counters.group_sets);
+	counter(file, "ttlog_group_sets_shed_total",
+		"Deaths of which they were not, too soon after another one of the group.",
+		counters.group_sets_shed);
+	counter(file, "ttlog_group_members_left_out_total",
+		"Members that were not copied, because the set was large enough.",
+		counters.group_left_out);
+}
+
 static void write_verdicts(FILE *file)
 {
 	head(file, "ttlog_verdicts_total", "counter", "Verdicts written, by where to.");
@@ -304,6 +317,7 @@ void metrics_write_text(FILE *file, const struct metrics_facts *facts)
 	fputs("ttlog_build_info{version=\"" TTLOG_VERSION "\"} 1\n", file);
 	write_clients(file, facts);
 	write_services(file, facts->services);
+	write_groups(file);
 	write_verdicts(file);
 	write_history(file, &facts->history);
 	write_dumps(file, facts);

@@ -89,6 +89,16 @@ const char *recorder_rung_name(const struct watch *watch)
 	return watch_freezes(watch) ? "ebpf" : "ebpf-late-freeze";
 }
 
+static struct group_limits group_limits_of(const struct recorder_options *options)
+{
+	struct group_limits limits = options->group;
+
+	if (options->group_by)
+		group_parse(options->group_by, &limits.by);
+	limits.pause_ms = options->group_pause_s * 1000;
+	return limits;
+}
+
 static struct clients_config clients_config_of(struct recorder *recorder,
 					       const struct recorder_options *options)
 {
@@ -106,6 +116,7 @@ static struct clients_config clients_config_of(struct recorder *recorder,
 		.systemd = options->systemd,
 		.recorder_hash = ttlog_recorder_hash(options->socket),
 		.dump_on_exit = options->dump_on_exit,
+		.group = group_limits_of(options),
 	};
 }
 

@@ -50,6 +50,9 @@ struct recorder_options {
 	struct history_options history;
 	struct metrics_options metrics;
 	struct announce_options announce;
+	const char *group_by; /* as group_parse() takes it */
+	struct group_limits group;
+	uint64_t group_pause_s;
 };
 
 struct recorder {

@@ -125,6 +125,10 @@ static void take_death(struct summary *summary, const char *key, const struct it
 		summary->death_ns = number;
 	} else if (!strcmp(key, "start_ns")) {
 		summary->start_ns = number;
+	} else if (!strcmp(key, "set")) {
+		copy_text(summary->set, sizeof(summary->set), value);
+	} else if (!strcmp(key, "set_role")) {
+		copy_text(summary->set_role, sizeof(summary->set_role), value);
 	}
 }
 

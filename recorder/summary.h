@@ -21,6 +21,7 @@ struct summary {
 	char service[64], reason[96], how[32];
 	char sentence[DUMP_SUMMARY_TEXT_MAX + 1];
 	char confidence[8];
+	char set[DUMP_SET_BYTES], set_role[8]; /* "": of no set */
 	int32_t signal;	   /* 0: none */
 	int32_t exit_code; /* -1: none */
 	bool have_fault_address;

@@ -53,6 +53,49 @@ static size_t count_why(enum keep_why wanted)
 	return count;
 }
 
+static void of_set(struct keep_dump *dump, const char *set, const char *role)
+{
+	snprintf(dump->summary.set, sizeof(dump->summary.set), "%s", set);
+	snprintf(dump->summary.set_role, sizeof(dump->summary.set_role), "%s", role);
+}
+
+/* Two sets of four: what one is about goes, and what was copied for it; not who died of it, too. */
+Test(keep_choose, the_living_of_a_set_go_with_its_death)
+{
+	static const char *const roles[] = {"first", "alive", "died", "alive"};
+
+	for (unsigned int i = 0; i < 8; i++)
+		of_set(add(i, i % 4 ? "worker" : "master", 0, 10), i < 4 ? "one" : "two", roles[i % 4]);
+	add(8, "other", 0, 10);
+	limits.files = 8;
+	cr_expect_eq(choose(10), 3);
+	for (unsigned int i = 0; i < 9; i++)
+		cr_expect_eq(why[i],
+			     i == 0		? KEEP_TOTAL
+			     : i == 1 || i == 3 ? KEEP_SET
+						: KEEP_STAYS,
+			     "%u: %d", i, (int)why[i]);
+}
+
+Test(keep_choose, the_newest_of_all_stays_though_its_set_goes)
+{
+	of_set(add(0, "master", 0, 10), "one", "first");
+	of_set(add(1, "worker", 0, 10), "one", "alive");
+	limits.files = 1;
+	cr_expect_eq(choose(10), 1);
+	cr_expect_eq(why[1], KEEP_STAYS);
+}
+
+Test(keep_choose, a_copy_that_goes_takes_nobody_along)
+{
+	of_set(add(0, "worker", 0, 10), "one", "alive");
+	of_set(add(1, "master", 0, 10), "one", "first");
+	of_set(add(2, "worker", 0, 10), "one", "alive");
+	limits.service_files = 1;
+	cr_expect_eq(choose(10), 1);
+	cr_expect_eq(why[0], KEEP_SERVICE);
+}
+
 Test(keep_choose, nothing_goes_without_limits)
 {
 	for (unsigned int i = 0; i < 100; i++)

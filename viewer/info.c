@@ -7,6 +7,7 @@
 
 #include "viewer/fault.h"
 #include "viewer/text_line.h"
+#include "viewer/info_group.h"
 #include "viewer/info_history.h"
 #include "viewer/info_scene.h"
 #include "viewer/when.h"
@@ -497,6 +498,7 @@ void info_text(struct out *out, struct dump *dump, struct last *last, const stru
 	info_scene_text(out, dump_scene(dump), redo, all_threads);
 	put_who(out, meta);
 	put_when(out, meta);
+	info_group_text(out, meta);
 	put_dump(out, dump);
 	put_counts(out, dump);
 	put_channel_counts(out, &meta->channels);

@@ -4,6 +4,7 @@
 #include "viewer/format_json.h"
 #include "viewer/info.h"
 #include "viewer/fault.h"
+#include "viewer/info_group.h"
 #include "viewer/info_history.h"
 #include "viewer/info_scene.h"
 
@@ -317,6 +318,7 @@ void info_json(struct out *out, struct dump *dump, struct last *last, const stru
 	json_number(out, "truncated", meta->truncated);
 	json_number(out, "torn", meta->torn);
 	put_cause(out, &meta->cause, dump_scene(dump));
+	info_group_json(out, meta);
 	put_process(out, &meta->process);
 	info_scene_json(out, dump_scene(dump), redo);
 	put_threads(out, meta, last);

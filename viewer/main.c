@@ -11,6 +11,7 @@
 #include "viewer/interactive.h"
 #include "viewer/options.h"
 #include "viewer/show.h"
+#include "viewer/siblings.h"
 
 struct view {
 	struct options options;
@@ -34,23 +35,60 @@ static void complain(const char *path, const char *why)
 	out_fini(&out);
 }
 
-static int open_dumps(struct view *view)
+static bool is_open(const struct view *view, const char *path)
 {
-	const struct options *options = &view->options;
+	for (size_t i = 0; i < view->dump_count; i++)
+		if (!strcmp(dump_path(view->dumps[i]), path))
+			return true;
+	return false;
+}
+
+static int open_paths(struct view *view, char **paths, size_t count)
+{
+	struct dump **dumps =
+		reallocarray(view->dumps, view->dump_count + count + 1, sizeof(struct dump *));
 	const char *why;
 
-	view->dumps = calloc(options->path_count, sizeof(struct dump *));
-	if (!view->dumps)
+	if (!dumps)
 		return -ENOMEM;
-	for (size_t i = 0; i < options->path_count; i++) {
-		if (dump_open(&view->dumps[view->dump_count], options->paths[i], &why) == 0) {
+	view->dumps = dumps;
+	for (size_t i = 0; i < count; i++) {
+		if (view->options.group && is_open(view, paths[i]))
+			continue;
+		if (dump_open(&view->dumps[view->dump_count], paths[i], &why) == 0) {
 			view->dump_count++;
 			continue;
 		}
-		complain(options->paths[i], why);
+		complain(paths[i], why);
 		view->unreadable = true;
 	}
 	return 0;
+}
+
+/* Whose set can't be found is shown alone. */
+static int open_group(struct view *view, char *path)
+{
+	char **paths = NULL;
+	size_t count = 0;
+	int error = siblings_find(path, &paths, &count);
+
+	if (error == -ENODATA)
+		complain(path, "it is of no set, and shown alone");
+	error = error ? open_paths(view, &path, 1) : open_paths(view, paths, count);
+	siblings_free(paths, count);
+	return error;
+}
+
+static int open_dumps(struct view *view)
+{
+	const struct options *options = &view->options;
+	int error = 0;
+
+	if (!options->group)
+		return open_paths(view, options->paths, options->path_count);
+	for (size_t i = 0; i < options->path_count && !error; i++)
+		error = open_group(view, options->paths[i]);
+	return error;
 }
 
 /* Damage shows only when the whole file was read. */

@@ -338,6 +338,19 @@ static const struct decode_key history_keys[] = {
 	END,
 };
 
+static const struct decode_key group_keys[] = {
+	SPAN(meta_group, set),
+	SPAN(meta_group, role),
+	SPAN(meta_group, by),
+	SPAN(meta_group, name),
+	SPAN(meta_group, first_service),
+	SPAN(meta_group, first_sentence),
+	NUMBER(meta_group, first_pid),
+	NUMBER(meta_group, copied),
+	NUMBER(meta_group, left_out),
+	END,
+};
+
 static const struct decode_key meta_keys[] = {
 	{"ttlog", DECODE_NUMBER, offsetof(struct meta, format), NULL, NULL},
 	SPAN(meta, service),
@@ -354,6 +367,7 @@ static const struct decode_key meta_keys[] = {
 	NUMBER(meta, torn),
 	MAP(meta, cause, cause_keys),
 	MAP(meta, process, process_keys),
+	MAP(meta, group, group_keys),
 	MAP(meta, recorder, recorder_keys),
 	MAP(meta, clock, clock_keys),
 	CALL("threads", decode_threads),
@@ -375,6 +389,9 @@ static const struct decode_key summary_keys[] = {
 	SPAN(meta, loop),
 	NUMBER(meta, loop_count),
 	NUMBER(meta, loop_since_ns),
+	{"set", DECODE_SPAN, offsetof(struct meta, group.set), NULL, NULL},
+	{"set_role", DECODE_SPAN, offsetof(struct meta, group.role), NULL, NULL},
+	{"start_ns", DECODE_NUMBER, offsetof(struct meta, process.start_ns), NULL, NULL},
 	END,
 };
 

@@ -100,6 +100,12 @@ struct meta_history {
 	uint64_t gap_count;
 };
 
+/* Of a death, and of those who worked with who died. */
+struct meta_group {
+	struct span set, role, by, name, first_service, first_sentence; /* no set: it is of none */
+	struct number first_pid, copied, left_out;
+};
+
 /* A reading of both clocks. */
 struct meta_point {
 	int64_t monotonic_ns, realtime_ns;
@@ -121,6 +127,7 @@ struct meta {
 	struct number events, overwritten, dropped, truncated, torn;
 	struct meta_cause cause;
 	struct meta_process process;
+	struct meta_group group;
 	struct meta_recorder recorder;
 	struct meta_clock clock;
 	struct meta_thread *threads;

@@ -33,6 +33,7 @@ struct wanted {
 struct options {
 	bool json, info, threads, exit_code, colour, interactive;
 	bool unwind, debuginfod;
+	bool group; /* with those of the same set */
 	char *debug_dirs[REDO_FOLDERS_MAX]; /* absolute */
 	unsigned int debug_dir_count;
 	const struct format *format; /* never NULL */

@@ -32,6 +32,8 @@ const struct option_row option_rows[] = {
 	 "before and after, as far as -C says", TAKE(options_around)},
 	{"context", 'C', OPTIONS_SELECT, false, "N",
 	 "N events (10), or with a unit so long: 250ms", TAKE(options_context)},
+	{"group", 0, OPTIONS_SELECT, false, NULL,
+	 "with all dumps of FILE's set: who worked with it", FLAG(group)},
 	{"limit", 'n', OPTIONS_SELECT, true, "N",
 	 "the newest N, printed oldest first; +N: the oldest N", TAKE(options_limit)},
 	{"reverse", 'r', OPTIONS_SELECT, false, NULL,
