@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* dumper.c - one job a dump: read the region, write the file, name it. */
+/* dumper.c - orders dumps, and says what became of them. */
 #include "recorder/dumper.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -11,50 +10,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/reader.h"
 #include "recorder/counters.h"
 #include "recorder/dump_writer.h"
+#include "recorder/dumper_parts.h"
 #include "recorder/log.h"
-#include "recorder/rings.h"
 #include "recorder/obituary.h"
-#include "recorder/signature.h"
-#include "recorder/unwind.h"
 
 #define SENTENCE_BYTES 512
-/* A dump that waited for so long has others behind it: its stacks are kept and not unwound. */
-#define UNWINDING_WAIT_MS 2000
 #define DUMPS_BEFORE_TRIM 16
-/* Servers are asked over the network. */
-#define DEBUGINFOD_TIMEOUT_MS 60000
-
-struct order {
-	struct workers_job job;
-	uint64_t number;
-	struct dumper *dumper;
-	struct subject *subject;
-	bool have_evidence;
-	struct evidence evidence;
-	struct verdict verdict;
-	char reason[DUMPER_REASON_BYTES];
-	int err; /* of the worker */
-	char path[PATH_MAX];
-	char signature[SIGNATURE_BYTES];
-	struct keep_place place;
-	int dump_fd; /* for the command; -1: none */
-	struct timeline timeline;
-	struct capture *capture; /* until the worker makes the scene of it */
-	struct unwind *unwind;	 /* the worker's: it is at the scene */
-	struct modules *modules;
-	struct dump_set set; /* without a name: none */
-	const struct history_cut *history; /* while the worker writes; NULL: none */
-	uint64_t submitted_ms, written_ms;
-	uint64_t file_bytes;
-	struct modules *fresh; /* read for a snapshot; NULL: no news */
-};
 
 void dumper_init(struct dumper *dumper, struct workers *workers, struct store *store,
 		 struct calibration *calibration, const char *rung)
@@ -91,257 +57,6 @@ void dumper_untell(struct dumper *dumper, const void *context)
 	for (int i = 0; i < DUMPER_TELLERS_MAX; i++)
 		if (dumper->tellers[i].context == context)
 			dumper->tellers[i] = (struct dumper_teller){0};
-}
-
-/* With a reading that is later than all that was copied. */
-static void take_time(struct order *order)
-{
-	const struct subject *subject = order->subject;
-	struct timeline *timeline = &order->timeline;
-	struct ttlog_clock_point now;
-	uint64_t width_ticks;
-
-	calibration_copy(order->dumper->calibration, timeline);
-	if (subject->clock_source == timeline->source ||
-	    subject->clock_source == TTLOG_CLOCK_MONOTONIC)
-		return;
-	/* A client that trusts a counter which we do not. */
-	timeline_init(timeline, subject->clock_source, 0);
-	timeline_add(timeline, &subject->clock, 0);
-	width_ticks = ttlog_clock_read(subject->clock_source, &now);
-	timeline_add(timeline, &now, width_ticks);
-}
-
-static struct dump_facts facts_of(const struct order *order)
-{
-	const struct subject *subject = order->subject;
-	const struct identity *identity = &subject->identity;
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (struct dump_facts){
-		.service = subject->service,
-		.hostname = order->dumper->hostname,
-		.reason = order->reason,
-		.pid = (uint32_t)subject->pid,
-		.created_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec,
-		.verdict = order->verdict,
-		.evidence = order->have_evidence ? &order->evidence : NULL,
-		.process =
-			{
-				.comm = identity->comm,
-				.exe = identity->exe,
-				.cmdline = identity->cmdline,
-				.cgroup = identity->cgroup,
-				.uid = identity->uid,
-				.gid = identity->gid,
-				.ppid = identity->ppid,
-				.start_ns = identity->start_ns,
-			},
-		.identity = identity,
-		.timeline = &order->timeline,
-		.clock_source = subject->clock_source,
-		.clock_mode = subject->geometry.clock_mode,
-		.set = order->set.name[0] ? &order->set : NULL,
-		.recorder_version = TTLOG_VERSION,
-		.rung = order->dumper->rung,
-		.found = subject->found,
-		.region_bytes = subject->geometry.region_bytes,
-		.history_bytes = order->history ? order->history->bytes : 0,
-		.history_budget_bytes = order->history ? order->history->budget_bytes : 0,
-	};
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static void say_not_unwound(const struct order *order, int err)
-{
-	log_detail("%s (pid %d): its stacks were not unwound to the end: %s",
-		   order->subject->service, (int)order->subject->pid, strerror(-err));
-}
-
-/* Begins with it: a child is at it while events are encoded. */
-static void unwind(struct order *order, struct scene *scene)
-{
-	const struct dumper *dumper = order->dumper;
-	const struct unwind_options options = {
-		.debuginfod = dumper->debuginfod,
-		.timeout_ms = dumper->debuginfod ? DEBUGINFOD_TIMEOUT_MS : UNWIND_TIMEOUT_MS,
-	};
-	int err;
-
-	if (!dumper->unwinds) {
-		unwind_decline(scene, "not unwound: not wanted");
-		return;
-	}
-	if (now_ms() - order->submitted_ms > UNWINDING_WAIT_MS) {
-		unwind_decline(scene, "not unwound: too many dumps were waiting");
-		return;
-	}
-	if (!scene->thread_count)
-		return;
-	err = unwind_begin(&order->unwind, scene, &options);
-	if (err)
-		say_not_unwound(order, err);
-}
-
-/* True: the scene has all frames that it will have. */
-static bool unwound(void *context, bool waits)
-{
-	struct order *order = context;
-	int err;
-
-	if (!order->unwind)
-		return true;
-	if (!unwind_poll(order->unwind) && !waits)
-		return false;
-	err = unwind_end(order->unwind, waits);
-	order->unwind = NULL;
-	if (err)
-		say_not_unwound(order, err);
-	return true;
-}
-
-/* Where its threads were. Without memory for it the dump is written all the same. */
-static bool make_scene(struct order *order, struct scene *ret_scene)
-{
-	const struct subject *subject = order->subject;
-	struct capture *capture = order->capture;
-
-	order->capture = NULL;
-	if (!capture || capture_finish(capture, order->modules, subject->root_fd, ret_scene))
-		return false;
-	ret_scene->uid = subject->identity.uid;
-	ret_scene->gid = subject->identity.gid;
-	unwind(order, ret_scene);
-	return true;
-}
-
-static void make_signature(struct order *order, const struct scene *scene)
-{
-	const struct signature_facts facts = {
-		.verdict = &order->verdict,
-		.exe = order->subject->identity.exe,
-		.scene = scene,
-		.modules = order->modules ? order->modules->list : NULL,
-		.module_count = order->modules ? order->modules->count : 0,
-	};
-
-	signature_make(&facts, order->signature);
-}
-
-static int write_with(struct order *order, struct ttlog_reader *reader, const struct scene *scene)
-{
-	struct store *store = order->dumper->store;
-	struct dump_facts facts;
-	struct store_file file;
-	struct stat status;
-	int err;
-
-	take_time(order);
-	facts = facts_of(order);
-	facts.scene = scene;
-	facts.scene_ready = unwound;
-	facts.scene_context = order;
-	facts.loop_key = order->place.key;
-	facts.loop_since_ns = order->place.since_ns;
-	facts.loop_count = order->place.count;
-	facts.room = order->dumper->keep ? keep_room : NULL;
-	facts.room_context = order->dumper->keep;
-	err = store_create(store, &file);
-	if (err)
-		return err;
-	if (order->subject->identity.is_plain)
-		file.reader = order->subject->identity.uid;
-	err = dump_write(file.fd, reader, &facts);
-	if (!err) {
-		make_signature(order, scene);
-		err = dump_write_signature(file.fd, order->signature);
-	}
-	if (err) {
-		store_abandon(store, &file);
-		return err;
-	}
-	if (!fstat(file.fd, &status))
-		order->file_bytes = (uint64_t)status.st_size;
-	err = store_commit(store, &file, facts.pid, facts.created_ns, facts.reason, order->path);
-	order->written_ms = now_ms();
-	/* Before it may be removed again. */
-	if (!err && order->dumper->hook)
-		order->dump_fd = open(order->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (!err && order->dumper->keep)
-		keep_written(order->dumper->keep, order->path);
-	return err;
-}
-
-/*
- * A living process may have loaded libraries since it registered, and not every kernel can say so at its
- * death. It is the same process as long as it started at the same moment.
- */
-static void refresh_modules(struct order *order)
-{
-	const struct subject *subject = order->subject;
-	struct identity now = {0};
-
-	if (order->verdict.how != VERDICT_ALIVE ||
-	    modules_read(subject->pid, subject->root_fd, &order->fresh))
-		return;
-	/* Afterwards: until here it was this process. One that is dying has no mappings left. */
-	if (identity_read(subject->pid, &now) || !order->fresh->count ||
-	    now.start_ticks != subject->identity.start_ticks) {
-		modules_release(order->fresh);
-		order->fresh = NULL;
-	}
-	identity_free(&now);
-}
-
-/* With what was saved of it. Without the memory for that, what the ring holds. */
-static int open_reader(struct order *order, struct history_cut *cut, struct ttlog_reader **ret_reader)
-{
-	const struct subject *subject = order->subject;
-
-	if (subject->history && !history_cut_init(cut, subject->history)) {
-		if (!ttlog_reader_open_with(ret_reader, subject->base, &subject->geometry,
-					    &cut->reader)) {
-			order->history = cut;
-			return 0;
-		}
-		history_cut_fini(cut);
-	}
-	return ttlog_reader_open(ret_reader, subject->base, &subject->geometry);
-}
-
-static void close_reader(struct order *order, struct history_cut *cut, struct ttlog_reader *reader)
-{
-	ttlog_reader_close(reader);
-	if (order->history)
-		history_cut_fini(cut);
-	order->history = NULL;
-}
-
-static void write_dump(struct workers_job *job)
-{
-	struct order *order = (struct order *)job;
-	struct ttlog_reader *reader = NULL;
-	struct history_cut cut;
-	struct scene scene;
-	const bool has_scene = make_scene(order, &scene); /* first of all: others are at it now */
-
-	order->err = open_reader(order, &cut, &reader);
-	if (!order->err)
-		order->err = write_with(order, reader, has_scene ? &scene : NULL);
-	close_reader(order, &cut, reader);
-	if (order->unwind) /* there will be no dump, and nobody waits for frames */
-		unwind_end(order->unwind, false);
-	if (has_scene)
-		scene_clear(&scene);
-	refresh_modules(order);
 }
 
 /*
@@ -408,6 +123,7 @@ static void tell_of_death(struct dumper *dumper, const struct order *order)
 		.subject = order->subject,
 		.verdict = &order->verdict,
 		.reason = order->reason,
+		.died_ns = order->died_ns,
 		.loop_count = order->place.count,
 		.dump = order->err ? NULL : order->path,
 		.signature = order->signature,
@@ -493,14 +209,14 @@ int dumper_submit_in(struct dumper *dumper, struct subject *subject,
 		obituary_publish(dumper, &obituary, false);
 		return -ENOMEM;
 	}
-	order->job = (struct workers_job){.run = write_dump, .done = dump_done};
+	order->job = (struct workers_job){.run = dumper_write, .done = dump_done};
 	order->number = ++dumper->submitted;
 	order->dumper = dumper;
 	order->subject = subject;
 	order->place = place;
 	order->dump_fd = -1;
 	order->capture = capture;
-	order->submitted_ms = now_ms();
+	order->submitted_ms = dumper_now_ms();
 	order->modules = subject->modules;
 	if (order->modules)
 		order->modules->holders++;
@@ -517,6 +233,7 @@ int dumper_submit_in(struct dumper *dumper, struct subject *subject,
 	subject->dumps_pending++;
 	obituary.loop_count = place.count;
 	obituary_publish(dumper, &obituary, true);
+	order->died_ns = obituary.died_ns;
 	workers_submit_for(dumper->workers, &order->job, &subject->user->dumps);
 	return 0;
 }

@@ -25,7 +25,6 @@ void obituary_dumped(struct dumper *dumper, struct obituary *obituary)
 {
 	if (!is_death(obituary->verdict))
 		return;
-	obituary->died_ns = keep_died_ns(obituary->verdict);
 	last_deaths_dumped(dumper->last_deaths, obituary);
 	announce_death(dumper->announce, obituary);
 }

@@ -20,7 +20,7 @@ struct obituary {
 	const struct subject *subject;
 	const struct verdict *verdict;
 	const char *reason;
-	uint64_t died_ns; /* CLOCK_REALTIME */
+	uint64_t died_ns; /* CLOCK_REALTIME; obituary_publish() fills it in */
 	uint64_t loop_count;
 	const char *dump, *signature;
 	int dump_err; /* why there is no dump although there should be one */
