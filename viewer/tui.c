@@ -274,8 +274,11 @@ bool tui_work(struct tui *tui, int64_t until_ns)
 	}
 	if (tui_model_work(&tui->model, until_ns))
 		return true;
-	if (searching && tui->model.not_found)
+	if (searching && tui->model.not_found) {
 		tui_say(tui, true, "not found");
+		if (tui->prompt.kind == TUI_PROMPT_SEARCH)
+			tui_to_origin(tui);
+	}
 	if ((tui->pane.kind == TUI_PANE_STATS || tui->pane.kind == TUI_PANE_HISTOGRAM ||
 	     tui->pane.kind == TUI_PANE_THREADS) &&
 	    !tui_census_is_complete(tui->census)) {

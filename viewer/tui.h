@@ -158,6 +158,8 @@ const char *tui_key_name(int key, char buffer[8]);
 
 bool tui_prompt_key(struct tui *tui, int key); /* false: there is no prompt */
 void tui_prompt_open(struct tui *tui, enum tui_prompt_kind kind, const char *text);
+/* Back to where the search began. */
+void tui_to_origin(struct tui *tui);
 const char *tui_prompt_label(const struct tui *tui);
 /* "T-1.5s", "10:42:03", "50%", a number. False: none of these. */
 bool tui_goto(struct tui *tui, const char *text);

@@ -443,7 +443,7 @@ const struct tui_action tui_actions[] = {
 	{{'['}, "scrolls these up", NULL, fields_up},
 	{{'s'}, "statistics; Enter filters", "stats", statistics},
 	{{'i'}, "histogram over time; Enter goes there", "histogram", histogram},
-	{{'a'}, "threads; Space turns one off or on", "threads", threads},
+	{{'a'}, "threads; Space turns one off or on", NULL, threads},
 	{{'I'}, "what the dump says of the process and its death", NULL, info},
 	{{'t'}, "times: to the death, since the event above, UTC, local ...", NULL, time_mode},
 	{{'C'}, "without thread and target; again: with them", NULL, look},

@@ -87,10 +87,11 @@ static void search(struct tui *tui, const char *text)
 {
 	char why[160];
 
-	/* What was typed is found already, or looked for; nothing typed: the one before, as in
-	 * less. */
+	/* What was typed is found already, or looked for; nothing: the one before, as in less. */
 	if (*text && !tui_search_set(&tui->search, text, why, sizeof(why)))
 		tui_say(tui, true, "%s", why);
+	else if (*text && tui->model.not_found)
+		tui_say(tui, true, "not found");
 	else if (!*text && tui->search.text[0])
 		tui_model_find(&tui->model, 1, tui_search_text, &tui->search);
 }
@@ -243,7 +244,7 @@ static void edit(struct tui_prompt *prompt, int key)
 	}
 }
 
-static void to_origin(struct tui *tui)
+void tui_to_origin(struct tui *tui)
 {
 	tui_model_cancel(&tui->model);
 	tui_model_jump(&tui->model, tui->origin, tui->origin_lead);
@@ -257,7 +258,7 @@ static void preview(struct tui *tui)
 	if (tui->prompt.kind != TUI_PROMPT_SEARCH)
 		return;
 	if (!tui->prompt.bytes)
-		to_origin(tui);
+		tui_to_origin(tui);
 	else if (tui_search_set(&tui->search, tui->prompt.text, why, sizeof(why)))
 		tui_model_find_from(&tui->model, tui->origin_behind, 1, tui_search_text,
 				    &tui->search);
@@ -266,7 +267,7 @@ static void preview(struct tui *tui)
 static void leave(struct tui *tui)
 {
 	if (tui->prompt.kind == TUI_PROMPT_SEARCH)
-		to_origin(tui);
+		tui_to_origin(tui);
 	tui->prompt.kind = TUI_PROMPT_NONE;
 }
 
