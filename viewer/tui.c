@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define HEAD_ROWS_MAX 3
 #define FOOT_ROWS 2
+#define BEFORE_KEY_NS 50000000
 #define ROWS_A_HEAD_ROW 7 /* of the screen, for each that the verdict may have */
 
 /* ---- open and close ---------------------------------------------------------------------------
@@ -58,8 +60,7 @@ int tui_open(struct tui **ret_tui, const struct tui_setup *setup)
 	if (setup->selection->around) {
 		const struct when_base base = select_base(setup->dumps, setup->dump_count);
 
-		tui_model_time(&tui->model,
-			       when_resolve(&setup->selection->around_when, &base));
+		tui_model_time(&tui->model, when_resolve(&setup->selection->around_when, &base));
 	} else if (!tui_model_death(&tui->model)) {
 		tui_model_end(&tui->model);
 	}
@@ -202,6 +203,14 @@ void tui_stop(struct tui *tui)
 /* ---- keys -------------------------------------------------------------------------------------
  */
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
 static const struct tui_action *action_of(int key)
 {
 	for (const struct tui_action *action = tui_actions; action->help; action++)
@@ -228,6 +237,9 @@ void tui_key(struct tui *tui, int key)
 	const struct tui_action *action;
 
 	tui->message.bytes = 0;
+	/* A key is meant for what its user was going to see. */
+	if (!tui->model.count && tui_model_is_busy(&tui->model))
+		tui_model_work(&tui->model, now_ns() + BEFORE_KEY_NS);
 	if (tui_prompt_key(tui, key) || (tui->pane.kind && tui_pane_key(tui, key)))
 		return;
 	if (key >= '1' && key <= '9') {

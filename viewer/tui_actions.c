@@ -8,11 +8,11 @@
 /* ---- moving -----------------------------------------------------------------------------------
  */
 
-static void page(struct tui *tui, int direction, size_t part)
+static void half_page(struct tui *tui, int direction)
 {
-	size_t rows = tui_rows_height(tui) / part;
+	const size_t rows = tui_rows_height(tui) / 2;
 
-	tui_model_move(&tui->model, direction * (int64_t)(rows > 1 ? rows - (part == 1) : 1));
+	tui_model_move(&tui->model, direction * (int64_t)(rows > 1 ? rows : 1));
 }
 
 static void move_down(struct tui *tui)
@@ -27,22 +27,22 @@ static void move_up(struct tui *tui)
 
 static void page_down(struct tui *tui)
 {
-	page(tui, 1, 1);
+	tui_model_page(&tui->model, 1);
 }
 
 static void page_up(struct tui *tui)
 {
-	page(tui, -1, 1);
+	tui_model_page(&tui->model, -1);
 }
 
 static void half_down(struct tui *tui)
 {
-	page(tui, 1, 2);
+	half_page(tui, 1);
 }
 
 static void half_up(struct tui *tui)
 {
-	page(tui, -1, 2);
+	half_page(tui, -1);
 }
 
 static void wheel_down(struct tui *tui)
@@ -442,7 +442,7 @@ const struct tui_action tui_actions[] = {
 	{{']'}, "scrolls these down", NULL, fields_down},
 	{{'['}, "scrolls these up", NULL, fields_up},
 	{{'s'}, "statistics; Enter filters", "stats", statistics},
-	{{'i'}, "histogram over time; Enter goes there", "histogram", histogram},
+	{{'i'}, "histogram over time; Enter goes there", "time", histogram},
 	{{'a'}, "threads; Space turns one off or on", NULL, threads},
 	{{'I'}, "what the dump says of the process and its death", NULL, info},
 	{{'t'}, "times: to the death, since the event above, UTC, local ...", NULL, time_mode},

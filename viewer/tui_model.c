@@ -187,6 +187,26 @@ static void take_steps(struct tui_model *model)
 	}
 }
 
+/* The window is whole. False: no page is wanted. */
+static bool take_page(struct tui_model *model)
+{
+	const int direction = (model->pages > 0) - (model->pages < 0);
+
+	model->lead = 0;
+	if (!direction || !model->count) {
+		model->pages = 0;
+		return false;
+	}
+	model->pages -= direction;
+	if (direction > 0 && !model->at_end)
+		tui_model_jump(model, place_of(model, model->count - 1), 0);
+	else if (direction < 0 && !model->at_start)
+		tui_model_jump(model, model->places, model->height - 1);
+	else
+		model->selected = direction > 0 ? model->count - 1 : 0;
+	return true;
+}
+
 static bool grow(struct tui_model *model, int64_t until_ns)
 {
 	int wanted;
@@ -194,10 +214,10 @@ static bool grow(struct tui_model *model, int64_t until_ns)
 	for (;;) {
 		take_steps(model);
 		wanted = missing(model);
-		if (!wanted) {
-			model->lead = 0;
+		if (!wanted && take_page(model))
+			continue;
+		if (!wanted)
 			return false;
-		}
 		if (!(wanted > 0 ? add_below(model, until_ns) : add_above(model, until_ns)) ||
 		    is_late(until_ns))
 			return true;
@@ -243,13 +263,13 @@ bool tui_model_work(struct tui_model *model, int64_t until_ns)
 
 bool tui_model_is_busy(const struct tui_model *model)
 {
-	return model->direction || model->steps || missing(model);
+	return model->direction || model->steps || model->pages || missing(model);
 }
 
 void tui_model_cancel(struct tui_model *model)
 {
 	model->direction = 0;
-	model->steps = 0;
+	model->steps = model->pages = 0;
 	model->lead = 0;
 	model->scanned = 0;
 	if (!model->count || model->count < model->height)
@@ -294,6 +314,13 @@ void tui_model_move(struct tui_model *model, int64_t rows)
 	if (model->count < model->height)
 		model->at_start = model->at_end = false;
 	model->steps += rows;
+}
+
+void tui_model_page(struct tui_model *model, int direction)
+{
+	if ((model->pages > 0) != (direction > 0))
+		model->pages = 0;
+	model->pages += direction;
 }
 
 void tui_model_start(struct tui_model *model)

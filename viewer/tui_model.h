@@ -36,6 +36,7 @@ struct tui_model {
 	uint64_t *above, *below;
 	size_t lead;   /* rows that are wanted above the selected one */
 	int64_t steps; /* that the selection is still to move */
+	int64_t pages; /* the same of the window */
 
 	/* A search. */
 	tui_wanted wanted;
@@ -66,6 +67,8 @@ void tui_model_resize(struct tui_model *model, size_t height);
 /* The filter has changed: the rows are others, the selected one stays if it is still there. */
 void tui_model_refilter(struct tui_model *model);
 void tui_model_move(struct tui_model *model, int64_t rows);
+/* A screen on or back: its last row becomes the first, or its first the last. */
+void tui_model_page(struct tui_model *model, int direction);
 /* To the first row that is not before the place; `lead` rows above it, if there are any. */
 void tui_model_jump(struct tui_model *model, const uint64_t *place, size_t lead);
 void tui_model_start(struct tui_model *model);

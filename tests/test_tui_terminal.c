@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_tui_terminal.c - ttlog-view -i as somebody uses it: in a terminal (tmux, with a server of its own),
+ * with keys, a mouse wheel, and windows that change their size. What is waited for is always a text on the
+ * screen.
+ */
+#include <criterion/criterion.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <time.h>
+
+#include "tests/tui_dump.h"
+
+#define PATIENCE_S 60
+#define BETWEEN_LOOKS_NS 20000000
+
+static char folder[64], program[PATH_MAX], screen[1 << 16];
+static unsigned int server; /* each window has its own */
+
+/* Runs tmux with these arguments; true: it was fine with them. */
+static __attribute__((format(printf, 1, 2))) bool tmux(const char *format, ...)
+{
+	char arguments[2 * PATH_MAX], command[3 * PATH_MAX];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(arguments, sizeof(arguments), format, list);
+	va_end(list);
+	snprintf(command, sizeof(command), "LC_ALL=C.UTF-8 tmux -S %s/socket%u -f /dev/null %s 2>>%s/errors",
+		 folder, server, arguments, folder);
+	return system(command) == 0;
+}
+
+static const char *look(void)
+{
+	char command[256];
+	size_t bytes;
+	FILE *out;
+
+	snprintf(command, sizeof(command),
+		 "LC_ALL=C.UTF-8 tmux -S %s/socket%u capture-pane -p 2>>%s/errors", folder,
+		 server, folder);
+	out = popen(command, "r");
+	cr_assert_not_null(out);
+	bytes = fread(screen, 1, sizeof(screen) - 1, out);
+	screen[bytes] = '\0';
+	pclose(out);
+	return screen;
+}
+
+static void await(const char *text)
+{
+	const struct timespec pause = {.tv_nsec = BETWEEN_LOOKS_NS};
+	const time_t end = time(NULL) + PATIENCE_S;
+
+	while (!strstr(look(), text)) {
+		cr_assert(time(NULL) < end, "\"%s\" never came:\n%s", text, screen);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void await_gone(const char *text)
+{
+	const struct timespec pause = {.tv_nsec = BETWEEN_LOOKS_NS};
+	const time_t end = time(NULL) + PATIENCE_S;
+
+	while (strstr(look(), text)) {
+		cr_assert(time(NULL) < end, "\"%s\" stays:\n%s", text, screen);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void press(const char *keys)
+{
+	cr_assert(tmux("send-keys %s", keys));
+}
+
+static void generate(size_t index, struct ttlog_reader_event *event)
+{
+	*event = (struct ttlog_reader_event){.ticks = 1000 * index,
+					     .site = index % 1000 == 500 ? 2 : 1,
+					     .thread = index & 1,
+					     .channel = TTLOG_READER_NO_CHANNEL,
+					     .value_count = 1,
+					     .value[0] = {.type = TTLOG_TYPE_U64, .bits = index}};
+}
+
+static void write_dump(size_t events)
+{
+	static const uint8_t types[] = {TTLOG_TYPE_U64, 0};
+	static const char *const names[] = {"n"};
+	unsigned char *data;
+	char path[128];
+	size_t bytes;
+	FILE *file;
+
+	made_begin();
+	made_site(TTLOG_INFO, "http", "Request \xe6\xbc\xa2 done", types, names);
+	made_site(TTLOG_ERROR, "http", "Request failed", types, names);
+	made.generate = events;
+	made.generator = generate;
+	data = made_dump(&bytes);
+	snprintf(path, sizeof(path), "%s/a.bin", folder);
+	file = fopen(path, "w");
+	cr_assert_not_null(file);
+	cr_assert_eq(fwrite(data, 1, bytes, file), bytes);
+	fclose(file);
+	free(data);
+}
+
+static void setup(void)
+{
+	char self[PATH_MAX] = {0};
+
+	cr_assert_gt(readlink("/proc/self/exe", self, sizeof(self) - 1), 0);
+	snprintf(program, sizeof(program), "%s/ttlog-view", dirname(dirname(self)));
+	strcpy(folder, "/tmp/test_tui_terminal.XXXXXX");
+	cr_assert_not_null(mkdtemp(folder));
+	write_dump(20000);
+}
+
+static void teardown(void)
+{
+	char command[128];
+
+	tmux("kill-server");
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	cr_expect_eq(system(command), 0);
+}
+
+/* In a window of that size; how it ended stays on the screen. */
+static void start(unsigned int columns, unsigned int rows, const char *environment, const char *command)
+{
+	char script[256];
+	FILE *file;
+
+	if (server)
+		cr_assert(tmux("kill-server"));
+	server++;
+	snprintf(script, sizeof(script), "%s/script", folder);
+	file = fopen(script, "w");
+	cr_assert_not_null(file);
+	fprintf(file, "cd %s\nexport %s\nview=%s\n%s\necho \"ended with $?\"\nread -r end\n", folder,
+		environment, program, command);
+	fclose(file);
+	cr_assert(tmux("-u new-session -d -x %u -y %u 'sh %s'", columns, rows, script));
+}
+
+static void quit(void)
+{
+	press("Q");
+	await("ended with 0");
+}
+
+/* What a screen has: its widest line in bytes that are no more than columns here. */
+static size_t widest_line(void)
+{
+	size_t widest = 0, length = 0;
+
+	for (const char *at = screen; *at; at++) {
+		length = *at == '\n' ? 0 : length + (((unsigned char)*at & 0xc0) != 0x80);
+		widest = length > widest ? length : widest;
+	}
+	return widest;
+}
+
+TestSuite(tui_terminal, .init = setup, .fini = teardown, .timeout = 300);
+
+Test(tui_terminal, works_in_80x24)
+{
+	start(80, 24, "LC_ALL=C.UTF-8", "$view -i a.bin");
+	await("? help");
+	await("orders[4242]: segmentation fault");
+	await("===== orders");
+	press("g");
+	await("n=0");
+	press("Space Space");
+	await("n=57");
+	press("/ n=1234 Enter");
+	await("1,235/20,001");
+	press("'?'");
+	await("Moving");
+	press("q");
+	await_gone("Moving");
+	press("Down Up PageDown PageUp Home");
+	await("1/20,001 0%");
+	press("End");
+	await("20,001/20,001 100%");
+	press("F1");
+	await("Moving");
+	press("F10");
+	await_gone("Moving");
+	quit();
+}
+
+Test(tui_terminal, follows_the_size_of_its_window_while_it_scrolls)
+{
+	start(80, 24, "LC_ALL=C.UTF-8", "$view -i a.bin");
+	await("? help");
+	press("g");
+	await("1/20,001");
+	for (unsigned int i = 0; i < 8; i++) {
+		const unsigned int columns = i & 1 ? 132 : 61, rows = i & 1 ? 43 : 12;
+
+		press("Space Space");
+		cr_assert(tmux("resize-window -x %u -y %u", columns, rows));
+		press("j");
+	}
+	await("q quit");
+	await("22:13:20.");
+	cr_expect_leq(widest_line(), 132);
+	cr_assert(tmux("resize-window -x 40 -y 10"));
+	press("g");
+	await(" 1/20,00");
+	cr_expect_leq(widest_line(), 40, "%s", screen);
+	quit();
+}
+
+Test(tui_terminal, scrolls_by_the_wheel_and_selects_by_a_click)
+{
+	start(80, 24, "LC_ALL=C.UTF-8", "$view -i a.bin");
+	await("? help");
+	press("g");
+	await("1/20,001");
+	/* As a terminal sends it: button 5, 4, then 1, at the 10th column and the 8th row. */
+	press("-l \"$(printf '\\033[Ma*(')\"");
+	await("4/20,001");
+	press("-l \"$(printf '\\033[M`*(')\"");
+	await("1/20,001");
+	press("-l \"$(printf '\\033[M *(\\033[M#*(')\"");
+	await("6/20,001");
+	quit();
+}
+
+Test(tui_terminal, does_without_colours_and_with_a_vt100)
+{
+	start(80, 24, "LC_ALL=C.UTF-8 TERM=vt100", "$view -i a.bin");
+	await("? help");
+	press("g e");
+	await("501/20,001");
+	press("Enter");
+	await("orders.c:102");
+	quit();
+	start(80, 24, "LC_ALL=C.UTF-8 NO_COLOR=1", "$view -i a.bin");
+	await("? help");
+	cr_assert(tmux("send-keys g e"));
+	await("501/20,001");
+	quit();
+}
+
+/* No UTF-8: what is not ASCII is a question mark, and the columns are right. */
+Test(tui_terminal, does_without_utf8)
+{
+	start(80, 24, "LC_ALL=C", "$view -i a.bin");
+	await("? help");
+	await("Request ? done");
+	quit();
+}
+
+Test(tui_terminal, takes_the_dump_from_a_pipe_and_the_keys_from_the_terminal)
+{
+	start(80, 24, "LC_ALL=C.UTF-8", "cat a.bin | $view -i -");
+	await("? help");
+	press("g");
+	await("1/20,001");
+	quit();
+}
+
+Test(tui_terminal, prints_text_where_there_is_no_screen)
+{
+	start(100, 24, "TERM=dumb", "$view -i -n 2 a.bin");
+	await("no terminal that can do --interactive");
+	await("n=19999");
+	await("ended with 0");
+	start(100, 24, "LC_ALL=C.UTF-8", "$view -i -n 2 a.bin | cat");
+	await("no terminal that can do --interactive");
+	await("n=19999");
+}
+
+Test(tui_terminal, is_stopped_and_goes_on_and_ends_by_control_c)
+{
+	start(80, 24, "LC_ALL=C.UTF-8", "$view -i a.bin");
+	await("? help");
+	press("g / nothing");
+	await("not found");
+	press("C-c");
+	await("1/20,001");
+	press("C-c");
+	await("ended with 0");
+}
+
+Test(tui_terminal, leaves_when_its_terminal_is_gone)
+{
+	const struct timespec pause = {.tv_nsec = BETWEEN_LOOKS_NS};
+	const time_t end = time(NULL) + PATIENCE_S;
+	char pid_text[64] = "", command[PATH_MAX];
+	FILE *out;
+
+	start(80, 24, "LC_ALL=C.UTF-8", "echo $$ >pid; exec $view -i a.bin");
+	await("? help");
+	snprintf(command, sizeof(command), "cat %s/pid", folder);
+	out = popen(command, "r");
+	cr_assert_not_null(fgets(pid_text, sizeof(pid_text), out));
+	pclose(out);
+	cr_assert_eq(kill(atoi(pid_text), 0), 0);
+	cr_assert(tmux("kill-server"));
+	while (kill(atoi(pid_text), 0) == 0) {
+		cr_assert(time(NULL) < end, "it stays for ever");
+		nanosleep(&pause, NULL);
+	}
+}
