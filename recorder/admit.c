@@ -204,7 +204,8 @@ static void come_alive(struct client *client)
 		snapshots_answer(client);
 	clients->registered++;
 	counters.registrations++;
-	trigger_periodic(client);
+	periodic_begin(client);
+	triggers_begin(clients->triggers, client);
 	log_detail("%s (pid %d) %s %llu bytes%s", client->hello.service, (int)client->pid,
 		   client->adopted ? "is adopted, with" : "records into",
 		   (unsigned long long)client->subject->geometry.region_bytes,
@@ -431,6 +432,7 @@ int admit_region(struct client *client, int region_fd)
 	history_end(subject->history);
 	subject->history = NULL;
 	heartbeat_end(client);
+	triggers_end(clients->triggers, client);
 	if (subject->base)
 		rings_unmap(subject->base, &subject->geometry);
 	subject->base = base;
@@ -442,6 +444,7 @@ int admit_region(struct client *client, int region_fd)
 	if (client->state == CLIENT_LIVE) {
 		admit_keep_history(client);
 		heartbeat_look(client);
+		triggers_begin(clients->triggers, client);
 	}
 	log_detail("%s (pid %d) records into a region of its own, %llu bytes",
 		   client->hello.service, (int)client->pid,

@@ -14,6 +14,7 @@
 
 #include "recorder/clients.h"
 #include "recorder/hello.h"
+#include "recorder/triggers.h"
 
 enum client_state {
 	CLIENT_WAITING, /* connected, has said nothing yet */
@@ -74,6 +75,7 @@ struct client {
 	struct loop_timer freeze_timer; /* frozen: look whether it survived */
 	struct loop_timer flush_timer;
 	struct heartbeat heartbeat;
+	struct client_triggers *triggers; /* of triggers.c; NULL: no rule is for it */
 	/* Of those with a coarse clock; coarse_at is what points to this one, NULL: it has none. */
 	struct client *coarse_next, **coarse_at;
 };
@@ -91,6 +93,7 @@ struct clients {
 	bool said_full, closing;
 	uint32_t count, dying, asking;
 	uint32_t next_slot;
+	struct triggers *triggers;
 	struct snapshot_wait *waits; /* list; of snapshot_wait.c */
 	uint64_t serial;
 	uint64_t registered;
@@ -134,9 +137,8 @@ void snapshot_wait_close(struct clients *clients);
 void heartbeat_look(struct client *client);
 void heartbeat_end(struct client *client);
 
-/* triggers.c: it wants a dump every so often; a promised heartbeat was missed. */
-void trigger_periodic(struct client *client);
-void trigger_hang(struct client *client);
+/* periodic.c */
+void periodic_begin(struct client *client);
 
 /* peer.c */
 /* Pid and ids of who has connected. 0 or a negative errno. */

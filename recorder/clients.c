@@ -44,6 +44,7 @@ void clients_change(struct clients *clients, const struct clients_config *config
 	clients->config.dump_on_exit = config->dump_on_exit;
 	clients->config.group = config->group;
 	limit_users(clients);
+	triggers_set_rules(clients->triggers, config->rules);
 }
 
 int clients_open(struct clients **ret_clients, const struct clients_config *config)
@@ -55,7 +56,9 @@ int clients_open(struct clients **ret_clients, const struct clients_config *conf
 	clients = calloc(1, sizeof(*clients) + config->count_max * sizeof(clients->slot[0]));
 	if (!clients)
 		return -ENOMEM;
-	if (groups_open(&clients->groups)) {
+	clients->triggers = triggers_new(clients);
+	if (!clients->triggers || groups_open(&clients->groups)) {
+		triggers_free(clients->triggers);
 		free(clients);
 		return -ENOMEM;
 	}
@@ -64,6 +67,8 @@ int clients_open(struct clients **ret_clients, const struct clients_config *conf
 	if (!clients->config.hello_timeout_ms)
 		clients->config.hello_timeout_ms = HELLO_TIMEOUT_MS;
 	clients->listen_fd = -1;
+	triggers_set_rules(clients->triggers, config->rules);
+	clients->config.rules = NULL; /* who holds them has them */
 	*ret_clients = clients;
 	return 0;
 }
@@ -83,6 +88,7 @@ void clients_close(struct clients *clients)
 	}
 	snapshot_wait_close(clients);
 	groups_close(clients->groups);
+	triggers_free(clients->triggers);
 	free(clients);
 }
 
@@ -184,6 +190,7 @@ void client_free(struct client *client)
 	loop_timer_clear(&client->freeze_timer);
 	loop_timer_clear(&client->flush_timer);
 	heartbeat_end(client);
+	triggers_end(clients->triggers, client);
 	coarse_end(client);
 	client_hang_up(client);
 	loop_remove(client->pidfd_source);

@@ -40,12 +40,13 @@ struct clients_config {
 	uint64_t recorder_hash;	   /* for regions that we make, see lib/ttlog_abi.h */
 	bool dump_on_exit;	   /* a clean exit(0) too */
 	struct group_limits group; /* of who worked with who died */
+	struct rules *rules;	   /* what else leads to dumps; held; NULL: nothing */
 };
 
 int clients_open(struct clients **ret_clients, const struct clients_config *config);
 /*
- * From now on: the limits (but for count_max, which has its places) and dump_on_exit. Who has more
- * than he would get now keeps it.
+ * From now on: the limits (but for count_max, which has its places), dump_on_exit and the rules.
+ * Who has more than he would get now keeps it.
  */
 void clients_change(struct clients *clients, const struct clients_config *config);
 /*
@@ -99,6 +100,8 @@ unsigned int clients_living_count(const struct clients *clients);
 /* Of all regions that are held, of the dead too until they are dumped. */
 uint64_t clients_memory_bytes(const struct clients *clients);
 uint64_t clients_memory_bytes_max(const struct clients *clients);
+/* The rules at work. */
+const struct triggers *clients_triggers(const struct clients *clients);
 /* Registrations so far. */
 uint64_t clients_registered_count(const struct clients *clients);
 

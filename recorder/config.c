@@ -387,6 +387,7 @@ int config_load(struct config *config)
 		failed = -EINVAL;
 	for (size_t i = 0; !err && failed != -ENOMEM && i < config->given_count; i++)
 		err = take_given(config, &config->given[i]);
+	config->options.rules = config->rules;
 	return err ? err : failed;
 }
 
@@ -448,6 +449,12 @@ int config_reload(struct config *config)
 		else
 			log_warn("%s can't change while the recorder runs: restart it", row->name);
 	}
+	if (!err) {
+		struct rules *old = config->rules;
+
+		config->options.rules = config->rules = fresh.rules;
+		fresh.rules = old;
+	}
 	fresh.given = NULL;
 	config_fini(&fresh);
 	return err;
@@ -460,5 +467,6 @@ void config_fini(struct config *config)
 		free(config->values[i].where);
 	}
 	free(config->given);
+	rules_release(config->rules);
 	*config = (struct config){0};
 }

@@ -91,6 +91,7 @@ struct config {
 	struct config_given
 		*given; /* the command line: as often as it is loaded, it stays the same */
 	size_t given_count;
+	struct rules *rules; /* held; NULL: none */
 };
 
 /*

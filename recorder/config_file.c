@@ -19,7 +19,12 @@ struct text_file {
 	struct config *config;
 	const char *path;
 	unsigned int line;
-	bool skipping; /* in a section that is not ours: said once */
+	enum {
+		SECTION_RECORDER,
+		SECTION_TRIGGER,
+		SECTION_UNKNOWN
+	} section;	   /* unknown: said once */
+	const char *start; /* of the line */
 	int err;
 };
 
@@ -43,19 +48,81 @@ static char *trim(char *text)
 	return text;
 }
 
+/* Where in the line, as editors count. */
+static void complain_at(struct text_file *file, const char *at, const struct filter_error *error)
+{
+	log_error("%s:%u:%zu: %s", file->path, file->line,
+		  (size_t)(at - file->start) + error->at + 1, error->why);
+	file->err = -EINVAL;
+}
+
+/* The trigger that was begun last is complete. */
+static void end_trigger(struct text_file *file)
+{
+	const struct rules *rules = file->config->rules;
+	struct filter_error error;
+
+	if (file->section != SECTION_TRIGGER || !rules || !rules->count)
+		return;
+	file->section = SECTION_UNKNOWN;
+	if (!rules_check(&rules->rule[rules->count - 1], &error))
+		return;
+	log_error("%s: %s", rules->rule[rules->count - 1].where, error.why);
+	file->err = -EINVAL;
+}
+
+static void begin_trigger(struct text_file *file, const char *name)
+{
+	struct config *config = file->config;
+	struct filter_error error;
+	char where[PATH_MAX + 16];
+	int err = -ENOMEM;
+
+	snprintf(where, sizeof(where), "%s:%u", file->path, file->line);
+	if (!config->rules)
+		config->rules = rules_new();
+	if (config->rules)
+		err = rules_begin(config->rules, name, where, &error);
+	if (err == -ENOMEM)
+		file->err = err;
+	else if (err)
+		complain_at(file, name, &error);
+	else
+		file->section = SECTION_TRIGGER;
+}
+
 static void take_section(struct text_file *file, char *text)
 {
 	char *end = strchr(text, ']');
 
-	file->skipping = false;
+	end_trigger(file);
+	file->section = SECTION_RECORDER;
 	if (!end || end[1]) {
-		complain(file, "a section is written [recorder]", NULL);
+		complain(file, "a section is written [recorder] or [trigger NAME]", NULL);
 		return;
 	}
 	*end = '\0';
-	file->skipping = strcmp(trim(text + 1), "recorder") != 0;
-	if (file->skipping)
-		complain(file, "there is no such section:", text + 1);
+	text = trim(text + 1);
+	if (!strcmp(text, "recorder"))
+		return;
+	file->section = SECTION_UNKNOWN;
+	if (!strncmp(text, "trigger", 7) && strchr(" \t", text[7]))
+		begin_trigger(file, text + 7 + strspn(text + 7, " \t"));
+	else
+		complain(file, "there is no such section:", text);
+}
+
+static void take_rule_line(struct text_file *file, const char *key, const char *text)
+{
+	struct filter_error error;
+	const int err = rules_set(file->config->rules, key, text, &error);
+
+	if (err == -ENOMEM)
+		file->err = err;
+	else if (err == -ENOENT)
+		complain(file, "a trigger has no such key:", key);
+	else if (err)
+		complain_at(file, text, &error);
 }
 
 /* A second one in the same file is a mistake; in a drop-in it is what drop-ins are for. */
@@ -100,6 +167,7 @@ static void take_line(struct text_file *file, char *text)
 {
 	char *equals;
 
+	file->start = text;
 	text = trim(text);
 	if (!*text || *text == '#' || *text == ';')
 		return;
@@ -107,7 +175,7 @@ static void take_line(struct text_file *file, char *text)
 		take_section(file, text);
 		return;
 	}
-	if (file->skipping)
+	if (file->section == SECTION_UNKNOWN)
 		return;
 	equals = strchr(text, '=');
 	if (!equals) {
@@ -115,7 +183,10 @@ static void take_line(struct text_file *file, char *text)
 		return;
 	}
 	*equals = '\0';
-	take_value(file, trim(text), trim(equals + 1));
+	if (file->section == SECTION_TRIGGER)
+		take_rule_line(file, trim(text), trim(equals + 1));
+	else
+		take_value(file, trim(text), trim(equals + 1));
 }
 
 static void take_text(struct text_file *file, char *text)
@@ -131,6 +202,7 @@ static void take_text(struct text_file *file, char *text)
 		take_line(file, text);
 		text = end;
 	}
+	end_trigger(file);
 }
 
 /* ---- files ------------------------------------------------------------------------------ */

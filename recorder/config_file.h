@@ -2,12 +2,15 @@
 /*
  * config_file.h - "key = value" from a file and from the folder of drop-ins beside it.
  *
- *	# a comment, also with ;		[recorder]		key = value		key
- *=
+ *	# a comment, also with ;
+ *	[recorder]
+ *	key = value
+ *	key =
+ *	[trigger NAME]			see rules.h
  *
  * One line a key, the value is what stands between the = and the end of the line without the blanks
  * around it: no quotes, no escapes, no comment behind it. An empty value takes the default back. No
- * other section is known. Not an INI library: those cut long lines, take a ; in a command for a
+ * other sections are known. Not an INI library: those cut long lines, take a ; in a command for a
  * comment, and keep the number of the line to themselves.
  *
  * Nothing is taken from a file that somebody could have written who may not tell us what to do.

@@ -67,4 +67,5 @@ void config_show(const struct config *config)
 	for (size_t i = 0; i < config_row_count; i++)
 		if (!(config_rows[i].use & CONFIG_LINE_ONLY))
 			show_value(&config_rows[i], &config->values[i]);
+	rules_show(config->rules, stdout);
 }

@@ -91,6 +91,7 @@ static struct metrics_facts facts_of(const struct metrics *metrics)
 		.bpf_lost = watch ? watch_lost(watch) : 0,
 		.bpf_shed = watch ? watch_shed(watch) : 0,
 		.bpf_scenes_lost = watch ? watch_scenes_lost(watch) : 0,
+		.triggers = clients_triggers(recorder->clients),
 		.storage = metrics->storage,
 		.storage_is_late = metrics->storage_job &&
 				   now - metrics->storage_began_ns >

@@ -11,6 +11,7 @@
 #include "recorder/listener.h"
 #include "recorder/history.h"
 #include "recorder/services.h"
+#include "recorder/triggers.h"
 
 /* What a worker found out about the folder of dumps. */
 struct metrics_storage {
@@ -32,6 +33,7 @@ struct metrics_facts {
 	bool storage_is_late; /* a worker has been looking for longer than we wait */
 	const struct services *services;
 	struct history_figures history;
+	const struct triggers *triggers;
 };
 
 /* metrics_text.c: Prometheus' text format 0.0.4. */

@@ -144,6 +144,34 @@ static void write_history(FILE *file, const struct history_figures *history)
 		history->looks);
 }
 
+static void write_trigger(FILE *file, const char *rule, const char *result, uint64_t count)
+{
+	fprintf(file, "ttlog_triggers_total{rule=\"%s\",result=\"%s\"} %" PRIu64 "\n", rule, result,
+		count);
+}
+
+static void write_triggers(FILE *file, const struct triggers *triggers)
+{
+	const struct rules *rules = triggers ? triggers_rules(triggers) : NULL;
+
+	if (!rules)
+		return;
+	head(file, "ttlog_triggers_total", "counter",
+	     "What the rules of the configuration found, and what became of it.");
+	for (unsigned int i = 0; i < rules->count; i++) {
+		const struct trigger_figures *figures = triggers_figures(triggers, i);
+
+		write_trigger(file, rules->rule[i].name, "fired", figures->fired);
+		write_trigger(file, rules->rule[i].name, "suppressed", figures->suppressed);
+		write_trigger(file, rules->rule[i].name, "failed", figures->failed);
+	}
+	counter(file, "ttlog_trigger_events_total", "Events that rules have looked at.",
+		triggers_seen(triggers));
+	counter(file, "ttlog_trigger_missed_chunks_total",
+		"Chunks of rings that were overwritten before rules could look at them.",
+		triggers_missed(triggers));
+}
+
 static void write_histogram(FILE *file, const char *name, const char *help,
 			    const struct counters_histogram *histogram, const double *bound)
 {
@@ -320,6 +348,7 @@ void metrics_write_text(FILE *file, const struct metrics_facts *facts)
 	write_groups(file);
 	write_verdicts(file);
 	write_history(file, &facts->history);
+	write_triggers(file, facts->triggers);
 	write_dumps(file, facts);
 	write_store(file, facts);
 	write_bpf(file, facts);

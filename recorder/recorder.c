@@ -117,6 +117,7 @@ static struct clients_config clients_config_of(struct recorder *recorder,
 		.recorder_hash = ttlog_recorder_hash(options->socket),
 		.dump_on_exit = options->dump_on_exit,
 		.group = group_limits_of(options),
+		.rules = options->rules,
 	};
 }
 

@@ -22,6 +22,7 @@
 #include "recorder/listener.h"
 #include "recorder/loop.h"
 #include "recorder/metrics.h"
+#include "recorder/rules.h"
 #include "recorder/store.h"
 #include "recorder/workers.h"
 
@@ -49,6 +50,7 @@ struct recorder_options {
 	uint64_t memory_bytes_max_per_uid; /* 0: a share */
 	struct history_options history;
 	struct metrics_options metrics;
+	struct rules *rules; /* what else leads to dumps; NULL: nothing */
 	struct announce_options announce;
 	const char *group_by; /* as group_parse() takes it */
 	struct group_limits group;

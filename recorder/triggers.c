@@ -1,23 +1,475 @@
 /* SPDX-License-Identifier: MIT */
-/* triggers.c - what leads to a dump of a living client, but for those who ask for one. */
+/*
+ * triggers.c - one timer, which is set for whatever is due first.
+ *
+ * A client's ring is looked at every 100 ms while events come, sooner where a lap of it takes less
+ * than 400 ms, and less and less often, up to every second, while nothing comes. A rule that waits
+ * for warnings and above looks at their lanes alone. What a look finds is reason for a dump once:
+ * what else it finds until the dump is ordered is in that dump.
+ */
+#include "recorder/triggers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/reader_live.h"
 #include "recorder/client.h"
+#include "recorder/log.h"
+#include "recorder/pressure.h"
+#include "recorder/rate.h"
 
-static void flush_due(void *context)
+#define MS UINT64_C(1000000)
+#define EVENTS_A_TURN 65536 /* a millisecond or two; then the others get theirs */
+#define LOOK_MIN_NS (5 * MS)
+#define LOOK_MAX_NS (100 * MS)
+#define IDLE_MAX_NS (1000 * MS)
+/* A writer that nobody has seen yet: 32 bytes a microsecond, and two looks in each lap of it. */
+#define IDLE_NS_A_BYTE (1000 / 32 / 2)
+#define LOOKS_A_LAP 4
+#define BYTES_AN_EVENT 32
+#define EVENTS_WAIT_NS (10000 * MS) /* a process that records no more */
+#define NEVER UINT64_MAX
+
+struct state {
+	char name[RULE_NAME_BYTES];
+	struct trigger_figures figures;
+	struct rate_windows windows;
+};
+
+struct triggers {
+	struct clients *clients;
+	struct rules *rules;  /* held */
+	struct state *states; /* of each rule */
+	struct loop_timer timer;
+	uint64_t timer_ns;     /* when it is due */
+	uint64_t seen, missed; /* of those that have gone */
+};
+
+/* What a rule knows of a client. */
+struct wait {
+	bool is_for_it;
+	bool is_pressed;    /* memory: it was, and is not far below yet */
+	uint64_t dump_ns;   /* NEVER: nothing is waited for */
+	uint64_t dump_seen; /* events after which it is due; NEVER: they do not matter */
+	uint64_t every_ns;  /* when it is due again; NEVER: it is not that kind */
+};
+
+struct client_triggers {
+	struct triggers *triggers;
+	struct client *client;
+	struct ttlog_live *live; /* NULL: no rule wants events */
+	uint32_t lanes;
+	uint64_t look_ns, interval_ns, looked_seen;
+	uint64_t pressure_ns; /* NEVER: nobody asks */
+	struct wait wait[];
+};
+
+static uint64_t now_ns(void)
 {
-	struct client *client = context;
+	struct timespec now;
 
-	deaths_snapshot(client, "periodic");
-	trigger_periodic(client);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-void trigger_periodic(struct client *client)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-	if (client->hello.flush_interval_s)
-		loop_timer_set(client->clients->config.loop, &client->flush_timer,
-			       client->hello.flush_interval_s * UINT64_C(1000), flush_due, client);
+	return a < b ? a : b;
 }
 
-void trigger_hang(struct client *client)
+/* ---- what is found ---------------------------------------------------------------------- */
+
+/* A dump is due, now or a little later; or it is one too many. */
+static void fire(struct client_triggers *mine, unsigned int index)
 {
-	deaths_snapshot(client, "hang");
+	const struct rule *rule = &mine->triggers->rules->rule[index];
+	struct state *state = &mine->triggers->states[index];
+	const char *service = mine->client->hello.service;
+	struct wait *wait = &mine->wait[index];
+	const uint64_t now = now_ns();
+
+	if (wait->dump_ns != NEVER)
+		return;
+	if (!rate_use(&state->windows, &rule->rate, &rule->total, service, now)) {
+		if (!state->figures.suppressed++)
+			log_warn("trigger %s: more than its rate allows; the rest is counted",
+				 rule->name);
+		return;
+	}
+	if (rule->after_ms || rule->after_events)
+		log_detail("%s (pid %d): trigger %s: waits for what comes after it", service,
+			   (int)mine->client->pid, rule->name);
+	wait->dump_ns = now + rule->after_ms * MS;
+	if (!rule->after_events)
+		return;
+	wait->dump_ns = now + EVENTS_WAIT_NS;
+	wait->dump_seen = ttlog_live_seen(mine->live) + rule->after_events;
+}
+
+static void order(struct client_triggers *mine, unsigned int index)
+{
+	const struct rule *rule = &mine->triggers->rules->rule[index];
+	struct trigger_figures *figures = &mine->triggers->states[index].figures;
+	char reason[DUMPER_REASON_BYTES];
+
+	mine->wait[index].dump_ns = mine->wait[index].dump_seen = NEVER;
+	snprintf(reason, sizeof(reason), "rule-%s", rule->name);
+	if (deaths_snapshot(mine->client, reason))
+		figures->failed++;
+	else
+		figures->fired++;
+}
+
+static const char *string_of(const void *context, uint32_t id)
+{
+	return ttlog_live_string(context, id);
+}
+
+static bool is_wanted(void *context, const struct ttlog_reader_site *site)
+{
+	const struct client_triggers *mine = context;
+	const struct rules *rules = mine->triggers->rules;
+
+	for (unsigned int i = 0; i < rules->count; i++)
+		if (mine->wait[i].is_for_it && rules->rule[i].filter.count &&
+		    !filter_refuses_site(&rules->rule[i].filter, site))
+			return true;
+	return false;
+}
+
+static void take_event(void *context, const struct ttlog_reader_site *site,
+		       const struct ttlog_reader_event *event)
+{
+	struct client_triggers *mine = context;
+	const struct rules *rules = mine->triggers->rules;
+
+	for (unsigned int i = 0; i < rules->count; i++)
+		if (mine->wait[i].is_for_it && rules->rule[i].filter.count &&
+		    filter_match(&rules->rule[i].filter, site, event, string_of, mine->live))
+			fire(mine, i);
+}
+
+/* ---- looking ---------------------------------------------------------------------------- */
+
+static uint64_t lanes_bytes(const struct client_triggers *mine)
+{
+	const struct ttlog_lane_geometry *lane = mine->client->subject->geometry.lane;
+	const uint32_t id = mine->lanes & 1 << TTLOG_LANE_MAIN ? TTLOG_LANE_MAIN : TTLOG_LANE_ALERT;
+
+	/* A slot is an event. */
+	if (id == TTLOG_LANE_ALERT)
+		return (uint64_t)lane[id].chunk_count * BYTES_AN_EVENT;
+	return (uint64_t)lane[id].chunk_count * lane[id].chunk_bytes;
+}
+
+static uint64_t within(uint64_t value, uint64_t lowest, uint64_t highest)
+{
+	if (value < lowest)
+		return lowest;
+	return value > highest ? highest : value;
+}
+
+/* By how many events came since the last look. */
+static uint64_t pace(const struct client_triggers *mine, uint64_t events)
+{
+	const uint64_t bytes = lanes_bytes(mine);
+	double lap_ns;
+
+	if (!events)
+		return within(mine->interval_ns * 2, LOOK_MIN_NS,
+			      within(bytes * IDLE_NS_A_BYTE, LOOK_MAX_NS, IDLE_MAX_NS));
+	lap_ns = (double)mine->interval_ns * (double)bytes / ((double)events * BYTES_AN_EVENT);
+	return lap_ns > (double)LOOK_MAX_NS * LOOKS_A_LAP
+		       ? LOOK_MAX_NS
+		       : within((uint64_t)lap_ns / LOOKS_A_LAP, LOOK_MIN_NS, LOOK_MAX_NS);
+}
+
+static void look(struct client_triggers *mine, uint64_t now, uint32_t *budget)
+{
+	const bool is_through = ttlog_live_look(mine->live, mine->lanes, budget);
+	const uint64_t seen = ttlog_live_seen(mine->live);
+
+	if (!is_through) {
+		mine->look_ns = now;
+		return;
+	}
+	mine->interval_ns = pace(mine, seen - mine->looked_seen);
+	mine->looked_seen = seen;
+	mine->look_ns = now + mine->interval_ns;
+}
+
+/* The nearer the limit, the sooner again; nobody eats from the half to all of it in five seconds.
+ */
+static uint64_t look_at_memory(struct client_triggers *mine)
+{
+	const struct rules *rules = mine->triggers->rules;
+	const int percent = pressure_percent(mine->client->pid);
+	uint64_t pause = 5000 * MS;
+
+	for (unsigned int i = 0; i < rules->count; i++) {
+		const int wanted = (int)rules->rule[i].percent;
+		struct wait *wait = &mine->wait[i];
+
+		if (!wanted || !wait->is_for_it || percent < 0)
+			continue;
+		if (percent >= wanted && !wait->is_pressed)
+			fire(mine, i);
+		/* Once, until there is some room again. */
+		wait->is_pressed = percent >= wanted || (wait->is_pressed && percent >= wanted - 5);
+		pause = least(pause, percent * 10 < wanted * 5	 ? 5000 * MS
+				     : percent * 10 < wanted * 8 ? 1000 * MS
+								 : 200 * MS);
+	}
+	return pause;
+}
+
+/* What is due of one client; when it is due again. */
+static uint64_t serve(struct client_triggers *mine, uint32_t *budget)
+{
+	const struct rules *rules = mine->triggers->rules;
+	uint64_t now = now_ns(), due;
+
+	if (mine->live && mine->look_ns <= now)
+		look(mine, now, budget);
+	if (mine->pressure_ns <= now)
+		mine->pressure_ns = now + look_at_memory(mine);
+	due = least(mine->live ? mine->look_ns : NEVER, mine->pressure_ns);
+	for (unsigned int i = 0; i < rules->count; i++) {
+		struct wait *wait = &mine->wait[i];
+
+		if (wait->every_ns <= now) {
+			wait->every_ns = now + rules->rule[i].every_ms * MS;
+			fire(mine, i);
+		}
+		now = now_ns();
+		if (wait->dump_ns <= now ||
+		    (mine->live && wait->dump_seen <= ttlog_live_seen(mine->live)))
+			order(mine, i);
+		due = least(due, least(wait->dump_ns, wait->every_ns));
+	}
+	return due;
+}
+
+static void set_timer(struct triggers *triggers, uint64_t due_ns);
+
+static void tick(void *context)
+{
+	struct triggers *triggers = context;
+	const struct clients *clients = triggers->clients;
+	uint32_t budget = EVENTS_A_TURN;
+	uint64_t due = NEVER;
+
+	for (uint32_t i = 0; i < clients->config.count_max; i++) {
+		struct client *client = clients->slot[i];
+
+		if (client && client->triggers && !client->dead)
+			due = least(due, serve(client->triggers, &budget));
+	}
+	set_timer(triggers, due);
+}
+
+static void set_timer(struct triggers *triggers, uint64_t due_ns)
+{
+	const uint64_t now = now_ns();
+
+	triggers->timer_ns = due_ns;
+	if (due_ns == NEVER)
+		loop_timer_clear(&triggers->timer);
+	else
+		loop_timer_set(triggers->clients->config.loop, &triggers->timer,
+			       due_ns > now ? (due_ns - now + MS - 1) / MS : 1, tick, triggers);
+}
+
+/* ---- clients ---------------------------------------------------------------------------- */
+
+/* Below warnings, and where somebody counts all events, everything is looked at. */
+static uint32_t lanes_of(const struct rule *rule)
+{
+	const uint32_t all = UINT32_MAX & ~(UINT32_C(1) << TTLOG_LANE_AFTERLIFE);
+
+	if (filter_level(&rule->filter) < TTLOG_WARN || rule->after_events)
+		return all;
+	return all & ~(UINT32_C(1) << TTLOG_LANE_MAIN | UINT32_C(1) << TTLOG_LANE_BOOT);
+}
+
+static void open_live(struct client_triggers *mine)
+{
+	const struct ttlog_live_handler handler = {is_wanted, take_event, mine};
+	const struct subject *subject = mine->client->subject;
+
+	if (ttlog_live_open(&mine->live, subject->base, &subject->geometry, &handler))
+		log_limited(LOG_LEVEL_WARNING, "%s (pid %d): no memory to look for events",
+			    mine->client->hello.service, (int)mine->client->pid);
+}
+
+/* False: no rule is for it. */
+static bool prepare(struct client_triggers *mine, uint64_t now)
+{
+	const struct rules *rules = mine->triggers->rules;
+	bool is_any = false;
+
+	mine->pressure_ns = NEVER;
+	for (unsigned int i = 0; i < rules->count; i++) {
+		const struct rule *rule = &rules->rule[i];
+		struct wait *wait = &mine->wait[i];
+
+		*wait = (struct wait){.dump_ns = NEVER, .dump_seen = NEVER, .every_ns = NEVER};
+		wait->is_for_it = rule_is_for(rule, mine->client->hello.service);
+		if (!wait->is_for_it)
+			continue;
+		is_any = true;
+		if (rule->filter.count)
+			mine->lanes |= lanes_of(rule);
+		else if (rule->every_ms)
+			wait->every_ns = now + rule->every_ms * MS;
+		else
+			mine->pressure_ns = now;
+	}
+	return is_any;
+}
+
+void triggers_begin(struct triggers *triggers, struct client *client)
+{
+	const struct rules *rules = triggers->rules;
+	const uint64_t now = now_ns();
+	struct client_triggers *mine;
+
+	triggers_end(triggers, client);
+	if (!rules || client->state != CLIENT_LIVE || client->dead || !client->subject->base)
+		return;
+	mine = calloc(1, sizeof(*mine) + rules->count * sizeof(mine->wait[0]));
+	if (!mine)
+		return;
+	mine->triggers = triggers;
+	mine->client = client;
+	client->triggers = mine;
+	if (!prepare(mine, now)) {
+		triggers_end(triggers, client);
+		return;
+	}
+	if (mine->lanes)
+		open_live(mine);
+	mine->interval_ns = LOOK_MIN_NS;
+	mine->look_ns = now + LOOK_MIN_NS;
+	if (!loop_timer_armed(&triggers->timer) || triggers->timer_ns > mine->look_ns)
+		set_timer(triggers, mine->look_ns);
+}
+
+void triggers_end(struct triggers *triggers, struct client *client)
+{
+	struct client_triggers *mine = client->triggers;
+
+	if (!mine)
+		return;
+	if (mine->live) {
+		triggers->seen += ttlog_live_seen(mine->live);
+		triggers->missed += ttlog_live_missed(mine->live);
+	}
+	ttlog_live_close(mine->live);
+	free(mine);
+	client->triggers = NULL;
+}
+
+/* ---- all of it -------------------------------------------------------------------------- */
+
+struct triggers *triggers_new(struct clients *clients)
+{
+	struct triggers *triggers = calloc(1, sizeof(*triggers));
+
+	if (triggers)
+		triggers->clients = clients;
+	return triggers;
+}
+
+static void free_states(struct state *states, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		rate_free(&states[i].windows);
+	free(states);
+}
+
+void triggers_free(struct triggers *triggers)
+{
+	if (!triggers)
+		return;
+	loop_timer_clear(&triggers->timer);
+	free_states(triggers->states, triggers->rules ? triggers->rules->count : 0);
+	rules_release(triggers->rules);
+	free(triggers);
+}
+
+/* What rules of that name have used up stays used up. */
+static struct state *take_states(struct triggers *triggers, const struct rules *rules)
+{
+	struct state *states = calloc(rules->count + 1, sizeof(*states));
+
+	for (unsigned int i = 0; states && i < rules->count; i++) {
+		strcpy(states[i].name, rules->rule[i].name);
+		for (unsigned int k = 0; triggers->rules && k < triggers->rules->count; k++) {
+			if (strcmp(triggers->states[k].name, states[i].name))
+				continue;
+			states[i] = triggers->states[k];
+			triggers->states[k].windows = (struct rate_windows){0};
+		}
+	}
+	return states;
+}
+
+void triggers_set_rules(struct triggers *triggers, struct rules *rules)
+{
+	struct clients *clients = triggers->clients;
+	struct state *states = rules ? take_states(triggers, rules) : NULL;
+
+	for (uint32_t i = 0; i < clients->config.count_max; i++)
+		if (clients->slot[i])
+			triggers_end(triggers, clients->slot[i]);
+	free_states(triggers->states, triggers->rules ? triggers->rules->count : 0);
+	rules_release(triggers->rules);
+	triggers->states = states;
+	triggers->rules = states ? rules_hold(rules) : NULL;
+	set_timer(triggers, NEVER);
+	for (uint32_t i = 0; i < clients->config.count_max; i++)
+		if (clients->slot[i])
+			triggers_begin(triggers, clients->slot[i]);
+}
+
+const struct triggers *clients_triggers(const struct clients *clients)
+{
+	return clients->triggers;
+}
+
+const struct rules *triggers_rules(const struct triggers *triggers)
+{
+	return triggers->rules;
+}
+
+const struct trigger_figures *triggers_figures(const struct triggers *triggers, unsigned int rule)
+{
+	return &triggers->states[rule].figures;
+}
+
+static uint64_t sum(const struct triggers *triggers, uint64_t (*of)(const struct ttlog_live *live),
+		    uint64_t count)
+{
+	const struct clients *clients = triggers->clients;
+
+	for (uint32_t i = 0; i < clients->config.count_max; i++) {
+		const struct client *client = clients->slot[i];
+
+		if (client && client->triggers && client->triggers->live)
+			count += of(client->triggers->live);
+	}
+	return count;
+}
+
+uint64_t triggers_seen(const struct triggers *triggers)
+{
+	return sum(triggers, ttlog_live_seen, triggers->seen);
+}
+
+uint64_t triggers_missed(const struct triggers *triggers)
+{
+	return sum(triggers, ttlog_live_missed, triggers->missed);
 }

@@ -43,7 +43,7 @@ rule 'no includes at all' bpf/ttlog_bpf_scene.h
 rule 'bpf/ttlog_bpf\.h|recorder/[a-z_]+\.h' recorder/verdict.[ch]
 # The kernel's messages reach the others through verdict.h.
 # shellcheck disable=SC2046
-rule 'recorder/[a-z_]+\.h|lib/(ttlog_abi|reader|region|clock)\.h' $(others)
+rule 'recorder/[a-z_]+\.h|lib/(ttlog_abi|reader|reader_live|region|clock)\.h' $(others)
 # Two files of the viewer have what unwinds compiled into it, as the recorder has.
 for file in viewer/*.[ch]; do
 	case $file in

@@ -226,7 +226,7 @@ Test(config, every_mistake_is_named_with_its_file_and_line)
 		"recorder.conf:8: this is for the command line only: help\n",
 		"recorder.conf:9: 'maybe' makes no sense for no-bpf, which is yes or no\n",
 		"recorder.conf:10: a second time in this file: max-region\n",
-		"a.conf:1: a section is written [recorder]\n",
+		"a.conf:1: a section is written [recorder] or [trigger NAME]\n",
 		"makes no sense for $TTLOG_SOCKET",
 	};
 	struct config config;

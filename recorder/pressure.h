@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* pressure.h - how near a process's control group is to its memory limit, before the OOM killer is.
+ */
+#ifndef RECORDER_PRESSURE_H
+#define RECORDER_PRESSURE_H
+
+#include <sys/types.h>
+
+/*
+ * The share of the limit that is in use, in percent, of its group or of that group above it which
+ * is nearest to its own; without what the kernel can take back at once (inactive file pages). Of
+ * both hierarchies. Negative: nothing limits it, or nobody knows.
+ */
+int pressure_percent(pid_t pid);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* A recorder with rules, and services that do what they wait for. */
+#include <inttypes.h>
+
+#include "tests/service_process.h"
+
+static char configuration[100];
+static int orders[2];
+
+static void prepare(void)
+{
+	recorder_prepare();
+	snprintf(configuration, sizeof(configuration), "%s/recorder.conf", recorder_folder);
+	cr_assert_eq(pipe2(orders, O_CLOEXEC), 0);
+}
+
+TestSuite(rules, .init = prepare, .fini = recorder_clean, .timeout = 150);
+
+static void write_rules(const char *text)
+{
+	FILE *file = fopen(configuration, "we");
+
+	cr_assert(file);
+	fputs(text, file);
+	cr_assert_eq(fclose(file), 0);
+}
+
+static void start_with(struct recorder_process *recorder, const char *text)
+{
+	write_rules(text);
+	start_recorder(recorder, (const char *const[]){"--config", configuration, NULL});
+}
+
+/* An event for each byte that it is told. */
+static void record_when_told(void)
+{
+	char byte;
+
+	ready();
+	while (read(orders[0], &byte, 1) == 1) {
+		if (byte == 'e')
+			ttlog_error("it failed", "seconds", 0.7, "who", "alice");
+		else if (byte == 's')
+			ttlog_info("it took", "seconds", 0.7, "who", "alice");
+		else if (byte == 'f')
+			ttlog_info("it took", "seconds", 0.1, "who", "bob");
+		else if (byte == 'c')
+			ttlog_info("context");
+		ready();
+	}
+	_exit(96);
+}
+
+static void order(const struct service *service, char what)
+{
+	char byte;
+
+	cr_assert_eq(write(orders[1], &what, 1), 1);
+	cr_assert_eq(read(service->said, &byte, 1), 1);
+}
+
+static void end_service(struct service *service)
+{
+	cr_assert_eq(kill(service->pid, SIGKILL), 0);
+	reap(service);
+}
+
+/* ---- events ----------------------------------------------------------------------------- */
+
+Test(rules, an_event_of_a_level_is_dumped_with_what_was_before_it)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES];
+
+	start_with(&recorder, "[trigger errors]\nwhen = level>=error\n");
+	start_service(&service, record_when_told);
+	order(&service, 's');
+	order(&service, 'e');
+	expect_line(&recorder, "-rule-errors.bin", line, sizeof(line));
+	check_dump(line, "rule-errors", "it failed");
+	check_dump(line, "rule-errors", "the last words");
+	end_service(&service);
+	stop_recorder(&recorder);
+}
+
+Test(rules, a_filter_decides_by_the_values)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES];
+
+	start_with(&recorder, "[trigger slow]\nwhen = msg=it took\nwhen = seconds>0.5\n"
+			      "when = who=alice,carol\nrate = 100/1h\n");
+	start_service(&service, record_when_told);
+	order(&service, 'f');
+	order(&service, 'e');
+	order(&service, 's');
+	expect_line(&recorder, "-rule-slow.bin", line, sizeof(line));
+	/* Of three events one: whoever took another one for it would have dumped before. */
+	check_dump(line, "rule-slow", "alice");
+	end_service(&service);
+	expect_killed(&recorder, line, sizeof(line), "it took");
+	cr_assert_eq(count_dumps("-rule-"), 1);
+	stop_recorder(&recorder);
+}
+
+Test(rules, services_are_chosen_by_name)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES];
+
+	start_with(&recorder, "[trigger others]\nservices = bill*, order\nwhen = level>=error\n"
+			      "[trigger ours]\nservices = bill*, o?ders\nwhen = level>=error\n"
+			      "after = 50ms\n"
+			      "[trigger off]\nenabled = no\nwhen = level>=error\n");
+	start_service(&service, record_when_told);
+	order(&service, 'e');
+	expect_line(&recorder, "-rule-", line, sizeof(line));
+	cr_assert(strstr(line, "-rule-ours.bin"), "%s", line);
+	end_service(&service);
+	expect_killed(&recorder, line, sizeof(line), "it failed");
+	cr_assert_eq(count_dumps("-rule-"), 1);
+	stop_recorder(&recorder);
+}
+
+/* The recorder waits for two events that only come when the test has seen that it waits. */
+Test(rules, a_dump_may_wait_for_what_comes_after)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES];
+
+	start_with(&recorder, "[trigger errors]\nwhen = level>=error\nafter = 3 events\n");
+	start_service(&service, record_when_told);
+	order(&service, 'e');
+	expect_line(&recorder, "trigger errors: waits", line, sizeof(line));
+	order(&service, 'c');
+	order(&service, 'c');
+	order(&service, 'c');
+	expect_line(&recorder, "-rule-errors.bin", line, sizeof(line));
+	check_dump(line, "rule-errors", "context");
+	end_service(&service);
+	stop_recorder(&recorder);
+}
+
+/* ---- rates ------------------------------------------------------------------------------ */
+
+static uint64_t figure(const char *name)
+{
+	char command[PATH_MAX + 128], line[1024];
+	uint64_t value = UINT64_MAX;
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "curl -s --unix-socket %s/metrics http://x/metrics",
+		 recorder_folder);
+	pipe = popen(command, "r");
+	cr_assert(pipe);
+	while (fgets(line, sizeof(line), pipe))
+		if (!strncmp(line, name, strlen(name)))
+			value = strtoull(line + strlen(name), NULL, 10);
+	pclose(pipe);
+	return value;
+}
+
+Test(rules, a_storm_is_rationed_and_the_rest_counted)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES], address[128];
+
+	snprintf(address, sizeof(address), "--metrics=unix:%s/metrics", recorder_folder);
+	write_rules("[trigger errors]\nwhen = level>=error\nrate = 2/1h\n");
+	start_recorder(&recorder, (const char *const[]){"--config", configuration, address, NULL});
+	start_service(&service, record_when_told);
+	for (int i = 0; i < 2; i++) {
+		order(&service, 'e');
+		expect_line(&recorder, "-rule-errors", line, sizeof(line));
+	}
+	order(&service, 'e');
+	expect_line(&recorder, "more than its rate allows", line, sizeof(line));
+	cr_assert_eq(count_dumps("-rule-errors"), 2);
+	cr_assert_eq(figure("ttlog_triggers_total{rule=\"errors\",result=\"fired\"} "), 2);
+	cr_assert_eq(figure("ttlog_triggers_total{rule=\"errors\",result=\"suppressed\"} "), 1);
+	end_service(&service);
+	stop_recorder(&recorder);
+}
+
+/* ---- the clock, and another configuration ----------------------------------------------- */
+
+Test(rules, a_dump_comes_every_so_often)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES];
+
+	start_with(&recorder, "[trigger tick]\nevery = 1s\nrate = 100/1h\n");
+	start_service(&service, live);
+	expect_line(&recorder, "-rule-tick.bin", line, sizeof(line));
+	expect_line(&recorder, "-rule-tick", line, sizeof(line));
+	end_service(&service);
+	stop_recorder(&recorder);
+}
+
+Test(rules, change_with_the_configuration)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES];
+
+	start_with(&recorder, "[trigger errors]\nwhen = level>=error\nrate = 100/1h\n");
+	start_service(&service, record_when_told);
+	order(&service, 'e');
+	expect_line(&recorder, "-rule-errors.bin", line, sizeof(line));
+	write_rules("[trigger errors]\nwhen = level>=errr\n");
+	cr_assert_eq(kill(recorder.pid, SIGHUP), 0);
+	expect_line(&recorder, "recorder.conf:2:15: not a level", line, sizeof(line));
+	expect_line(&recorder, "stays as it was", line, sizeof(line));
+	order(&service, 'e');
+	expect_line(&recorder, "-rule-errors", line, sizeof(line));
+	write_rules("[trigger slow]\nwhen = seconds>0.5\nwhen = level=info\n");
+	cr_assert_eq(kill(recorder.pid, SIGHUP), 0);
+	expect_line(&recorder, "was read again", line, sizeof(line));
+	/* What was there before is not new. */
+	order(&service, 'e');
+	order(&service, 's');
+	expect_line(&recorder, "-rule-", line, sizeof(line));
+	cr_assert(strstr(line, "-rule-slow.bin"), "%s", line);
+	end_service(&service);
+	stop_recorder(&recorder);
+}
