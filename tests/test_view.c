@@ -459,7 +459,6 @@ Test(view, a_damaged_file_beside_a_good_one_spoils_nothing)
 static const struct {
 	const char *arguments, *complaint;
 } wrong[] = {
-	{"", "which dump?"},
 	{"--what x.bin", "unrecognized option '--what'"},
 	{"--limit x.bin", "--limit takes a number"},
 	{"--limit -1 x.bin", "--limit takes a number"},

@@ -5,34 +5,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "viewer/info.h"
+#include "viewer/inputs.h"
 #include "viewer/interactive.h"
+#include "viewer/list.h"
 #include "viewer/options.h"
+#include "viewer/pager.h"
 #include "viewer/show.h"
 #include "viewer/siblings.h"
+#include "viewer/verify.h"
 
 struct view {
 	struct options options;
+	struct inputs inputs;
 	struct dump **dumps;
 	size_t dump_count;
 	struct out out;
+	struct pager pager;
 	bool unreadable, damaged;
 };
 
-/* A path goes to a terminal, too. */
-static void complain(const char *path, const char *why)
+/* A dump needs a descriptor. */
+static void allow_descriptors(size_t count)
 {
-	struct out out;
+	struct rlimit limit;
 
-	out_init(&out, -1);
-	out_text(&out, "ttlog-view: ");
-	out_escaped(&out, (struct span){path, strlen(path)}, 0);
-	out_printf(&out, ": %s\n", why);
-	if (!out.error)
-		fwrite(out.data, 1, out.bytes, stderr);
-	out_fini(&out);
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > count + 64)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static bool is_open(const struct view *view, const char *path)
@@ -52,6 +56,7 @@ static int open_paths(struct view *view, char **paths, size_t count)
 	if (!dumps)
 		return -ENOMEM;
 	view->dumps = dumps;
+	allow_descriptors(view->dump_count + count);
 	for (size_t i = 0; i < count; i++) {
 		if (view->options.group && is_open(view, paths[i]))
 			continue;
@@ -59,7 +64,7 @@ static int open_paths(struct view *view, char **paths, size_t count)
 			view->dump_count++;
 			continue;
 		}
-		complain(paths[i], why);
+		inputs_complain(paths[i], why);
 		view->unreadable = true;
 	}
 	return 0;
@@ -73,7 +78,7 @@ static int open_group(struct view *view, char *path)
 	int error = siblings_find(path, &paths, &count);
 
 	if (error == -ENODATA)
-		complain(path, "it is of no set, and shown alone");
+		inputs_complain(path, "it is of no set, and shown alone");
 	error = error ? open_paths(view, &path, 1) : open_paths(view, paths, count);
 	siblings_free(paths, count);
 	return error;
@@ -81,13 +86,13 @@ static int open_group(struct view *view, char *path)
 
 static int open_dumps(struct view *view)
 {
-	const struct options *options = &view->options;
+	const struct inputs *inputs = &view->inputs;
 	int error = 0;
 
-	if (!options->group)
-		return open_paths(view, options->paths, options->path_count);
-	for (size_t i = 0; i < options->path_count && !error; i++)
-		error = open_group(view, options->paths[i]);
+	if (!view->options.group)
+		return open_paths(view, inputs->paths, inputs->count);
+	for (size_t i = 0; i < inputs->count && !error; i++)
+		error = open_group(view, inputs->paths[i]);
 	return error;
 }
 
@@ -99,7 +104,7 @@ static void report_damage(struct view *view, struct dump *dump)
 	if (!dump_damage(dump, why, sizeof(why)))
 		return;
 	view->damaged = true;
-	complain(dump_path(dump), why);
+	inputs_complain(dump_path(dump), why);
 }
 
 /* What a format does not make itself. False: it can't be made, and that was said. */
@@ -113,7 +118,7 @@ static bool open_output(struct view *view)
 		return true;
 	fd = open(options->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
 	if (fd < 0) {
-		complain(options->output, strerror(errno));
+		inputs_complain(options->output, strerror(errno));
 		return false;
 	}
 	view->out.fd = fd;
@@ -135,7 +140,7 @@ static struct redo *redo_of(struct view *view, struct dump *dump)
 		return NULL;
 	redo = redo_open(dump_scene(dump), dump_meta(dump), &how);
 	if (!redo)
-		complain(dump_path(dump), "not unwound again: out of memory");
+		inputs_complain(dump_path(dump), "not unwound again: out of memory");
 	return redo;
 }
 
@@ -173,6 +178,12 @@ static void show_infos(struct view *view)
 	}
 }
 
+/* What has nothing to do with events. */
+static bool wants_files(const struct options *options)
+{
+	return options->list || options->verify;
+}
+
 static enum view_exit finish(struct view *view, int error, const struct shown *shown)
 {
 	const struct options *options = &view->options;
@@ -190,7 +201,7 @@ static enum view_exit finish(struct view *view, int error, const struct shown *s
 		return VIEW_UNREADABLE;
 	}
 	if (error && options->output && !options->info) {
-		complain(options->output, strerror(-error));
+		inputs_complain(options->output, strerror(-error));
 		return VIEW_UNREADABLE;
 	}
 	if (error || written) {
@@ -202,7 +213,9 @@ static enum view_exit finish(struct view *view, int error, const struct shown *s
 		return VIEW_UNREADABLE;
 	if (view->damaged)
 		return VIEW_DAMAGED;
-	return options->exit_code && !options->info && !shown->events ? VIEW_NOTHING : VIEW_FINE;
+	if (options->info || wants_files(options))
+		return VIEW_FINE;
+	return options->exit_code && !shown->events ? VIEW_NOTHING : VIEW_FINE;
 }
 
 /* What is damaged was said on the screen. */
@@ -211,6 +224,66 @@ static enum view_exit finish_interactive(const struct view *view, int error)
 	if (error)
 		fprintf(stderr, "ttlog-view: cannot go on: %s\n", strerror(-error));
 	return error || view->unreadable ? VIEW_UNREADABLE : VIEW_FINE;
+}
+
+/* One after another: there may be many. */
+static void verify_all(struct view *view)
+{
+	struct dump *dump;
+	const char *why;
+
+	for (size_t i = 0; i < view->inputs.count && !view->out.error; i++) {
+		if (dump_open(&dump, view->inputs.paths[i], &why)) {
+			inputs_complain(view->inputs.paths[i], why);
+			view->unreadable = true;
+			continue;
+		}
+		view->damaged |= !verify_dump(&view->out, dump, view->options.json);
+		dump_close(dump);
+	}
+}
+
+static int open_inputs(struct view *view)
+{
+	const struct options *options = &view->options;
+	int error = inputs_open(&view->inputs, options->paths, options->path_count,
+				wants_files(options));
+
+	view->unreadable = view->inputs.missing;
+	return error || wants_files(options) ? error : open_dumps(view);
+}
+
+static void open_pager(struct view *view)
+{
+	const struct options *options = &view->options;
+	const bool people = options->info || wants_files(options)
+				    ? !options->json
+				    : options->format->flags & FORMAT_PEOPLE;
+
+	if (!people || options->without_pager || options->output)
+		return;
+	pager_open(&view->pager);
+	view->out.fd = view->pager.fd;
+}
+
+static int show_inputs(struct view *view, struct shown *ret_shown)
+{
+	const struct options *options = &view->options;
+
+	if (!view->dump_count && !(wants_files(options) && view->inputs.count))
+		return 0;
+	open_pager(view);
+	if (options->list)
+		return list_dumps(&view->out, &view->inputs, options->json, options->colour,
+				  &view->unreadable);
+	if (options->verify)
+		verify_all(view);
+	else if (options->info)
+		show_infos(view);
+	else
+		return show_events(&view->out, &view->options, view->dumps, view->dump_count,
+				   ret_shown);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -230,24 +303,24 @@ int main(int argc, char **argv)
 		goto out;
 	error = view.options.interactive ? interactive_prepare(&view.options) : 0;
 	if (!error)
-		error = open_dumps(&view);
+		error = open_inputs(&view);
 	if (!error && view.options.interactive && view.dump_count &&
 	    interactive_run(&view.options, view.dumps, view.dump_count, &error)) {
 		result = finish_interactive(&view, error);
 		goto out;
 	}
-	if (!error && view.dump_count && view.options.info)
-		show_infos(&view);
-	else if (!error && view.dump_count)
-		error = show_events(&view.out, &view.options, view.dumps, view.dump_count,
-				    &shown);
+	if (!error)
+		error = show_inputs(&view, &shown);
 	result = finish(&view, error, &shown);
 out:
-	if (view.out.fd != STDOUT_FILENO && close(view.out.fd) && result == VIEW_FINE)
+	if (view.pager.pid)
+		pager_close(&view.pager);
+	else if (view.out.fd != STDOUT_FILENO && close(view.out.fd) && result == VIEW_FINE)
 		result = VIEW_UNREADABLE;
 	for (size_t i = 0; i < view.dump_count; i++)
 		dump_close(view.dumps[i]);
 	free(view.dumps);
+	inputs_close(&view.inputs);
 	options_fini(&view.options);
 	out_fini(&view.out);
 	return (int)result;

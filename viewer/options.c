@@ -96,11 +96,7 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 		return usage(ret_exit);
 	options->paths = argv + optind;
 	options->path_count = (size_t)(argc - optind);
-	if (options->path_count)
-		return true;
-	fprintf(stderr, "ttlog-view: which dump? Name a file (ttlog-*.bin), or - for the standard "
-			"input.\n");
-	return usage(ret_exit);
+	return true;
 }
 
 void options_fini(struct options *options)

@@ -45,6 +45,7 @@ struct options {
 	struct selection select;
 	struct wanted wanted; /* what of it is put together at the end */
 	bool context_said;
+	bool list, verify, without_pager;
 	char **paths;
 	size_t path_count;
 };

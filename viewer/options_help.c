@@ -60,7 +60,8 @@ static void print_all(void)
 				print_row(&option_rows[i]);
 	}
 	print_formats();
-	printf("\nSeveral files are merged by time. - is the standard input.\n\n"
+	printf("\nSeveral files are merged by time. - is the standard input. Without any: the newest\n"
+	       "dump of TTLOG_SNAPSHOT_DIR, or of /var/lib/ttlog/dumps.\n\n"
 	       "EXPR is KEY OP VALUE[,VALUE...], a comma means or; or KEY? or !KEY?: it is there.\n"
 	       "  keys  level target msg tid thread pid service host lane channel seq file line\n"
 	       "        func time, or the name of a field\n"
@@ -82,7 +83,7 @@ enum option_result options_help(struct options *options, const char *argument)
 		fprintf(stderr, "ttlog-view: --help or --help=all, not '%s'\n", argument);
 		return OPTION_WRONG;
 	}
-	printf("Usage: ttlog-view [OPTION...] FILE...\n"
+	printf("Usage: ttlog-view [OPTION...] [FILE|FOLDER...]\n"
 	       "Shows flight recorder dumps: how a process died, and its last events.\n\n");
 	if (argument)
 		print_all();

@@ -51,7 +51,9 @@ const struct option_row option_rows[] = {
 	 "auto (default), always or never", TAKE(options_color)},
 
 	{"interactive", 'i', OPTIONS_INSTEAD, true, NULL,
-	 "scroll, search and filter on the screen", FLAG(interactive)},
+	 "scroll, search and filter on the screen", FLAG(interactive)},	{"no-pager", 0, OPTIONS_SHOW, false, NULL,
+	 "not through TTLOG_PAGER, PAGER or less", FLAG(without_pager)},
+
 	{"info", 'I', OPTIONS_INSTEAD, true, NULL,
 	 "the process and its death; no events", FLAG(info)},
 	{"threads", 0, OPTIONS_INSTEAD, false, NULL,
@@ -62,6 +64,10 @@ const struct option_row option_rows[] = {
 	 "--unwind, with files from below DIR, too", TAKE(options_debug_dir)},
 	{"debuginfod", 0, OPTIONS_INSTEAD, false, NULL,
 	 "--unwind may ask the servers of DEBUGINFOD_URLS", TAKE(options_debuginfod)},
+	{"list", 0, OPTIONS_INSTEAD, true, NULL,
+	 "what dumps there are, by bug", FLAG(list)},
+	{"verify", 0, OPTIONS_INSTEAD, false, NULL,
+	 "whether files are whole: reads all, checks all", FLAG(verify)},
 
 	{"exit-code", 'e', OPTIONS_OTHER, false, NULL,
 	 "exit with 1 when no event matched", FLAG(exit_code)},
