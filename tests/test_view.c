@@ -263,9 +263,9 @@ Test(view, colours_come_when_they_are_wanted)
 	view("--color=never x.bin");
 	cr_expect_null(strchr(output, '\033'));
 	/* script(1) gives it a terminal. */
-	view("--version >/dev/null; TERM=xterm script -qec '%s x.bin' /dev/null | grep -c '\033\\['", program);
+	view("--version >/dev/null; TERM=xterm script -qec '%s --no-pager x.bin' /dev/null | grep -c '\033\\['", program);
 	cr_expect_gt(atoi(output), 3, "%s", output);
-	view("--version >/dev/null; TERM=xterm NO_COLOR=1 script -qec '%s x.bin' /dev/null | grep -c '\033\\['",
+	view("--version >/dev/null; TERM=xterm NO_COLOR=1 script -qec '%s --no-pager x.bin' /dev/null | grep -c '\033\\['",
 	     program);
 	cr_expect_eq(atoi(output), 0);
 }

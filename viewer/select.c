@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "viewer/backward.h"
-#include "viewer/keep.h"
+#include "viewer/kept.h"
 #include "viewer/merge.h"
 
 #define KEPT_BYTES_MAX (48u << 20) /* where nobody said how many */

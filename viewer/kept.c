@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "viewer/keep.h"
+#include "viewer/kept.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keep.h - events that may yet be shown, with bytes of their own: the newest `limit` that were given, in
+ * kept.h - events that may yet be shown, with bytes of their own: the newest `limit` that were given, in
  * the order in which they were given.
  */
-#ifndef VIEWER_KEEP_H
-#define VIEWER_KEEP_H
+#ifndef VIEWER_KEPT_H
+#define VIEWER_KEPT_H
 
 #include "viewer/dump_reader.h"
 
