@@ -138,15 +138,17 @@ ifeq ($(BPF),1)
 SKEL_OBJ := $(addprefix $(B)/recorder/,watch.o watch_attach.o watch_load.o watch_check.o)
 $(SKEL_OBJ) $(B)/recorder/controls.o $(B)/recorder/watch_none.o $(B)/tests/test_controls.o $(B)/bench/empty.o: EXTRA_CFLAGS := -DTTLOG_HAVE_BPF=1
 $(SKEL_OBJ): $(B)/bpf/ttlog.skel.h
+$(B)/recorder/stacks.o: EXTRA_CFLAGS := -DTTLOG_HAVE_BPF=1
+$(B)/recorder/stacks.o: $(B)/bpf/stacks.skel.h
 endif
 
-$(B)/bpf/ttlog.bpf.o: bpf/ttlog.bpf.c
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)
 	$(call say,BPF,$<) $(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -I. \
 		-I$(SYSROOT)/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null) $(DEPFLAGS) -c -o $@ $<
 
-$(B)/bpf/ttlog.skel.h: $(B)/bpf/ttlog.bpf.o
-	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name ttlog_bpf > $@.tmp && mv $@.tmp $@
+$(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
+	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
 
 $(B)/viewer/tui_terminal.o: EXTRA_CFLAGS := $(if $(filter 1,$(NCURSES)),-DTTLOG_HAVE_NCURSES=1 $(call pkg,--cflags,ncursesw))
 

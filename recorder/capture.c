@@ -16,6 +16,9 @@ struct capture {
 	struct scene scene; /* slices are single pages, in the order in which they came */
 	size_t bytes;
 	bool has_all_modules; /* the walk of the mappings came to its end */
+	struct stacks
+		*stacks; /* of a living client, that are not taken yet; NULL: there are none */
+	uint64_t client_id;
 };
 
 /* ---- what comes in ---------------------------------------------------------------------- */
@@ -210,6 +213,25 @@ void capture_free(struct capture *capture)
 	free(capture);
 }
 
+struct capture *capture_living(struct stacks *stacks, uint64_t client_id)
+{
+	struct capture *capture = calloc(1, sizeof(*capture));
+
+	if (!capture)
+		return NULL;
+	capture->scene.root_fd = -1;
+	capture->stacks = stacks;
+	capture->client_id = client_id;
+	return capture;
+}
+
+static void take_living(void *context, const struct ttlog_bpf_scene *record, size_t bytes)
+{
+	struct capture *capture = context;
+
+	capture_take(&capture, record, bytes);
+}
+
 /* ---- what goes out ---------------------------------------------------------------------- */
 
 static int compare_slices(const void *a, const void *b)
@@ -393,6 +415,8 @@ int capture_finish(struct capture *capture, const struct modules *registered, in
 	struct scene *scene = &capture->scene;
 	int err = 0;
 
+	if (capture->stacks)
+		stacks_take(capture->stacks, capture->client_id, take_living, capture);
 	for (unsigned int i = 0; i < scene->thread_count && !err; i++)
 		err = join_slices(&scene->threads[i]);
 	if (!err)

@@ -10,6 +10,7 @@
 
 #include "recorder/modules.h"
 #include "recorder/scene.h"
+#include "recorder/stacks.h"
 #include "recorder/watch.h"
 
 #define CAPTURE_BYTES_MAX (4u << 20)	      /* of stacks of one client */
@@ -20,6 +21,9 @@ struct capture;
 /* A record as watch.h hands it out. The first one makes the capture. */
 void capture_take(struct capture **capture, const struct ttlog_bpf_scene *record, size_t bytes);
 void capture_free(struct capture *capture); /* NULL is fine */
+
+/* Of a living client, whose threads capture_finish() will look for; NULL: no memory. */
+struct capture *capture_living(struct stacks *stacks, uint64_t client_id);
 
 /*
  * The scene, in order: may be done by a worker, for it opens files (build-ids of what was mapped after

@@ -83,6 +83,7 @@ struct client {
 struct clients {
 	struct clients_config config;
 	struct watch *watch;
+	struct stacks *stacks; /* NULL: those of the living are not to be had */
 	struct groups *groups;
 	struct census *census; /* NULL: nobody wants figures */
 	struct loop_source *listen_source;
@@ -191,5 +192,7 @@ void deaths_release(struct client *client);
 void deaths_found_frozen(struct client *client);
 /* A dump of the living client. 0 or a negative errno: -EBUSY (enough are being written). */
 int deaths_snapshot(struct client *client, const char *reason);
+/* The same with the stacks of its threads, if they are to be had. */
+int deaths_snapshot_stacks(struct client *client, const char *reason);
 
 #endif

@@ -19,6 +19,7 @@
 
 struct adopt_taken;
 struct clients;
+struct stacks;
 struct systemd;
 struct watch;
 
@@ -57,6 +58,8 @@ void clients_close(struct clients *clients);
 
 /* From now on deaths are watched by the kernel program too; it outlives the clients. */
 void clients_set_watch(struct clients *clients, struct watch *watch);
+/* The stacks of the living can be had from there; NULL: they can't. It outlives the clients. */
+void clients_set_stacks(struct clients *clients, struct stacks *stacks);
 /* A watch_fn: context is the clients. */
 void clients_event(void *context, const struct ttlog_bpf_event *event);
 /* A watch_scene_fn, with the same context. */

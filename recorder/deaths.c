@@ -376,16 +376,41 @@ void deaths_replace(struct client *client)
 	}
 }
 
-int deaths_snapshot(struct client *client, const char *reason)
+/* Takes the capture, which may be NULL. */
+static int snapshot(struct client *client, struct capture *capture, const char *reason)
 {
 	const struct verdict alive = {.how = VERDICT_ALIVE, .confidence = VERDICT_HIGH};
+	int err = 0;
 
 	if (client->clients->closing)
-		return -ESHUTDOWN;
-	if (client->subject->dumps_pending >= SNAPSHOTS_PENDING_MAX)
-		return -EBUSY;
-	return dumper_submit(client->clients->config.dumper, client->subject, NULL, NULL, &alive,
+		err = -ESHUTDOWN;
+	else if (client->subject->dumps_pending >= SNAPSHOTS_PENDING_MAX)
+		err = -EBUSY;
+	if (err) {
+		capture_free(capture);
+		return err;
+	}
+	return dumper_submit(client->clients->config.dumper, client->subject, NULL, capture, &alive,
 			     reason);
+}
+
+int deaths_snapshot(struct client *client, const char *reason)
+{
+	return snapshot(client, NULL, reason);
+}
+
+int deaths_snapshot_stacks(struct client *client, const char *reason)
+{
+	struct stacks *stacks = client->clients->stacks;
+
+	return snapshot(client,
+			stacks && client->watched ? capture_living(stacks, client->id) : NULL,
+			reason);
+}
+
+void clients_set_stacks(struct clients *clients, struct stacks *stacks)
+{
+	clients->stacks = stacks;
 }
 
 /* ---- from outside ----------------------------------------------------------------------- */

@@ -103,7 +103,7 @@ static void hang(struct client *client, uint64_t silent_ns)
 	log_warn("%s (pid %d): its heart has not beaten for %llu ms, %llu were promised",
 		 client->hello.service, (int)client->pid, (unsigned long long)(silent_ns / MS),
 		 (unsigned long long)(client->heartbeat.period_ns / MS));
-	deaths_snapshot(client, "hang");
+	deaths_snapshot_stacks(client, "hang");
 }
 
 /* Overdue. When to look again. */

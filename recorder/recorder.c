@@ -17,6 +17,7 @@
 #include "recorder/keepsake.h"
 #include "recorder/last_deaths.h"
 #include "recorder/log.h"
+#include "recorder/stacks.h"
 #include "recorder/rings.h"
 #include "recorder/systemd.h"
 #include "recorder/watch.h"
@@ -78,6 +79,10 @@ static int open_watch(struct recorder *recorder, const struct recorder_options *
 			 without);
 	clients_set_watch(recorder->clients, recorder->watch);
 	watch_set_scenes(recorder->watch, clients_scene);
+	err = stacks_open(&recorder->stacks, recorder->watch);
+	if (err)
+		log_detail("stacks of processes that hang can't be had: %s", strerror(-err));
+	clients_set_stacks(recorder->clients, recorder->stacks);
 	return loop_add(recorder->loop, watch_fd(recorder->watch), EPOLLIN, watch_ready,
 			recorder->watch, &recorder->watch_source);
 }
@@ -464,6 +469,7 @@ void recorder_close(struct recorder *recorder)
 	histories_close(recorder->histories);
 	calibration_close(recorder->calibration);
 	loop_remove(recorder->watch_source);
+	stacks_close(recorder->stacks);
 	watch_close(recorder->watch);
 	hook_close(recorder->hook);
 	keep_close(recorder->keep);

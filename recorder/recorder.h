@@ -62,6 +62,7 @@ struct recorder {
 	struct workers *makers, *writers;
 	struct watch *watch; /* NULL: without eBPF */
 	struct loop_source *watch_source;
+	struct stacks *stacks; /* NULL: those of the living are not to be had */
 	struct store store;
 	struct keep *keep;
 	struct last_deaths *last_deaths;

@@ -287,6 +287,11 @@ const char *watch_without(const struct watch *watch)
 	return words[watch->without];
 }
 
+int watch_clients_fd(const struct watch *watch)
+{
+	return bpf_map__fd(watch->skeleton->maps.clients);
+}
+
 int watch_fd(const struct watch *watch)
 {
 	return watch->epoll_fd;

@@ -51,6 +51,9 @@ const char *watch_without(const struct watch *watch);
 typedef void (*watch_scene_fn)(void *context, const struct ttlog_bpf_scene *record, size_t bytes);
 void watch_set_scenes(struct watch *watch, watch_scene_fn fn);
 
+/* The map of who the clients are; for stacks.c. */
+int watch_clients_fd(const struct watch *watch);
+
 /* Readable when watch_dispatch() has work. */
 int watch_fd(const struct watch *watch);
 /* Hands out what is there. The count of events (0 from within fn), or a negative errno. */

@@ -37,6 +37,12 @@ void watch_set_scenes(struct watch *watch, watch_scene_fn fn)
 	(void)watch, (void)fn;
 }
 
+int watch_clients_fd(const struct watch *watch)
+{
+	(void)watch;
+	return -ENOSYS;
+}
+
 int watch_fd(const struct watch *watch)
 {
 	(void)watch;

@@ -27,7 +27,7 @@ others()
 	local file
 	for file in recorder/*.c recorder/*.h; do
 		case $file in
-		recorder/watch*.[ch] | recorder/verdict.h | recorder/verdict.c) ;;
+		recorder/watch*.[ch] | recorder/verdict.h | recorder/verdict.c | recorder/stacks.c) ;;
 		*) echo "$file" ;;
 		esac
 	done
@@ -36,8 +36,9 @@ others()
 rule 'no includes at all' lib/ttlog.h
 rule 'lib/[a-z_]+\.h' lib/*.c lib/[a-su-z]*.h lib/ttlog_abi.h
 rule 'ttlog\.h|[a-z]+\.h' lib/examples/*
-rule 'bpf/([a-z_]+\.bpf|ttlog_bpf|kernel_types)\.h' bpf/ttlog.bpf.c bpf/*.bpf.h bpf/kernel_types.h
+rule 'bpf/([a-z_]+\.bpf|ttlog_bpf|kernel_types)\.h' bpf/*.bpf.c bpf/*.bpf.h bpf/kernel_types.h
 rule 'bpf/ttlog_bpf\.h|bpf/ttlog\.skel\.h|recorder/[a-z_]+\.h|lib/(ttlog|ttlog_abi)\.h' recorder/watch*.[ch]
+rule 'bpf/stacks\.skel\.h|recorder/(stacks|watch)\.h' recorder/stacks.c
 rule 'bpf/ttlog_bpf_scene\.h' bpf/ttlog_bpf.h
 rule 'no includes at all' bpf/ttlog_bpf_scene.h
 rule 'bpf/ttlog_bpf\.h|recorder/[a-z_]+\.h' recorder/verdict.[ch]

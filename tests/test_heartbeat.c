@@ -3,6 +3,9 @@
  * Processes that promised a heartbeat and do not beat: hung, stopped, frozen, or free of it again.
  * What is not to be a hang has a line of the recorder's for its sign, and no length of time.
  */
+#include <pthread.h>
+#include <sched.h>
+
 #include "tests/service_process.h"
 
 static int orders[2];
@@ -113,6 +116,97 @@ Test(heartbeat, that_is_missed_is_a_hang)
 	order(&service, 'p');
 	expect_line(&recorder, "-hang", line, sizeof(line));
 	end(&service);
+	stop_recorder(&recorder);
+}
+
+/* ---- where it hangs --------------------------------------------------------------------- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static volatile unsigned int turns, waits;
+
+__attribute__((noinline, noipa)) static void wait_for_the_lock(void)
+{
+	waits = 1;
+	pthread_mutex_lock(&lock);
+	waits = 2;
+}
+
+__attribute__((noinline, noipa)) static void turn_for_ever(void)
+{
+	for (;;)
+		turns++;
+}
+
+static void *wait_in_thread(void *context)
+{
+	wait_for_the_lock();
+	return context;
+}
+
+static void *turn_in_thread(void *context)
+{
+	turn_for_ever();
+	return context;
+}
+
+__attribute__((noinline, noipa)) static void hang_with_the_lock(void)
+{
+	pthread_t threads[2];
+
+	pthread_mutex_lock(&lock);
+	if (pthread_create(&threads[0], NULL, wait_in_thread, NULL) ||
+	    pthread_create(&threads[1], NULL, turn_in_thread, NULL))
+		_exit(94);
+	while (!turns || !waits)
+		sched_yield();
+	if (ttlog_heartbeat_promise(200))
+		_exit(95);
+	ready();
+	pause();
+	waits = 3;
+}
+
+/* What a dump says of its threads. */
+static bool shows(const char *path, const char *words)
+{
+	char command[2 * PATH_MAX], text[65536];
+	size_t count;
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "%.*s/ttlog-view --info --threads '%s'",
+		 (int)(strrchr(recorder_program, '/') - recorder_program), recorder_program, path);
+	pipe = popen(command, "r");
+	cr_assert(pipe);
+	count = fread(text, 1, sizeof(text) - 1, pipe);
+	text[count] = '\0';
+	cr_assert_eq(pclose(pipe), 0, "%s", command);
+	return strstr(text, words);
+}
+
+/* Waiting, being waited for, and running: none of them is stopped for it. */
+Test(heartbeat, of_who_hangs_is_dumped_with_the_stacks_of_its_threads)
+{
+	const char *const arguments[] = {"--socket",	  recorder_socket, "--dir", recorder_dumps,
+					 "--keep-loop=0", "--keep-free=0", NULL};
+	static const char *const functions[] = {"hang_with_the_lock", "wait_for_the_lock",
+						"turn_for_ever"};
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES];
+
+	start_program(&recorder, arguments);
+	expect_line(&recorder, "listening on", line, sizeof(line));
+	if (!strstr(line, "with eBPF")) {
+		stop_recorder(&recorder);
+		recorder_clean();
+		cr_skip("%s", line);
+	}
+	start_service(&service, hang_with_the_lock);
+	expect_line(&recorder, "-hang.bin", line, sizeof(line));
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		cr_expect(shows(strrchr(line, ' ') + 1, functions[i]), "%s", functions[i]);
+	cr_assert_eq(kill(service.pid, SIGKILL), 0);
+	reap(&service);
 	stop_recorder(&recorder);
 }
 
