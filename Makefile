@@ -165,7 +165,7 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/parts.a $(B)/libttlog.a
 # They start the recorder that lies beside them.
 $(B)/tests/test_recorder $(B)/tests/test_recorder_ends: | $(B)/ttlog-recorder
 $(B)/tests/test_run $(B)/tests/test_hook $(B)/tests/test_confine $(B)/tests/test_intruders $(B)/tests/test_times: | $(B)/ttlog-recorder
-$(B)/tests/test_ledger $(B)/tests/test_tui_terminal: | $(B)/ttlog-view
+$(B)/tests/test_ledger $(B)/tests/test_tui_terminal $(B)/tests/test_formats $(B)/tests/test_exports: | $(B)/ttlog-view
 $(B)/tests/test_ctl $(B)/tests/test_ctl_server $(B)/tests/test_keep_loop: | $(PROGRAMS)
 $(B)/tests/test_doctor $(B)/tests/test_reload: | $(B)/ttlog-recorder
 $(B)/tests/test_metrics $(B)/tests/test_last_death: | $(B)/ttlog-recorder
@@ -382,8 +382,10 @@ bench-peers: deps
 
 # ---- what it takes: packages by their Debian names ----
 
-PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev libncurses-dev pkg-config
+PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev libncurses-dev libsqlite3-dev pkg-config
 PACKAGES_TEST := tmux libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin debuginfod libdebuginfod1 systemd procps zsh fish python3-yaml prometheus curl
+# Who reads what the viewer writes for others.
+PACKAGES_TEST += babeltrace2 python3-bt2 sqlite3 lnav systemd-journal-remote protobuf-compiler python3-protobuf
 # Who has a kubectl from elsewhere keeps it: Debian's would be in its way.
 PACKAGES_TEST += $(if $(shell command -v kubectl),,kubernetes-client)
 # Ubuntu has bpftool inside its kernel tools.
@@ -450,6 +452,8 @@ install-data:
 	chmod 644 $(DESTDIR)$(UNITDIR)/ttlog-recorder.service
 	install -m 644 recorder/systemd/ttlog-recorder.socket $(DESTDIR)$(UNITDIR)/
 	install -m 644 recorder/systemd/ttlog.sysusers $(DESTDIR)$(SYSUSERSDIR)/ttlog.conf
+	install -d $(DESTDIR)$(PREFIX)/share/ttlog
+	install -m 644 viewer/ttlog.lnav.json $(DESTDIR)$(PREFIX)/share/ttlog/
 
 # Made of what the programs say of themselves, if they can run here: a cross build has none.
 SHARE := $(DESTDIR)$(PREFIX)/share

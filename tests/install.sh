@@ -49,7 +49,7 @@ needed=$(readelf -d "$root/opt/ttlog/lib/libttlog.so.0" | grep NEEDED | grep -v 
 
 for file in bin/ttlog-recorder bin/ttlog-view share/man/man1/ttlog-view.1 share/man/man3/ttlog.3 \
 	share/man/man8/ttlog-recorder.8 share/man/man5/ttlog-recorder.conf.5 bin/ttlog-ctl \
-	share/man/man8/ttlog-ctl.8; do
+	share/man/man8/ttlog-ctl.8 share/ttlog/ttlog.lnav.json; do
 	[ -s "$root/opt/ttlog/$file" ] || { echo "$file is not installed"; exit 1; }
 done
 echo "install: shared, static, PIE and not, gcc and clang"

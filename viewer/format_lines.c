@@ -121,8 +121,8 @@ static void put_column_line(struct format_lines *lines, const struct column *col
 	out_span(lines->out, column->name);
 	out_pad(lines->out, ' ', column->name.bytes < 9 ? 9 - column->name.bytes : 1);
 	if (column->kind == COLUMN_TIME)
-		text_line_times(&lines->line, lines->out, dump_meta(event->dump), event->time_ns,
-				before_ns, event->flags & DUMP_EVENT_CARRIED);
+		stamp_write(&lines->line.stamps, lines->out, dump_meta(event->dump),
+			    event->time_ns, before_ns, true);
 	else
 		put_cell(lines, &cell);
 	out_char(lines->out, '\n');

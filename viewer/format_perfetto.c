@@ -203,16 +203,21 @@ static int put_event(struct perfetto *perfetto, struct perfetto_process *process
 	uint64_t uuid, iid;
 	struct perfetto_track *track = perfetto_track(perfetto, process, event, &uuid);
 	int error = perfetto_site(perfetto, process, event->site, &iid);
+	unsigned int type;
 
 	if (error)
 		return error;
-	pb_uint(message, EVENT_TYPE, pair_up(track, type_of(record)));
+	type = pair_up(track, type_of(record));
+	pb_uint(message, EVENT_TYPE, type);
 	pb_uint(message, EVENT_TRACK_UUID, uuid);
-	pb_uint(message, EVENT_CATEGORY_IIDS, iid);
-	pb_uint(message, EVENT_NAME_IID, iid);
+	/* An end that has a name would close a slice of that name alone. */
+	if (type != TYPE_SLICE_END) {
+		pb_uint(message, EVENT_CATEGORY_IIDS, iid);
+		pb_uint(message, EVENT_NAME_IID, iid);
+	}
 	pb_uint(message, EVENT_SOURCE_LOCATION_IID, iid);
 	put_level(perfetto, event->site->level);
-	if (event->site->printf)
+	if (event->site->printf || type == TYPE_SLICE_END)
 		put_message(perfetto, record);
 	for (uint32_t i = 0; i < record->count; i++)
 		put_annotation(perfetto, &record->value[i]);
