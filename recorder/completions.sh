@@ -37,6 +37,7 @@ function words_of(argument) {
 BEGIN {
 	choices["FORMAT"] = "text json"
 	choices["WHEN"] = "auto always never"
+	choices["CLOCK"] = "crash delta utc local unix monotonic"
 	choices["LEVEL"] = "trace debug info warn error fatal"
 	levels = "trace debug info warn error fatal off"
 }

@@ -111,6 +111,8 @@ Test(exports, ctf_is_read_by_babeltrace)
 				 "[1700000000.999006000]"), "%s", output);
 	shell("$V -o ctf -O both.ctf plain.bin hostile.bin && babeltrace2 both.ctf 2>/dev/null | wc -l");
 	cr_expect_str_eq(output, "12\n", "%s", complaint);
+	shell("$V -r -o ctf -O turned plain.bin && diff -r turned plain.ctf");
+	cr_expect_eq(status, 0, "%s%s", output, complaint);
 	shell("mkdir taken; touch taken/x; $V -o ctf -O taken plain.bin; echo $?; ls taken");
 	cr_expect_str_eq(output, "4\nx\n");
 	cr_expect(strstr(complaint, "taken: Directory not empty"), "%s", complaint);

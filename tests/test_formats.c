@@ -127,6 +127,23 @@ Test(formats, a_pipe_has_no_colours_and_always_means_always)
 	cr_expect_null(strchr(output, '\033'));
 }
 
+/* 80 columns have no room for two times; colours are for a terminal, not for the file that is named. */
+Test(formats, a_terminal_has_its_width_and_colours)
+{
+	shell("export TERM=xterm TTLOG_PAGER=cat; $T/on_terminal.py 80 $V --color=never -n 1 plain.bin");
+	cr_expect(strstr(output, "\n  T+0.000001 WARN  worker-1/4245 main  007 tries for /a b\n"), "%s", output);
+	shell("export TERM=xterm TTLOG_PAGER=cat; $T/on_terminal.py 120 $V --color=never -n 1 plain.bin");
+	cr_expect(strstr(output, "  T+0.000001 22:13:21.000001 WARN "), "%s", output);
+	shell("export TERM=xterm TTLOG_PAGER=cat; $T/on_terminal.py 80 $V -n 1 plain.bin");
+	cr_expect(strchr(output, '\033'), "%s", output);
+	shell("export TERM=xterm TTLOG_PAGER=cat; $T/on_terminal.py 80 $V -n 1 -O kept plain.bin; cat kept");
+	cr_expect_null(strchr(output, '\033'));
+	cr_expect(strstr(output, "  T+0.000001 22:13:21.000001 WARN "), "%s", output);
+	shell("export TERM=xterm TTLOG_PAGER=cat; $T/on_terminal.py 80 $V -o perfetto plain.bin");
+	cr_expect_eq(status, 2);
+	cr_expect(strstr(output, "--format perfetto is not for a terminal"), "%s", output);
+}
+
 /* No byte that a terminal takes for a command, in any format for people, whatever the columns. */
 Test(formats, no_terminal_is_told_anything_by_a_dump)
 {

@@ -30,6 +30,10 @@ static void read_back(const char *name, char *buffer, size_t bytes)
 	got = read(fd, buffer, bytes - 1);
 	cr_assert_geq(got, 0);
 	buffer[got] = '\0';
+	/* It would hide what is behind it. */
+	for (ssize_t i = 0; i < got; i++)
+		if (!buffer[i])
+			buffer[i] = '\1';
 	close(fd);
 }
 
@@ -124,7 +128,7 @@ static __attribute__((unused)) void make_hostile(void)
 		TTLOG_TYPE_INTERNED, TTLOG_TYPE_STRING, TTLOG_TYPE_I8,	 TTLOG_TYPE_U8, TTLOG_TYPE_BYTES, 0};
 	static const char *const names[] = {
 		"bool",	 "char", "i64",	    "u64",   "f32",  "nan",  "inf",    "f64",	 "=cmd|' /C calc'!A0", "a b",
-		"a=\"b", "",	 "event",   "int",   "\xff\n\033[2J", "ph", "ts", "status__17", "a.b/c-d"};
+		"a=\"b", "",	 "event",   "int",   "\xff\n\033[2J", "ph", "ts", "a_b__10", "a.b/c-d"};
 	static const char hostile[] = "=1+1\033]0;x\a\r\n\"quoted\",\\ \xff\xc0\x80 \xe2\x80\xae\xf0\x9f\x92\xa5 \x7f\xc2\x9b";
 	static const uint8_t printf_types[] = {TTLOG_TYPE_STRING, TTLOG_TYPE_I32, 0};
 	const double reals[] = {NAN, -INFINITY, -0.1};
@@ -139,7 +143,7 @@ static __attribute__((unused)) void make_hostile(void)
 	made.string_count = 1;
 	made_site(TTLOG_FATAL, "-tar\x1bget\"", "=mess\"age\\ \xc3\xbc\n\r\xff, { }; /* // ", types, names);
 	made_site(TTLOG_TRACE, "", "", (const uint8_t[]){0}, (const char *const[]){""});
-	made_site(TTLOG_DEBUG, "p", "%s %n %d%%", printf_types, NULL);
+	made_site(TTLOG_DEBUG, "p,q", "%s %n %d%%", printf_types, NULL);
 	for (unsigned int i = 0; i < HOSTILE_EVENTS - 2; i++) {
 		event = made_event(i ? 999999999 + i : 0, 0, 1);
 		event->value[0].bits = i & 1;

@@ -16,11 +16,11 @@
 
 /* What --time asks for: how a time is written where people read it. */
 enum time_mode {
-	TIME_BOTH,  /* nobody asked: relative to the death, and the time of day */
-	TIME_CRASH, /* relative to the death */
-	TIME_DELTA, /* since the event above */
-	TIME_UTC,
-	TIME_LOCAL,
+	TIME_BOTH,    /* nobody asked: relative to the death, and the time of day */
+	TIME_CRASH,   /* relative to the death */
+	TIME_DELTA,   /* since the event above */
+	TIME_DAY_UTC, /* the time of day */
+	TIME_DAY_LOCAL,
 	TIME_UNIX,	/* seconds since 1970 */
 	TIME_MONOTONIC, /* seconds since that machine was started */
 	TIME_COUNT,
@@ -38,7 +38,7 @@ struct format_env {
 	const struct columns *columns; /* NULL: what the format itself shows */
 	enum time_mode time;
 	bool colour;
-	bool reverse;		   /* the newest comes first */
+	bool reverse;	    /* the newest comes first */
 	unsigned int width; /* of the terminal in columns; 0: it is none */
 };
 

@@ -195,7 +195,7 @@ static int journal_open(void **ret_state, const struct format_env *env)
 		return -ENOMEM;
 	journal->out = env->out;
 	out_init(&journal->scratch, -1);
-	if (stamps_init(&journal->stamps, env->dumps, env->dump_count, TIME_UTC)) {
+	if (stamps_init(&journal->stamps, env->dumps, env->dump_count, TIME_DAY_UTC)) {
 		journal_close(journal);
 		return -ENOMEM;
 	}

@@ -77,7 +77,7 @@ static int64_t day_of(int64_t ns, bool local)
 /* The day has a line of its own when it changes. */
 static void put_day(struct format_text *text, int64_t ns)
 {
-	const bool local = text->line.stamps.mode == TIME_LOCAL;
+	const bool local = text->line.stamps.mode == TIME_DAY_LOCAL;
 	const int64_t day = day_of(ns, local);
 
 	if (day == text->day)

@@ -85,6 +85,9 @@ bool options_show_agree(struct options *options)
 			options->format->name);
 		return false;
 	}
+	/* A stream of CTF goes forwards, whatever is asked for. */
+	if (flags & FORMAT_FOLDER)
+		options->select.reverse = false;
 	if (options->output) {
 		options->colour = options->colour_said;
 		options->width = 0;

@@ -43,7 +43,7 @@ const struct option_row option_rows[] = {
 	 "text (default), json and others: --help=all", TAKE(options_format)},
 	{"fields", 0, OPTIONS_SHOW, true, "NAMES",
 	 "what of them, in which order: ts,level,msg,status", TAKE(options_fields)},
-	{"time", 0, OPTIONS_SHOW, false, "MODE",
+	{"time", 0, OPTIONS_SHOW, false, "CLOCK",
 	 "crash, delta, utc, local, unix or monotonic", TAKE(options_time)},
 	{"output", 'O', OPTIONS_SHOW, false, "PATH",
 	 "to this file, or folder for ctf", TAKE(options_output)},

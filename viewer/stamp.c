@@ -7,6 +7,8 @@
 
 #include "viewer/when.h"
 
+#define CREATED_SLACK_NS INT64_C(10000000000)
+
 static int compare_marks(const void *a, const void *b)
 {
 	const struct stamp_mark *left = a, *right = b;
@@ -46,10 +48,27 @@ void stamps_fini(struct stamps *stamps)
 	stamps->marks = NULL;
 }
 
+/* Where the newest reading's time ends: a little behind the moment that the dump was written in. */
+static int64_t last_end(const struct meta *meta)
+{
+	const struct meta_clock *clock = &meta->clock;
+	const struct meta_point *last;
+	int64_t offset, end;
+
+	if (!clock->points_kept || !meta->created_ns.known)
+		return INT64_MAX;
+	last = &clock->points[clock->points_kept - 1];
+	if (__builtin_sub_overflow(last->realtime_ns, last->monotonic_ns, &offset) ||
+	    __builtin_sub_overflow((int64_t)meta->created_ns.bits, offset, &end) ||
+	    __builtin_add_overflow(end, CREATED_SLACK_NS, &end))
+		return INT64_MAX;
+	return end;
+}
+
 bool stamp_monotonic(const struct meta *meta, int64_t ns, int64_t *ret_ns)
 {
 	const struct meta_clock *clock = &meta->clock;
-	int64_t offset, found, end = INT64_MAX;
+	int64_t offset, found, end = last_end(meta);
 
 	for (uint64_t i = clock->points_kept; i--; end = clock->points[i].monotonic_ns) {
 		const struct meta_point *point = &clock->points[i];
@@ -119,10 +138,10 @@ void stamp_write(const struct stamps *stamps, struct out *out, const struct meta
 		else
 			out_char(out, '-');
 		return;
-	case TIME_LOCAL:
-	case TIME_UTC:
+	case TIME_DAY_LOCAL:
+	case TIME_DAY_UTC:
 	case TIME_COUNT:
 		break;
 	}
-	write_day_time(out, ns, stamps->mode == TIME_LOCAL, dated);
+	write_day_time(out, ns, stamps->mode == TIME_DAY_LOCAL, dated);
 }

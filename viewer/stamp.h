@@ -32,7 +32,7 @@ void stamps_fini(struct stamps *stamps);
 
 /*
  * Writes a time of that dump; before_ns: of the event above, for TIME_DELTA. `dated`: times of day
- * come with their day, as RFC 3339. TIME_BOTH is written as TIME_CRASH, or without a T as TIME_UTC.
+ * come with their day, as RFC 3339. TIME_BOTH is written as TIME_CRASH, or without a T as TIME_DAY_UTC.
  */
 void stamp_write(const struct stamps *stamps, struct out *out, const struct meta *meta, int64_t ns,
 		 int64_t before_ns, bool dated);

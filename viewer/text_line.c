@@ -115,7 +115,7 @@ void text_line_fini(struct text_line *line)
 
 int text_line_init(struct text_line *line, const struct format_env *env, bool iso)
 {
-	enum time_mode mode = iso && env->time == TIME_BOTH ? TIME_UTC : env->time;
+	enum time_mode mode = iso && env->time == TIME_BOTH ? TIME_DAY_UTC : env->time;
 
 	*line = (struct text_line){.columns = env->columns,
 				   .colour = env->colour,
@@ -145,7 +145,7 @@ bool text_line_shows_day(const struct text_line *line)
 
 	if (line->iso)
 		return false;
-	return mode == TIME_UTC || mode == TIME_LOCAL || !line->stamps.have_base ||
+	return mode == TIME_DAY_UTC || mode == TIME_DAY_LOCAL || !line->stamps.have_base ||
 	       (mode == TIME_BOTH && !line->narrow);
 }
 

@@ -5,7 +5,6 @@
 
 #ifdef TTLOG_HAVE_NCURSES
 
-/* Before <time.h>, which has a TIME_UTC of its own. */
 #include "viewer/tui.h"
 
 #include <fcntl.h>
