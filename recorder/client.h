@@ -32,6 +32,8 @@ struct heartbeat {
 	uint64_t looked_ns, due_ns;
 	bool suspect, hung;
 	bool held; /* it was stopped or frozen when it was overdue */
+	uint64_t minute_ns; /* in which so many dumps were ordered */
+	unsigned int dumps;
 };
 
 struct client {

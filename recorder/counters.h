@@ -87,6 +87,7 @@ struct counters {
 	uint64_t adoptions_failed; /* found, and then gone, damaged or too large */
 	uint64_t deaths[COUNTERS_HOW];
 	uint64_t hangs, hangs_recovered; /* heartbeats that were missed, and came again */
+	uint64_t hangs_not_dumped;	 /* too many in a minute, or too many dumps under way */
 
 	uint64_t dumps[COUNTERS_TRIGGER_COUNT][COUNTERS_RESULT_COUNT];
 	uint64_t dump_bytes;			/* of files written */

@@ -197,6 +197,27 @@ static uint64_t uptime_ms(const struct ctl_server *server)
 	       NS_A_MS;
 }
 
+static void put_triggers(struct pack *pack, struct pack_map *map, const struct triggers *triggers)
+{
+	const struct rules *rules = triggers_rules(triggers);
+
+	if (!rules)
+		return;
+	pack_key(pack, map, "triggers");
+	pack_array(pack, rules->count);
+	for (unsigned int i = 0; i < rules->count; i++) {
+		const struct trigger_figures *figures = triggers_figures(triggers, i);
+		struct pack_map inner = pack_map_begin(pack);
+
+		pack_pair_string(pack, &inner, "name", rules->rule[i].name);
+		pack_pair_string(pack, &inner, "enabled", rules->rule[i].disabled ? "no" : "yes");
+		pack_pair_uint(pack, &inner, "fired", figures->fired);
+		pack_pair_uint(pack, &inner, "suppressed", figures->suppressed);
+		pack_pair_uint(pack, &inner, "failed", figures->failed);
+		pack_map_end(pack, &inner);
+	}
+}
+
 /* What it has to do with everybody is for those who see everybody. */
 void ctl_row_recorder(struct pack *pack, const struct ctl_peer *peer)
 {
@@ -223,6 +244,7 @@ void ctl_row_recorder(struct pack *pack, const struct ctl_peer *peer)
 		pack_pair_uint(pack, &map, "dumps_failed", recorder->dumper.failed);
 		pack_pair_uint(pack, &map, "dumps_pending", workers_pending(recorder->writers));
 		pack_pair_string(pack, &map, "dir", recorder->store.path);
+		put_triggers(pack, &map, clients_triggers(clients));
 	}
 	pack_map_end(pack, &map);
 }

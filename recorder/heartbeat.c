@@ -23,6 +23,9 @@
 /* Whoever promises more does not get more of our time. */
 #define PERIOD_MIN_NS (10 * MS)
 #define CONFIRM_MIN_NS (5 * MS)
+/* A heart that stops again and again has been seen doing so. */
+#define DUMPS_A_MINUTE 5
+#define MINUTE_NS (60000 * MS)
 
 static uint64_t now_ns(void)
 {
@@ -96,6 +99,15 @@ static bool is_held(const struct client *client)
 	       identity_is_dumping_core(client->pid);
 }
 
+static bool may_dump(struct heartbeat *heartbeat, uint64_t now)
+{
+	if (!heartbeat->minute_ns || now - heartbeat->minute_ns >= MINUTE_NS) {
+		heartbeat->minute_ns = now;
+		heartbeat->dumps = 0;
+	}
+	return ++heartbeat->dumps <= DUMPS_A_MINUTE;
+}
+
 static void hang(struct client *client, uint64_t silent_ns)
 {
 	counters.hangs++;
@@ -103,7 +115,8 @@ static void hang(struct client *client, uint64_t silent_ns)
 	log_warn("%s (pid %d): its heart has not beaten for %llu ms, %llu were promised",
 		 client->hello.service, (int)client->pid, (unsigned long long)(silent_ns / MS),
 		 (unsigned long long)(client->heartbeat.period_ns / MS));
-	deaths_snapshot_stacks(client, "hang");
+	if (!may_dump(&client->heartbeat, now_ns()) || deaths_snapshot_stacks(client, "hang"))
+		counters.hangs_not_dumped++;
 }
 
 /* Overdue. When to look again. */

@@ -97,6 +97,8 @@ static void write_clients(FILE *file, const struct metrics_facts *facts)
 		counters.hangs);
 	counter(file, "ttlog_hangs_recovered_total", "Of these, hearts that beat again.",
 		counters.hangs_recovered);
+	counter(file, "ttlog_hangs_not_dumped_total", "Hangs that came too fast to be dumped each.",
+		counters.hangs_not_dumped);
 	head(file, "ttlog_deaths_total", "counter", "Ends of clients, by how.");
 	for (int i = 0; i < COUNTERS_HOW; i++)
 		if (i != VERDICT_ALIVE)

@@ -164,6 +164,24 @@ static uint64_t figure(const char *name)
 	return value;
 }
 
+/* As an operator sees it, whatever is between the words. */
+static bool status_shows(const char *words)
+{
+	char command[PATH_MAX + 128], line[1024];
+	bool is_shown = false;
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "%.*s/ttlog-ctl --socket %s status | tr -s ' '",
+		 (int)(strrchr(recorder_program, '/') - recorder_program), recorder_program,
+		 recorder_socket);
+	pipe = popen(command, "r");
+	cr_assert(pipe);
+	while (fgets(line, sizeof(line), pipe))
+		is_shown = is_shown || strstr(line, words);
+	pclose(pipe);
+	return is_shown;
+}
+
 Test(rules, a_storm_is_rationed_and_the_rest_counted)
 {
 	struct recorder_process recorder;
@@ -183,6 +201,7 @@ Test(rules, a_storm_is_rationed_and_the_rest_counted)
 	cr_assert_eq(count_dumps("-rule-errors"), 2);
 	cr_assert_eq(figure("ttlog_triggers_total{rule=\"errors\",result=\"fired\"} "), 2);
 	cr_assert_eq(figure("ttlog_triggers_total{rule=\"errors\",result=\"suppressed\"} "), 1);
+	cr_assert(status_shows("errors yes 2 1 0"));
 	end_service(&service);
 	stop_recorder(&recorder);
 }
