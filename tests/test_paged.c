@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_paged.c - a timeline walked both ways, from anywhere, over one dump and several, whole and damaged. */
+/* test_paged.c - a timeline walked both ways, from anywhere, over one dump and several, whole and
+ * damaged. */
 #include <criterion/criterion.h>
 
 #include "tests/tui_dump.h"
@@ -114,7 +115,8 @@ Test(paged, finds_a_time_and_a_number)
 	cr_assert_not_null(item.mark);
 }
 
-/* Several dumps: the order that --format=text has, but for the marks, and the same one backwards. */
+/* Several dumps: the order that --format=text has, but for the marks, and the same one backwards.
+ */
 Test(paged, merges_dumps_in_the_order_of_the_merge_both_ways)
 {
 	static struct paged_item back[6000];
@@ -176,7 +178,8 @@ Test(paged, holds_little_of_much)
 	cr_assert_geq(paged_memory(paged), 1u << 20, "and it does keep some");
 }
 
-/* ---- files that are not whole ----------------------------------------------------------------- */
+/* ---- files that are not whole -----------------------------------------------------------------
+ */
 
 static uint64_t count_both_ways(void)
 {
@@ -239,7 +242,8 @@ Test(paged, shows_a_damaged_batch_as_damage_and_the_others_as_they_are)
 	cr_assert(paged_damaged(paged));
 }
 
-/* Cut at every byte of a small one, and every byte changed: whatever is there is the same both ways. */
+/* Cut at every byte of a small one, and every byte changed: whatever is there is the same both
+ * ways. */
 Test(paged, survives_every_cut_and_every_changed_byte)
 {
 	size_t bytes, opened = 0;

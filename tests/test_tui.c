@@ -6,7 +6,8 @@
 
 static uint32_t site_good, site_slow, site_bad;
 
-/* A request each millisecond: one of 100 is slow (WARN, another target), one of 1000 fails (ERROR). */
+/* A request each millisecond: one of 100 is slow (WARN, another target), one of 1000 fails (ERROR).
+ */
 static void make(size_t events)
 {
 	static const uint8_t types[] = {TTLOG_TYPE_U64, TTLOG_TYPE_STRING, 0};
@@ -17,7 +18,9 @@ static void make(size_t events)
 	site_slow = made_site(TTLOG_WARN, "database", "Query was slow", types, names);
 	site_bad = made_site(TTLOG_ERROR, "http", "Request failed", types, names);
 	for (size_t i = 0; i < events; i++) {
-		const uint32_t site = i % 1000 == 500 ? site_bad : i % 100 == 50 ? site_slow : site_good;
+		const uint32_t site = i % 1000 == 500 ? site_bad
+				      : i % 100 == 50 ? site_slow
+						      : site_good;
 		struct made_event *event = made_event(i * 300000, i & 1, site);
 
 		event->value[0].bits = i;
@@ -392,7 +395,8 @@ Test(tui, quits_and_closes_what_is_open_first)
 	cr_expect(tui->done);
 }
 
-/* ---- several dumps, none, and hostile ones ---------------------------------------------------- */
+/* ---- several dumps, none, and hostile ones ----------------------------------------------------
+ */
 
 Test(tui, shows_several_dumps_as_one_timeline)
 {
@@ -434,8 +438,13 @@ static void make_hostile(void)
 	uint32_t site;
 
 	made_begin();
-	site = made_site(TTLOG_INFO, "t\033]0;owned\a", "m\033[31mred\r\n\x9b" "5m", types, names);
-	made_text(made_event(1, 0, site), 0, "\033c\xe2\x80\xae" "abc\xff \xe6\xbc\xa2\xe5\xad\x97 e\xcc\x81\xcc\x82");
+	site = made_site(TTLOG_INFO, "t\033]0;owned\a",
+			 "m\033[31mred\r\n\x9b"
+			 "5m",
+			 types, names);
+	made_text(made_event(1, 0, site), 0,
+		  "\033c\xe2\x80\xae"
+		  "abc\xff \xe6\xbc\xa2\xe5\xad\x97 e\xcc\x81\xcc\x82");
 	made_text(made_event(2, 0, site), 0, "end");
 	strcpy(made.thread[0].name, "th\033[1m");
 	made.facts.service = "s\033[7m";
@@ -486,7 +495,8 @@ Test(tui, gives_wide_characters_two_cells_and_combining_ones_none)
 		cr_assert((unsigned char)*at < 0x80, "a terminal without UTF-8 gets none");
 }
 
-/* ---- any size, any keys ----------------------------------------------------------------------- */
+/* ---- any size, any keys -----------------------------------------------------------------------
+ */
 
 Test(tui, fits_every_size)
 {
@@ -531,7 +541,8 @@ Test(tui, survives_any_keys)
 	tui_press_key(TUI_KEY_ESCAPE);
 }
 
-/* ---- what is said of it ----------------------------------------------------------------------- */
+/* ---- what is said of it -----------------------------------------------------------------------
+ */
 
 /* The page as mandoc prints it, in one line without the overstrikes. */
 static const char *manual(void)

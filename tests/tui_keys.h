@@ -18,8 +18,8 @@ static char screen_text[1 << 18];
 
 static inline void tui_begin(void)
 {
-	const struct tui_setup setup = {.dumps = tui_dumps, .dump_count = tui_dump_count,
-					.selection = &selection};
+	const struct tui_setup setup = {
+		.dumps = tui_dumps, .dump_count = tui_dump_count, .selection = &selection};
 
 	setlocale(LC_CTYPE, "C.UTF-8");
 	cr_assert_eq(tui_open(&tui, &setup), 0);

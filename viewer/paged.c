@@ -61,6 +61,7 @@ static struct site unreadable = {
 };
 static const struct meta_thread no_thread;
 static const struct meta_lane no_lane;
+static const unsigned char no_values[1];
 
 /* ---- pages ------------------------------------------------------------------------------------
  */
@@ -122,6 +123,7 @@ static void fill(struct page *page, const struct source *source, const struct ba
 				  .site = &unreadable,
 				  .thread = &no_thread,
 				  .lane = &no_lane,
+				  .values = no_values,
 				  .time_ns = last_ns,
 				  .seq = place->first + i},
 			.key_ns = key_ns > last_ns ? key_ns : last_ns,
@@ -399,6 +401,7 @@ void paged_item_at(struct paged *paged, size_t source, uint64_t number, struct p
 						 .site = &unreadable,
 						 .thread = &no_thread,
 						 .lane = &no_lane,
+						 .values = no_values,
 						 .seq = number};
 	ret_item->ns = ret_item->event.time_ns;
 }

@@ -11,6 +11,7 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <ncurses.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,14 @@ static int64_t now_ns(void)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+/* Nothing was pressed, though it was waited for: a signal, or nobody is there any more. */
+static bool is_gone(const struct terminal *terminal)
+{
+	struct pollfd keys = {.fd = fileno(terminal->keys), .events = POLLIN};
+
+	return poll(&keys, 1, 0) < 0 || keys.revents & (POLLHUP | POLLERR | POLLNVAL);
+}
+
 /* Work is done while nobody presses a key; when there is none, the key is waited for. */
 static int loop(struct terminal *terminal)
 {
@@ -214,10 +223,7 @@ static int loop(struct terminal *terminal)
 			/* All that were pressed meanwhile are one change. */
 			timeout(0);
 		}
-		if (!busy && !changed && !isatty(fileno(terminal->keys)))
-			break;
-		/* Nobody is there any more. */
-		if (!busy && !changed && errno != EINTR)
+		if (!busy && !changed && is_gone(terminal))
 			break;
 	}
 	return error;
