@@ -152,20 +152,101 @@ static const struct cbor_callbacks callbacks = {
 	.indef_break = on_refused,
 };
 
+static uint64_t get_be(const unsigned char *from, size_t bytes)
+{
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < bytes; i++)
+		number = number << 8 | from[i];
+	return number;
+}
+
+/* What a simple item or a float is by its low bits. False: rare, or none of ours. */
+static bool quick_simple(unsigned int minor, uint64_t bits, struct token *ret_token)
+{
+	uint32_t half = (uint32_t)bits;
+	float real;
+
+	ret_token->number = minor == 21;
+	switch (minor) {
+	case 20:
+	case 21:
+		ret_token->kind = TOKEN_BOOL;
+		return true;
+	case 22:
+	case 23:
+		ret_token->kind = TOKEN_NULL;
+		return true;
+	case 26:
+		memcpy(&real, &half, sizeof(real));
+		ret_token->kind = TOKEN_F32;
+		ret_token->real = real;
+		return true;
+	case 27:
+		ret_token->kind = TOKEN_F64;
+		memcpy(&ret_token->real, &bits, sizeof(ret_token->real));
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * The items that dumps are full of, without the way through a library: the bytes taken; 0: it is for the
+ * library to say what it is, and what is wrong with it.
+ */
+static size_t quick_next(const unsigned char *at, size_t left, struct token *ret_token)
+{
+	static const enum token_kind kinds[] = {TOKEN_UINT, TOKEN_NEGATIVE, TOKEN_BYTES,
+						TOKEN_TEXT, TOKEN_ARRAY,    TOKEN_MAP};
+	const unsigned int major = *at >> 5, minor = *at & 31;
+	size_t bytes = 1;
+	uint64_t number = minor;
+
+	if (minor >= 24) {
+		if (minor > 27)
+			return 0;
+		bytes += (size_t)1 << (minor - 24);
+		if (bytes > left)
+			return 0;
+		number = get_be(at + 1, bytes - 1);
+	}
+	if (major >= 6)
+		return major == 7 && quick_simple(minor, number, ret_token) ? bytes : 0;
+	ret_token->kind = kinds[major];
+	ret_token->number = number;
+	if (major != 2 && major != 3)
+		return bytes;
+	if (number > DUMP_TEXT_BYTES_MAX || number > left - bytes)
+		return 0;
+	ret_token->span = (struct span){(const char *)at + bytes, number};
+	return bytes + number;
+}
+
+static size_t library_next(const unsigned char *at, size_t left, struct token *ret_token)
+{
+	struct catch catch = {.token = ret_token};
+	struct cbor_decoder_result result = cbor_stream_decode(at, left, &callbacks, &catch);
+
+	if (result.status != CBOR_DECODER_FINISHED || catch.refused || result.read > left)
+		return 0;
+	return result.read;
+}
+
 int decode_next(struct decode *cursor, struct token *ret_token)
 {
-	size_t left = (size_t)(cursor->end - cursor->at);
-	struct catch catch = {.token = ret_token};
-	struct cbor_decoder_result result;
+	size_t left = (size_t)(cursor->end - cursor->at), bytes;
 	uint64_t least;
 
 	if (!left)
 		return -EBADMSG;
-	result = cbor_stream_decode(cursor->at, left, &callbacks, &catch);
-	if (result.status != CBOR_DECODER_FINISHED || catch.refused || result.read > left)
+	bytes = quick_next(cursor->at, left, ret_token);
+	if (!bytes)
+		bytes = library_next(cursor->at, left, ret_token);
+	if (!bytes)
 		return -EBADMSG;
-	cursor->at += result.read;
-	left -= result.read;
+	cursor->at += bytes;
+	left -= bytes;
 	/* An item has a byte at least: a count that can't be true is refused before anybody loops.
 	 */
 	if (ret_token->kind == TOKEN_ARRAY || ret_token->kind == TOKEN_MAP) {

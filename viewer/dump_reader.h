@@ -102,6 +102,8 @@ struct record {
 };
 
 void record_decode(struct record *record);
+/* One of them alone, of that name. False: there is none, or it makes no sense. */
+bool record_value(struct record *record, struct span name, struct value *ret_value);
 
 /*
  * False, or true and what is wrong with what was read of the file, in a few words. That something is missing

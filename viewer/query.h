@@ -82,6 +82,7 @@ struct query_test {
 	struct span name; /* of the field */
 	struct query_value *values;
 	uint32_t value_count;
+	bool has_text; /* some are no numbers */
 };
 
 /* Children come before their parents. */

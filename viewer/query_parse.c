@@ -170,6 +170,7 @@ static int add_value(struct parse *parse, struct query_test *test, struct span t
 	}
 	test->values = values;
 	test->values[test->value_count++] = value;
+	test->has_text |= !value.is_number;
 	return 0;
 }
 

@@ -165,7 +165,9 @@ static bool field_matches(struct query *query, const struct query_test *test,
 		operand.number = value->real;
 	operand.is_number = (value_is_integer(value) && value->type != FIELD_CHAR) ||
 			    value->kind == VALUE_F32 || value->kind == VALUE_F64;
-	if (value->kind != VALUE_TEXT) {
+	/* Digits are looked at where somebody looks for some, or compares with what is no number. */
+	if (value->kind != VALUE_TEXT &&
+	    (!operand.is_number || test->has_text || is_textual(test->op))) {
 		query->scratch.bytes = 0;
 		value_write(&query->scratch, value);
 		operand.text = span_of(&query->scratch);
@@ -175,12 +177,11 @@ static bool field_matches(struct query *query, const struct query_test *test,
 
 static bool fields_match(struct query *query, const struct query_test *test, struct record *record)
 {
-	record_decode(record);
-	for (uint32_t i = 0; i < record->count; i++)
-		if (span_equal(record->value[i].name, test->name))
-			return test->op == QUERY_EXISTS ||
-			       field_matches(query, test, &record->value[i]);
-	return is_negative(test->op);
+	struct value value;
+
+	if (!record_value(record, test->name, &value))
+		return is_negative(test->op);
+	return test->op == QUERY_EXISTS || field_matches(query, test, &value);
 }
 
 static bool message_matches(struct query *query, const struct query_test *test,

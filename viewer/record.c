@@ -45,30 +45,60 @@ static struct span made_name(uint32_t index)
 	return (struct span){names[index], strlen(names[index])};
 }
 
+static bool decode_value(const struct event *event, uint32_t index, struct decode *cursor,
+			 struct value *value)
+{
+	const struct site *site = event->site;
+	struct decode start = *cursor;
+	struct token token = {0};
+
+	if (decode_skip_many(cursor, 1) || decode_next(&start, &token))
+		return false;
+	value_from(&token, value);
+	value->type = FIELD_UNKNOWN;
+	if (index < site->field_count) {
+		value->type = site->fields[index].type;
+		value->name = site->fields[index].name;
+	} else {
+		value->name = made_name(index);
+	}
+	value_refine(event->dump, value);
+	return true;
+}
+
 void record_decode(struct record *record)
 {
 	const struct event *event = &record->event;
 	struct decode cursor = {event->values, event->values + event->values_bytes};
-	const struct site *site = event->site;
-	struct token token = {0};
 
 	if (record->decoded)
 		return;
 	record->decoded = true;
-	for (record->count = 0; record->count < event->value_count; record->count++) {
-		struct value *value = &record->value[record->count];
-		struct decode start = cursor;
-
-		if (decode_skip_many(&cursor, 1) || decode_next(&start, &token))
+	for (record->count = 0; record->count < event->value_count; record->count++)
+		if (!decode_value(event, record->count, &cursor, &record->value[record->count]))
 			return;
-		value_from(&token, value);
-		value->type = FIELD_UNKNOWN;
-		if (record->count < site->field_count) {
-			value->type = site->fields[record->count].type;
-			value->name = site->fields[record->count].name;
-		} else {
-			value->name = made_name(record->count);
+}
+
+bool record_value(struct record *record, struct span name, struct value *ret_value)
+{
+	const struct event *event = &record->event;
+	const struct site *site = event->site;
+	struct decode cursor = {event->values, event->values + event->values_bytes};
+	uint32_t index = 0;
+
+	while (index < site->field_count && !span_equal(site->fields[index].name, name))
+		index++;
+	if (!record->decoded && index < site->field_count)
+		return index < event->value_count && decode_skip_many(&cursor, index) == 0 &&
+		       decode_value(event, index, &cursor, ret_value);
+	/* Values beyond the site's fields have names that were made. */
+	if (!record->decoded && event->value_count <= site->field_count)
+		return false;
+	record_decode(record);
+	for (index = 0; index < record->count; index++)
+		if (span_equal(record->value[index].name, name)) {
+			*ret_value = record->value[index];
+			return true;
 		}
-		value_refine(event->dump, value);
-	}
+	return false;
 }
