@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "recorder/adopt_take.h"
+#include "recorder/descriptors.h"
 
 #define LINK "anon_inode:bpf-map"
 #define TRIES_MAX 16
@@ -65,6 +66,24 @@ static bool is_control_map(int fd)
 	       number_in(text, "\nmax_entries:") == 1;
 }
 
+static bool look_by_number(void *context, int number, int fd, const char *link)
+{
+	int *taken_fd = context;
+
+	(void)number;
+	if (!strcmp(link, LINK) && is_control_map(fd))
+		*taken_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return *taken_fd >= 0;
+}
+
+static int take_by_number(pid_t pid)
+{
+	int fd = -1;
+
+	(void)descriptors_each(pid, look_by_number, &fd);
+	return fd;
+}
+
 int adopt_take_control(pid_t pid, int pidfd)
 {
 	unsigned int tries = 0, seen = 0;
@@ -75,6 +94,8 @@ int adopt_take_control(pid_t pid, int pidfd)
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	dir = opendir(path);
+	if (!dir && errno == EACCES)
+		return take_by_number(pid);
 	while (dir && fd < 0 && tries < TRIES_MAX && seen++ < DESCRIPTORS_MAX &&
 	       (entry = readdir(dir))) {
 		if (!isdigit((unsigned char)entry->d_name[0]) || !is_map(dirfd(dir), entry->d_name))

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/ttlog_abi.h"
+#include "recorder/descriptors.h"
 #include "recorder/identity.h"
 
 #define DESCRIPTORS_MAX (1u << 20) /* of one process that are looked at: the kernel's nr_open */
@@ -59,6 +60,42 @@ static int look_at(struct adopt_finds *finds, int dir_fd, pid_t pid, const char 
 	return mapped == 1 || mapped == -E2BIG ? add(finds, &find) : 0;
 }
 
+struct search {
+	struct adopt_finds *finds;
+	pid_t pid;
+	unsigned int named;
+	int err;
+};
+
+static bool look_by_number(void *context, int number, int fd, const char *link)
+{
+	struct search *search = context;
+	struct adopt_find find = {.pid = search->pid, .fd = number};
+	struct stat status;
+	int mapped;
+
+	if (strcmp(link, LINK) || fstat(fd, &status))
+		return false;
+	find.inode = status.st_ino;
+	mapped = identity_maps_region(search->pid, find.inode);
+	if (mapped == 1 || mapped == -E2BIG)
+		search->err = add(search->finds, &find);
+	return search->err || ++search->named == ADOPT_FINDS_A_PROCESS;
+}
+
+/* Its list is closed to us. What it has in its memory may be open to us, and then so is the rest. */
+static int find_by_number(struct adopt_finds *finds, pid_t pid)
+{
+	struct search search = {.finds = finds, .pid = pid};
+	const int mapped = identity_maps_region(pid, IDENTITY_ANY_REGION);
+	int err;
+
+	if (mapped != 1)
+		return mapped == -E2BIG ? 0 : mapped;
+	err = descriptors_each(pid, look_by_number, &search);
+	return search.err ? search.err : err;
+}
+
 int adopt_find_in(struct adopt_finds *finds, pid_t pid)
 {
 	unsigned int named = 0, seen = 0;
@@ -69,6 +106,8 @@ int adopt_find_in(struct adopt_finds *finds, pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	dir = opendir(path);
+	if (!dir && errno == EACCES)
+		return find_by_number(finds, pid);
 	if (!dir)
 		return errno == ENOENT ? -ESRCH : -errno;
 	while (!err && named < ADOPT_FINDS_A_PROCESS && seen < DESCRIPTORS_MAX &&

@@ -303,7 +303,8 @@ static bool is_region_line(const char *line, ino_t inode, uint64_t offset)
 	unsigned long long found, from;
 
 	return strstr(line, " /memfd:" TTLOG_MEMFD_NAME " ") &&
-	       sscanf(line, "%*s %*s %llx %*s %llu", &from, &found) == 2 && found == inode &&
+	       sscanf(line, "%*s %*s %llx %*s %llu", &from, &found) == 2 &&
+	       (inode == IDENTITY_ANY_REGION || found == inode) &&
 	       (offset == UINT64_MAX || from == offset);
 }
 

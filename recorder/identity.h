@@ -43,6 +43,8 @@ struct identity {
 int identity_read(pid_t pid, struct identity *ret_identity);
 void identity_free(struct identity *identity);
 
+#define IDENTITY_ANY_REGION 0 /* as an inode */
+
 /*
  * Has that process a region of ours in its memory? 1, 0, or a negative errno: -E2BIG (not found in
  * the first megabyte of its list).
