@@ -398,6 +398,43 @@ Test(group, two_that_die_at_once_make_one_set)
 	stop_recorder(&recorder);
 }
 
+static void wait_until_dead(pid_t pid)
+{
+	siginfo_t info;
+
+	cr_assert_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+}
+
+/* The recorder hears of both at once: neither is alive when it comes to copy. */
+Test(group, who_is_dead_already_is_not_copied)
+{
+	struct written written[] = {{.service = "a"}, {.service = "b"}, {.service = "c", .alive = true}};
+	struct recorder_process recorder;
+	struct member a, b, c;
+	unsigned int of_set;
+	int status;
+
+	start_recorder(&recorder, NONE);
+	a = start_simple("a", "twins");
+	b = start_simple("b", "twins");
+	c = start_simple("c", "twins");
+	kill(recorder.pid, SIGSTOP);
+	cr_assert_eq(waitpid(recorder.pid, &status, WUNTRACED), recorder.pid);
+	cr_assert(WIFSTOPPED(status));
+	kill(a.pid, SIGKILL);
+	kill(b.pid, SIGKILL);
+	wait_until_dead(a.pid);
+	wait_until_dead(b.pid);
+	kill(recorder.pid, SIGCONT);
+	expect_dumps(&recorder, written, 3);
+	cr_assert_eq(count_of_set(check_set(written, 3), &of_set), 3);
+	cr_assert_eq(of_set, 3);
+	end_member(&a);
+	end_member(&b);
+	end_member(&c);
+	stop_recorder(&recorder);
+}
+
 /* Who else is copied when one of them dies, by a recorder with these options. */
 static unsigned int copies_after(const char *const *options, const struct life *lives, int count,
 				 struct written *ret_first)

@@ -352,6 +352,24 @@ Test(last_death, is_asked_for_once_and_as_the_first_thing)
 	stop_recorder(&recorder);
 }
 
+/* Nobody has reaped it yet, so the pidfd alone says that it is dead, and nobody what of. */
+Test(last_death, is_waited_for_while_the_recorder_makes_sure_of_it)
+{
+	struct recorder_process recorder;
+	struct service service;
+	struct told told;
+	siginfo_t info;
+
+	start_recorder(&recorder, (const char *[]){"--no-bpf", NULL});
+	start_service(&service, leave_with_3);
+	cr_assert_eq(waitid(P_PID, (id_t)service.pid, &info, WEXITED | WNOWAIT), 0);
+	told = ask_as("orders", 0);
+	cr_assert_eq(told.error, 0, "%s", strerror(-told.error));
+	cr_assert_eq(told.death.pid, service.pid);
+	reap(&service);
+	stop_recorder(&recorder);
+}
+
 /* Its end is not known for a moment after it is dead: on that rung the pidfd gets its time. */
 Test(last_death, is_waited_for_when_it_is_just_becoming_known)
 {
