@@ -91,8 +91,8 @@ static void check_shape(void)
 		cr_assert(thread->is_fatal == (i == 0), "thread %u of %u", i, scene.thread_count);
 		cr_assert_gt(thread->register_count, 0);
 		for (unsigned int k = 1; k < thread->slice_count; k++)
-			cr_assert_gt(thread->slices[k].address, thread->slices[k - 1].address +
-									thread->slices[k - 1].bytes);
+			cr_assert_gt(thread->slices[k].address,
+				     thread->slices[k - 1].address + thread->slices[k - 1].bytes);
 	}
 	for (unsigned int i = 1; i < scene.module_count; i++)
 		cr_assert_geq(scene.modules[i].start, scene.modules[i - 1].end);
@@ -101,7 +101,8 @@ static void check_shape(void)
 	cr_assert_eq(module_of("/libc.so")->build_id_bytes, 20);
 }
 
-/* ---- one thread --------------------------------------------------------------------------------- */
+/* ---- one thread ---------------------------------------------------------------------------------
+ */
 
 #if defined(__x86_64__)
 /* All that DWARF numbers, but for the stack pointer: known values, then a fault. */
@@ -223,17 +224,21 @@ Test(capture, has_the_stack_above_the_page_that_it_overflowed_into)
 	done(&client);
 }
 
-/* ---- handlers ----------------------------------------------------------------------------------- */
+/* ---- handlers -----------------------------------------------------------------------------------
+ */
 
 static void on_fault(int signal_number, siginfo_t *info, void *context)
 {
 	volatile uint64_t mark = MARK;
 	const ucontext_t *interrupted = context;
-	uint64_t facts[2] = {(uint64_t)(uintptr_t)&mark,
+	uint64_t facts[2] = {
+		(uint64_t)(uintptr_t)&mark,
 #if defined(__x86_64__)
-			     (uint64_t)interrupted->uc_mcontext.gregs[REG_RSP]};
+		(uint64_t)interrupted->uc_mcontext.gregs[REG_RSP]
+	};
 #else
-			     interrupted->uc_mcontext.sp};
+		interrupted->uc_mcontext.sp
+	};
 #endif
 
 	(void)info;
@@ -279,7 +284,8 @@ Test(capture, has_both_stacks_of_a_handler_on_an_alternate_stack)
 	done(&client);
 }
 
-/* ---- many threads ------------------------------------------------------------------------------- */
+/* ---- many threads -------------------------------------------------------------------------------
+ */
 
 static struct told {
 	uint64_t tid, mark;
@@ -351,7 +357,7 @@ static const struct scene_thread *thread_of(uint64_t tid)
 
 static void check_workers(unsigned int count)
 {
-	char name[16];
+	char name[24];
 
 	for (unsigned int i = 0; i < count; i++) {
 		const struct scene_thread *thread = thread_of(told[i].tid);
@@ -461,7 +467,8 @@ Test(capture, keeps_room_for_the_thread_that_took_the_signal)
 	scene_clear(&scene);
 }
 
-/* ---- who is not looked at ----------------------------------------------------------------------- */
+/* ---- who is not looked at -----------------------------------------------------------------------
+ */
 
 static void leave(void)
 {
@@ -494,7 +501,8 @@ Test(capture, is_not_told_of_threads_that_an_exit_or_an_exec_ends)
 	}
 }
 
-/* ---- mappings ----------------------------------------------------------------------------------- */
+/* ---- mappings -----------------------------------------------------------------------------------
+ */
 
 /* A library that comes with glibc, and that nobody is linked with. */
 static void load_and_fault(void)
@@ -527,7 +535,8 @@ Test(capture, has_a_library_that_was_loaded_later)
 	done(&client);
 }
 
-/* ---- a walk of the mappings that was cut short -------------------------------------------------- */
+/* ---- a walk of the mappings that was cut short --------------------------------------------------
+ */
 
 static void tell_of_module(uint64_t start, uint64_t inode)
 {
@@ -541,7 +550,8 @@ static void tell_of_module(uint64_t start, uint64_t inode)
 	capture_take(&capture, &record.head, TTLOG_BPF_MODULE_BYTES(0));
 }
 
-/* What a process had when it registered: at 0x2000 the same, at 0x3000 another, 0x4000 only here. */
+/* What a process had when it registered: at 0x2000 the same, at 0x3000 another, 0x4000 only here.
+ */
 static int finish_with_known(bool to_the_end)
 {
 	const struct ttlog_bpf_scene end = {.kind = TTLOG_BPF_MODULES_END};
@@ -597,7 +607,8 @@ Test(capture, knows_what_was_registered_where_nothing_is_told)
 	check_modules(1);
 }
 
-/* ---- the kernel program against /proc ----------------------------------------------------------- */
+/* ---- the kernel program against /proc -----------------------------------------------------------
+ */
 
 /* On a mount of its own; where nothing may be executed there it is not mapped. */
 static void map_and_wait(void)

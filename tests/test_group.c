@@ -87,8 +87,7 @@ struct written {
 };
 
 /* A dump of each, whatever else is written, too. */
-static void expect_dumps(struct recorder_process *recorder, struct written *written,
-				int count)
+static void expect_dumps(struct recorder_process *recorder, struct written *written, int count)
 {
 	char line[LINE_BYTES], who[64];
 
@@ -176,8 +175,7 @@ static const char *check_set(const struct written *written, int count)
 
 static int listen_somewhere(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -261,6 +259,7 @@ static int line_of(const char *text, const char *service, const char *message, i
 	char by[64], what[64], number[32];
 	int line = 0, found = 0;
 
+	cr_assert(text);
 	snprintf(by, sizeof(by), "\"service\":\"%s\"", service);
 	snprintf(what, sizeof(what), "\"msg\":\"%s\"", message);
 	snprintf(number, sizeof(number), "\"id\":%d}", id);
@@ -364,7 +363,8 @@ static unsigned int count_of_set(const char *set, unsigned int *ret_of_set)
 
 Test(group, two_that_die_at_once_make_one_set)
 {
-	struct written written[] = {{.service = "a"}, {.service = "b"}, {.service = "c", .alive = true}};
+	struct written written[] = {
+		{.service = "a"}, {.service = "b"}, {.service = "c", .alive = true}};
 	struct recorder_process recorder;
 	struct member a, b, c;
 	unsigned int count, of_set;
@@ -459,7 +459,10 @@ static unsigned int copies_after(const char *const *options, const struct life *
 	return copies;
 }
 
-#define SIMPLE(name, its_group) {.service = name, .group = its_group, .work = wait_to_be_killed}
+#define SIMPLE(name, its_group)                                                                    \
+	{                                                                                          \
+		.service = name, .group = its_group, .work = wait_to_be_killed                     \
+	}
 
 Test(group, without_a_name_nobody_is_copied)
 {
@@ -517,7 +520,8 @@ Test(group, is_bounded_in_members)
 				     SIMPLE("d", "shop")};
 	struct written first;
 
-	cr_assert_eq(copies_after((const char *[]){"--group-members=2", NULL}, lives, 4, &first), 2);
+	cr_assert_eq(copies_after((const char *[]){"--group-members=2", NULL}, lives, 4, &first),
+		     2);
 	expect_info(first.path, "\"copied\":", "2");
 	expect_info(first.path, "\"left_out\":", "1");
 }
@@ -527,7 +531,8 @@ Test(group, is_bounded_in_bytes)
 	const struct life lives[] = {SIMPLE("a", "shop"), SIMPLE("b", "shop"), SIMPLE("c", "shop")};
 	struct written first;
 
-	cr_assert_eq(copies_after((const char *[]){"--group-bytes=20M", NULL}, lives, 3, &first), 1);
+	cr_assert_eq(copies_after((const char *[]){"--group-bytes=20M", NULL}, lives, 3, &first),
+		     1);
 	expect_info(first.path, "\"left_out\":", "1");
 }
 

@@ -15,7 +15,7 @@ static void open_dump(unsigned int which, const uint64_t *ticks, size_t count)
 {
 	static const uint8_t types[] = {TTLOG_TYPE_STRING, 0};
 	static const char *const names[] = {"name"};
-	static char text[64][16];
+	static char text[64][32];
 	unsigned char *data;
 	const char *why;
 	size_t bytes;
