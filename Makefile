@@ -340,7 +340,7 @@ demo: deps
 
 # ---- benchmarks: one program a question; nothing is asserted, whatever the machine is doing ----
 
-BENCHES := $(addprefix bench_,event busy sparse threads channels instructions bytes paced cold skew death dump screen view clients cost control history)
+BENCHES := $(addprefix bench_,event busy sparse threads channels instructions bytes paced cold skew death dump screen view clients cost control history triggers)
 
 $(B)/bench/%.o: EXTRA_CFLAGS := -O2
 

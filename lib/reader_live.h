@@ -17,7 +17,8 @@ struct ttlog_live_handler {
 	/* Are events of that site wanted? Asked once a site, and again after ttlog_live_forget().
 	 */
 	bool (*wants)(void *context, const struct ttlog_reader_site *site);
-	/* One that is; what it points to lives until it returns. thread and channel are not filled.
+	/* One that is, in no order; what it points to lives until it returns. thread and channel
+	 * are not filled.
 	 */
 	void (*take)(void *context, const struct ttlog_reader_site *site,
 		     const struct ttlog_reader_event *event);
