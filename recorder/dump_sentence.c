@@ -84,10 +84,10 @@ static void say_actor(struct line *line, const struct ttlog_bpf_actor *actor)
 	say(line, " (pid %u, uid %u)", actor->pid, actor->uid);
 }
 
-/* SIGPIPE and no other: nobody sends it, but to who writes. */
+/* Of a SIGPIPE that nobody sent but the kernel, to who wrote. Anybody may send one with kill() as well. */
 static bool is_broken_pipe(const struct verdict *verdict)
 {
-	return verdict->how == VERDICT_SIGNAL && verdict->signal == SIGPIPE && !verdict->code;
+	return verdict->how == VERDICT_SIGNAL && verdict->signal == SIGPIPE && verdict->bare;
 }
 
 static void say_sender(struct line *line, const struct verdict *verdict)
@@ -96,6 +96,8 @@ static void say_sender(struct line *line, const struct verdict *verdict)
 
 	if (!verdict->have_sender && verdict->code == SI_KERNEL) {
 		say(line, ", sent by the kernel");
+	} else if (!verdict->have_sender && verdict->have_signal && verdict->code == SI_TIMER) {
+		say(line, " of a timer that it had set");
 	} else if (!verdict->have_sender) {
 		say(line, " (sender not known)");
 	} else if (verdict->by_tracer) {

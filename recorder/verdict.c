@@ -272,6 +272,7 @@ static void take_signal(const struct evidence *evidence, const struct ttlog_bpf_
 	verdict->code = code_of(event);
 	verdict->signal_ns = when(evidence, event);
 	verdict->by_tracer = event->flags & TTLOG_BPF_TRACER;
+	verdict->bare = (event->flags & TTLOG_BPF_INFO_NONE) && event->kind != TTLOG_BPF_DELIVER;
 	if (has_sender(event) && event->sender.pid == own_pid)
 		fault = handled_fault(evidence, event);
 	verdict->raised_again = fault != NULL;

@@ -67,6 +67,7 @@ struct verdict {
 	bool have_exit_code, have_signal, have_fault_address, have_sender, core_dumped;
 	bool stack_overflow; /* FAULT: the stack was used up */
 	bool raised_again;   /* FAULT: a handler took it, and then the process sent it to itself */
+	bool bare;	     /* the kernel sent it for what `sender` did: nobody called kill() */
 	bool by_tracer;	     /* `sender` is the debugger, and put the signal there */
 	bool unwatched;	     /* as in the evidence */
 	int exit_code; /* 0-255 */

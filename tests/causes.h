@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * causes.h - the table of what processes die of: crash_causes.c brings each row about for real, between
- * causes_lives.c (what the client does to itself) and causes_acts.c (what is done to it).
+ * causes_lives.c and causes_limits.c (what the client does to itself) and causes_acts.c (what is done to it).
  */
 #ifndef TESTS_CAUSES_H
 #define TESTS_CAUSES_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #define CAUSE_PARTS_MAX 12
-#define CAUSE_WAIT_MS 30000
+#define CAUSE_WAIT_MS 60000
 
 /* What the processes of one row share. */
 struct cause_shared {
 	_Atomic int client; /* pids and thread ids as the recorder sees them */
 	_Atomic int other;  /* who has a hand in it: the sender, the parent, the init, the tracer */
 	_Atomic int thread; /* who faults, if it is not the client's first thread */
+	_Atomic int signal; /* of the row */
 	_Atomic int step;   /* 1: the client is registered and has recorded */
 	_Atomic int go;	    /* 1: on with it */
 };
@@ -35,6 +37,7 @@ struct cause {
 	 */
 	const char *parts[CAUSE_PARTS_MAX];
 	const char *sentence; /* a part of the verdict in words */
+	int signal;	      /* that somebody sends, where life and act serve for several */
 };
 
 extern const struct cause causes[];
@@ -60,10 +63,12 @@ void life_exits_in_a_thread(void);
 void life_leader_leaves(void);
 void life_leader_leaves_and_waits(void);
 void life_kills_itself(void);
+void life_signals_itself(void);
 void life_terminates_itself(void);
-void life_is_killed_by_its_child(void);
+void life_is_signalled_by_its_child(void);
 void life_writes_to_nobody(void);
 void life_sets_an_alarm(void);
+void life_sets_a_timer(void);
 void life_aborts(void);
 void life_asserts(void);
 void life_aborts_in_a_thread(void);
@@ -84,13 +89,21 @@ void life_logs_and_raises_again(void);
 void life_logs_and_faults_again(void);
 void life_recovers(void);
 void life_overflows_onto_an_alternate_stack(void);
+/* ---- causes_limits.c ---- */
+
+void cause_eat(size_t bytes); /* memory */
 void life_breaks_a_filter(void);
+void life_breaks_a_filter_of_threads(void);
 void life_breaks_strict_mode(void);
 void life_uses_up_its_time(void);
 void life_uses_up_its_soft_time(void);
 void life_gets_no_memory(void);
 void life_eats_memory(void);
+void life_eats_all_memory(void);
 void life_is_a_fat_bystander(void);
+
+/* ---- causes_lives.c again ---- */
+
 void life_executes_a_program(void);
 void life_executes_in_a_thread(void);
 void life_dumps_much_core(void);
@@ -111,13 +124,15 @@ void act_int(void);
 void act_hup(void);
 void act_pipe(void);
 void act_alrm(void);
+void act_signal(void); /* that of the row */
 void act_queue(void);
-void act_kill_and_be_gone(void); /* the sender is dead before the recorder looks */
+void act_signal_and_be_gone(void); /* the sender is dead before the recorder looks */
 void act_kill_from_a_container(void);
 void act_cgroup_kill(void);
 void act_trace_and_kill(void);
 void act_trace_and_leave(void);
 void act_go(void);
+void act_fill_the_machine(void);
 
 const char *no_user_cgroups(void);
 const char *no_memory_cgroups(void);
@@ -125,6 +140,7 @@ const char *no_cgroup_kill(void);
 const char *no_pid_namespaces(void);
 const char *no_seccomp(void);
 const char *no_core_files(void);
+const char *no_machine_of_our_own(void); /* tests/kernels_init has one */
 void acts_clean(void); /* the cgroups of a row */
 
 #endif

@@ -62,6 +62,11 @@ void act_alrm(void)
 	send_signal(SIGALRM);
 }
 
+void act_signal(void)
+{
+	send_signal(cause_shared->signal);
+}
+
 void act_queue(void)
 {
 	if (sigqueue(cause_shared->client, SIGTERM, (union sigval){.sival_int = 42}))
@@ -74,7 +79,7 @@ void act_go(void)
 }
 
 /* By a process that is reaped while the recorder could not look at it. */
-void act_kill_and_be_gone(void)
+void act_signal_and_be_gone(void)
 {
 	pid_t sender;
 
@@ -83,7 +88,7 @@ void act_kill_and_be_gone(void)
 	if (!sender) {
 		cause_shared->other = getpid();
 		prctl(PR_SET_NAME, "assassin");
-		send_signal(SIGKILL);
+		send_signal(cause_shared->signal);
 		_exit(0);
 	}
 	waitpid(sender, NULL, 0);
@@ -224,6 +229,49 @@ const char *no_core_files(void)
 	return "core files go elsewhere here (kernel.core_pattern)";
 }
 
+/* ---- a machine of our own ---------------------------------------------------------------------- */
+
+#define HUGE_PAGES "/proc/sys/vm/nr_hugepages"
+#define LEFT_KB (96 << 10)
+
+static bool filled;
+
+static bool reserve_huge_pages(long count)
+{
+	char text[32];
+	const int fd = open(HUGE_PAGES, O_WRONLY | O_CLOEXEC);
+	const int length = snprintf(text, sizeof(text), "%ld", count);
+	const bool done = fd >= 0 && write(fd, text, (size_t)length) == length;
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* Huge pages that nobody uses are gone for all others, and need not be written to. */
+void act_fill_the_machine(void)
+{
+	char text[4096] = "";
+	const int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	const char *free_kb;
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		cause_give_up("/proc/meminfo");
+	close(fd);
+	filled = true;
+	free_kb = strstr(text, "MemFree:");
+	if (!free_kb || !reserve_huge_pages((atol(free_kb + strlen("MemFree:")) - LEFT_KB) / 2048))
+		cause_give_up(HUGE_PAGES);
+	act_go();
+}
+
+const char *no_machine_of_our_own(void)
+{
+	if (!getenv("TTLOG_OWN_MACHINE"))
+		return "takes the memory of a whole machine";
+	return access(HUGE_PAGES, W_OK) ? "the kernel has no huge pages to fill it with" : NULL;
+}
+
 /* ---- cgroups ---------------------------------------------------------------------------------- */
 
 static char made[4][256]; /* groups to remove again, outermost first */
@@ -297,6 +345,8 @@ static void join(const char *group)
 /* Who is killed is gone from its cgroup a moment later. */
 void acts_clean(void)
 {
+	if (filled)
+		filled = !reserve_huge_pages(0);
 	for (int tries = 0; made_count && tries < CAUSE_WAIT_MS / 10; tries++) {
 		if (!rmdir(made[made_count - 1]) || errno != EBUSY)
 			made_count--;

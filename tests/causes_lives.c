@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -19,6 +17,7 @@
 #include <sys/sysinfo.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/ttlog.h"
@@ -118,13 +117,19 @@ void life_terminates_itself(void)
 	raise(SIGTERM);
 }
 
-void life_is_killed_by_its_child(void)
+void life_signals_itself(void)
+{
+	kill(getpid(), cause_shared->signal);
+	life_waits();
+}
+
+void life_is_signalled_by_its_child(void)
 {
 	const pid_t parent = getpid();
 
 	if (!cause_fork()) {
 		cause_shared->other = cause_own_pid();
-		kill(parent, SIGKILL);
+		kill(parent, cause_shared->signal);
 		_exit(0);
 	}
 	life_waits();
@@ -138,6 +143,18 @@ void life_writes_to_nobody(void)
 		_exit(91);
 	if (write(ends[1], "", 1) < 0)
 		_exit(92);
+}
+
+/* A timer of the process's own says so in its siginfo: SI_TIMER. */
+void life_sets_a_timer(void)
+{
+	const struct itimerspec soon = {.it_value = {.tv_nsec = 1000000}};
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+	timer_t timer;
+
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &soon, NULL))
+		_exit(91);
+	life_waits();
 }
 
 void life_sets_an_alarm(void)
@@ -400,93 +417,6 @@ void life_overflows_onto_an_alternate_stack(void)
 	life_recurses();
 }
 
-/* ---- limits ----------------------------------------------------------------------------------- */
-
-void life_breaks_a_filter(void)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog program = {4, filter};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-		_exit(91);
-	syscall(SYS_getppid);
-}
-
-void life_breaks_strict_mode(void)
-{
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT))
-		_exit(91);
-	syscall(SYS_getppid);
-}
-
-static void burn(rlim_t soft, rlim_t hard)
-{
-	const struct rlimit limit = {soft, hard};
-
-	if (setrlimit(RLIMIT_CPU, &limit))
-		_exit(91);
-	for (;;)
-		sink++;
-}
-
-void life_uses_up_its_time(void)
-{
-	signal(SIGXCPU, SIG_IGN);
-	burn(1, 1);
-}
-
-void life_uses_up_its_soft_time(void)
-{
-	burn(1, RLIM_INFINITY);
-}
-
-/* As a program that has no plan for it does. */
-void life_gets_no_memory(void)
-{
-	const struct rlimit little = {64 << 20, 64 << 20};
-
-	if (setrlimit(RLIMIT_AS, &little))
-		_exit(91);
-	for (;;)
-		if (!malloc(1 << 20))
-			abort();
-}
-
-/* Capped by itself: whatever the cgroup does, the machine stays. */
-static void eat(size_t bytes)
-{
-	for (size_t eaten = 0; eaten < bytes; eaten += 1 << 20) {
-		char *at = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				-1, 0);
-
-		if (at == MAP_FAILED)
-			_exit(93);
-		memset(at, 1, 1 << 20);
-	}
-}
-
-void life_eats_memory(void)
-{
-	eat(128 << 20);
-}
-
-void life_is_a_fat_bystander(void)
-{
-	const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, "1000", 4) != 4)
-		_exit(91);
-	eat(8 << 20);
-	cause_shared->step = 2;
-	life_waits();
-}
-
 /* ---- other programs, and cores ---------------------------------------------------------------- */
 
 static void run_itself(void)
@@ -524,6 +454,6 @@ void life_dumps_much_core(void)
 	much.rlim_cur = much.rlim_max;
 	if (setrlimit(RLIMIT_CORE, &much) || chdir(cause_folder) || sysinfo(&machine))
 		_exit(91);
-	eat(machine.freeram * machine.mem_unit > (UINT64_C(4) << 30) ? 768 << 20 : 32 << 20);
+	cause_eat(machine.freeram * machine.mem_unit > (UINT64_C(4) << 30) ? 768 << 20 : 32 << 20);
 	write_to_nowhere();
 }

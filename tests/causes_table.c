@@ -21,6 +21,28 @@
 #define POD "6b1d2f3a-0a1b-4c2d-8e3f-a0b1c2d3e4f5"
 #define FAULT(number, code) HOW("fault"), SIGNAL(number), CODE(code), NO_SENDER, SURE
 
+/* By a child of the client; by a stranger who is gone before the recorder can look at it. */
+#define BY_OTHERS(row, name, number)                                                               \
+	{row "-by-child", life_is_signalled_by_its_child, NULL, NULL, NULL,                        \
+	 {HOW("signal"), SIGNAL(#number), CODE("SI_USER"), FROM("other", "crash_causes"),          \
+	  CHILD_OF("client"), SURE},                                                               \
+	 " by " name " from crash_causes (pid {other}", number},                                   \
+	{row "-sender-is-gone", life_waits, NULL, act_signal_and_be_gone, NULL,                    \
+	 {HOW("signal"), SIGNAL(#number), CODE("SI_USER"), FROM("other", "assassin"), EXE,         \
+	  CHILD_OF("test"), SURE},                                                                 \
+	 " by " name " from assassin (pid {other}, uid 0)", number}
+#define BY_ITSELF(row, name, number)                                                               \
+	{row "-itself", life_signals_itself, NULL, NULL, NULL,                                     \
+	 {HOW("signal"), SIGNAL(#number), CODE("SI_USER"), ITSELF, CHILD_OF("test"), SURE},        \
+	 " by " name " that it sent to itself", number}
+#define SENT(row, name, number)                                                                    \
+	{row, life_waits, NULL, act_signal, NULL,                                                  \
+	 {HOW("signal"), SIGNAL(#number), CODE("SI_USER"), THE_TEST, SURE},                        \
+	 " by " name " from crash_causes (pid {test}", number}
+
+/* `signal` is zero in most. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 const struct cause causes[] = {
 	/* ---- exits ---- */
 	{"exit-0", life_exits_0, NULL, NULL, NULL,
@@ -56,12 +78,22 @@ const struct cause causes[] = {
 	 {HOW("signal"), SIGNAL("9"), ITSELF, CHILD_OF("test"), SURE}, "that it sent to itself"},
 	{"term-itself", life_terminates_itself, NULL, NULL, NULL,
 	 {HOW("signal"), SIGNAL("15"), CODE("SI_TKILL"), ITSELF, SURE}, "that it sent to itself"},
-	{"kill-by-child", life_is_killed_by_its_child, NULL, NULL, NULL,
-	 {HOW("signal"), SIGNAL("9"), FROM("other", "crash_causes"), CHILD_OF("client"), SURE},
-	 "killed by SIGKILL from crash_causes (pid {other}"},
-	{"sender-is-gone", life_waits, NULL, act_kill_and_be_gone, NULL,
-	 {HOW("signal"), SIGNAL("9"), FROM("other", "assassin"), EXE, CHILD_OF("test"), SURE},
-	 "killed by SIGKILL from assassin (pid {other}, uid 0)"},
+	BY_OTHERS("kill", "SIGKILL", 9),
+	BY_OTHERS("term", "SIGTERM", 15),
+	BY_OTHERS("int", "SIGINT", 2),
+	BY_OTHERS("hup", "SIGHUP", 1),
+	BY_OTHERS("pipe", "SIGPIPE", 13),
+	BY_OTHERS("alrm", "SIGALRM", 14),
+	/* What looks like a fault, an abort, seccomp or a limit, and is not. */
+	SENT("segv-sent", "SIGSEGV", 11),
+	SENT("abrt-sent", "SIGABRT", 6),
+	SENT("sys-sent", "SIGSYS", 31),
+	SENT("xcpu-sent", "SIGXCPU", 24),
+	BY_ITSELF("segv", "SIGSEGV", 11),
+	BY_ITSELF("int", "SIGINT", 2),
+	BY_ITSELF("hup", "SIGHUP", 1),
+	BY_ITSELF("pipe", "SIGPIPE", 13),
+	BY_ITSELF("alrm", "SIGALRM", 14),
 	{"sender-in-container", life_waits, NULL, act_kill_from_a_container, no_user_cgroups,
 	 {HOW("signal"), SIGNAL("15"), FROM("other", "crash_causes"),
 	  "\"container_id\":\"" CONTAINER "\",\"container_runtime\":\"docker\"", SURE}, "by SIGTERM"},
@@ -72,6 +104,8 @@ const struct cause causes[] = {
 	 {HOW("signal"), SIGNAL("13"), ITSELF, SURE}, "wrote to a pipe or socket without a reader"},
 	{"alarm", life_sets_an_alarm, NULL, NULL, NULL,
 	 {HOW("signal"), SIGNAL("14"), CODE("SI_KERNEL"), NO_SENDER, SURE}, "sent by the kernel"},
+	{"timer", life_sets_a_timer, NULL, NULL, NULL,
+	 {HOW("signal"), SIGNAL("14"), CODE("SI_TIMER"), NO_SENDER, SURE}, "by SIGALRM of a timer that it had set"},
 
 	/* ---- aborts and faults ---- */
 	{"abort", life_aborts, NULL, NULL, NULL, {HOW("abort"), SIGNAL("6"), ITSELF, SURE},
@@ -127,6 +161,8 @@ const struct cause causes[] = {
 	/* ---- what the kernel ends ---- */
 	{"seccomp-filter", life_breaks_a_filter, NULL, NULL, no_seccomp,
 	 {HOW("seccomp"), SIGNAL("31"), CODE("SYS_SECCOMP"), NO_SENDER, SURE}, "killed by seccomp"},
+	{"seccomp-filter-thread", life_breaks_a_filter_of_threads, NULL, NULL, no_seccomp,
+	 {HOW("seccomp"), SIGNAL("31"), CODE("SYS_SECCOMP"), NO_SENDER, SURE}, "killed by seccomp"},
 	{"seccomp-strict", life_breaks_strict_mode, NULL, NULL, no_seccomp,
 	 {HOW("seccomp"), SIGNAL("9"), NO_SENDER, SURE}, "killed by seccomp"},
 	{"rlimit-cpu", life_uses_up_its_time, NULL, NULL, NULL,
@@ -145,6 +181,10 @@ const struct cause causes[] = {
 	  "\"oom\":{\"trigger\":{\"pid\":{other},\"comm\":\"eater\"", CHILD_OF("test"),
 	  "\"limit_bytes\":25165824", "/ttlog-causes-memory\"", SURE},
 	 "and more was asked for by eater (pid {other}"},
+	{"oom-of-the-machine", life_eats_all_memory, NULL, act_fill_the_machine, no_machine_of_our_own,
+	 {HOW("oom"), SIGNAL("9"), NO_SENDER, "\"oom\":{\"trigger\":{", "\"limit_bytes\":null",
+	  "!\"anonymous_bytes\":null", SURE},
+	 "killed for want of memory"},
 	{"cgroup-kill", life_waits, NULL, act_cgroup_kill, no_cgroup_kill,
 	 {HOW("cgroup_kill"), SIGNAL("9"), THE_TEST, EXE, SURE}, "through cgroup.kill"},
 	{"parent-death", life_waits, start_under_a_parent, act_go, NULL,

@@ -300,6 +300,7 @@ static void bring_about(int watch)
 	char path[400];
 
 	memset(cause_shared, 0, sizeof(*cause_shared));
+	cause_shared->signal = current->signal;
 	if (current->start)
 		current->start(current->life);
 	else if (!cause_fork())
@@ -418,6 +419,12 @@ static bool is_wanted(const struct cause *cause, char **names, int count)
 	return !count;
 }
 
+/* Not a word of those for which it takes a machine that nobody else needs. */
+static bool is_affordable(const struct cause *cause)
+{
+	return cause->skip != no_machine_of_our_own || getenv("TTLOG_OWN_MACHINE");
+}
+
 static int run_all(char **names, int count)
 {
 	const int watch = inotify_init1(IN_CLOEXEC);
@@ -425,7 +432,7 @@ static int run_all(char **names, int count)
 
 	inotify_add_watch(watch, dump_folder, IN_MOVED_TO);
 	for (unsigned int i = 0; i < cause_count; i++)
-		if (is_wanted(&causes[i], names, count))
+		if (is_wanted(&causes[i], names, count) && is_affordable(&causes[i]))
 			run(&causes[i], watch);
 	current = NULL;
 	kill(cause_recorder, SIGTERM);

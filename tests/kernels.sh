@@ -119,7 +119,7 @@ boot_kernel()
 {
 	local version=$1 start=$SECONDS
 
-	timeout --kill-after=5 "$limit_s" qemu-system-x86_64 -accel tcg,thread=single -cpu max -smp 2 -m 2048 \
+	timeout --kill-after=5 "$limit_s" qemu-system-x86_64 -accel tcg,thread=single -cpu max -smp 2 -m 1024 \
 		-kernel "$cache/$version/vmlinuz" -initrd "$cache/initramfs" -nographic -no-reboot -net none \
 		-append 'console=ttyS0 quiet panic=-1 panic_on_oops=1 mitigations=off' </dev/null 2>&1 |
 		tr -d '\r' >"$cache/$version.log"

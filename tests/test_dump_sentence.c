@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_dump_sentence.c - each verdict in words. */
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -73,6 +74,11 @@ static const struct {
 	  .by_tracer = true, .sender = BASH}},
 	{"terminated by SIGPIPE: it wrote to a pipe or socket without a reader in thread worker-3 "
 	 "(tid 77)",
+	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 13, .have_sender = true,
+	  .bare = true, .sender = SELF, .thread = SELF}},
+	{"terminated by SIGALRM of a timer that it had set",
+	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 14, .code = SI_TIMER}},
+	{"terminated by SIGPIPE that it sent to itself in thread worker-3 (tid 77)",
 	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 13, .have_sender = true,
 	  .sender = SELF, .thread = SELF}},
 	{"how it died is not known", {.how = VERDICT_UNKNOWN}},
