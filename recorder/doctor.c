@@ -374,6 +374,22 @@ static void ignore_event(void *context, const struct ttlog_bpf_event *event)
 	(void)context, (void)event;
 }
 
+/* The rung stays where it is without them. */
+static void note_parts(struct doctor *doctor, const struct watch *watch)
+{
+	static const char late[] = "libraries that were loaded late";
+
+	doctor->besides[0] = watch_without(watch);
+	if (doctor->besides[0])
+		note(doctor, "parts of the BPF program", DOCTOR_NOTE, "--verbose says why",
+		     "some are refused; lost: %s", doctor->besides[0]);
+	if (watch_knows_walk(watch))
+		return;
+	doctor->besides[1] = late;
+	note(doctor, "mappings at a death", DOCTOR_NOTE, "Linux 6.7 can",
+	     "this kernel can't walk them; lost: %s", late);
+}
+
 static void find_rung(struct doctor *doctor, bool without_bpf)
 {
 	struct watch *watch = NULL;
@@ -384,9 +400,8 @@ static void find_rung(struct doctor *doctor, bool without_bpf)
 			    sizeof(doctor->why)))
 		watch = NULL;
 	doctor->rung = recorder_rung_name(watch);
-	if (watch && watch_without(watch))
-		note(doctor, "parts of the BPF program", DOCTOR_NOTE, "--verbose says why",
-		     "some are refused; lost: %s", watch_without(watch));
+	if (watch)
+		note_parts(doctor, watch);
 	if (watch && !watch_freezes(watch))
 		snprintf(doctor->why, sizeof(doctor->why), "no BPF maps that can be mapped");
 	else if (watch)

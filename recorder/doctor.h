@@ -35,6 +35,7 @@ struct doctor {
 	const char *rung; /* as dumps have it */
 	char why[128];	  /* it is no higher one; "" if it is the highest */
 	bool healthy;	  /* the highest rung, and nothing is BAD */
+	const char *besides[2]; /* what is lost on that rung for a part that the kernel has not; NULL */
 };
 
 /* With paths and limits in the options. Takes a part of a second. */

@@ -80,6 +80,9 @@ void doctor_show_text(const struct doctor *doctor)
 	       doctor->why[0] ? ")" : "");
 	for (const char *const *lost = losses_of(doctor->rung); *lost; lost++)
 		printf("      lost: %s\n", *lost);
+	for (int i = 0; i < 2; i++)
+		if (doctor->besides[i])
+			printf("      lost: %s\n", doctor->besides[i]);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------- */
@@ -101,6 +104,16 @@ static void put_string(const char *text)
 	putchar('"');
 }
 
+/* Of a list; NULL is nothing. */
+static void put_next(const char **comma, const char *text)
+{
+	if (!text)
+		return;
+	fputs(*comma, stdout);
+	put_string(text);
+	*comma = ",";
+}
+
 static void put_check(const struct doctor_check *check)
 {
 	fputs("{\"name\":", stdout);
@@ -117,16 +130,16 @@ static void put_check(const struct doctor_check *check)
 void doctor_show_json(const struct doctor *doctor)
 {
 	const char *const *lost = losses_of(doctor->rung);
+	const char *comma = "";
 
 	printf("{\"rung\":\"%s\",\"healthy\":%s,\"why\":", doctor->rung,
 	       doctor->healthy ? "true" : "false");
 	put_string(doctor->why);
 	fputs(",\"lost\":[", stdout);
-	for (int i = 0; lost[i]; i++) {
-		if (i)
-			putchar(',');
-		put_string(lost[i]);
-	}
+	for (; *lost; lost++)
+		put_next(&comma, *lost);
+	for (int i = 0; i < 2; i++)
+		put_next(&comma, doctor->besides[i]);
 	fputs("],\"checks\":[", stdout);
 	for (unsigned int i = 0; i < doctor->count; i++) {
 		if (i)

@@ -292,6 +292,11 @@ int watch_clients_fd(const struct watch *watch)
 	return bpf_map__fd(watch->skeleton->maps.clients);
 }
 
+bool watch_knows_walk(const struct watch *watch)
+{
+	return watch->skeleton->rodata->can_walk_mappings || (watch->without & WATCH_PART_WALK);
+}
+
 int watch_fd(const struct watch *watch)
 {
 	return watch->epoll_fd;

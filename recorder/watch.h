@@ -43,6 +43,8 @@ bool watch_freezes(const struct watch *watch);
  * say it: words, or NULL.
  */
 const char *watch_without(const struct watch *watch);
+/* Can the kernel walk a process's mappings at its death? Also if its verifier refuses that here. */
+bool watch_knows_walk(const struct watch *watch);
 
 /*
  * Called by watch_dispatch() with the context of watch_open(), for each record of a scene, and for all

@@ -32,6 +32,12 @@ const char *watch_without(const struct watch *watch)
 	return NULL;
 }
 
+bool watch_knows_walk(const struct watch *watch)
+{
+	(void)watch;
+	return false;
+}
+
 void watch_set_scenes(struct watch *watch, watch_scene_fn fn)
 {
 	(void)watch, (void)fn;

@@ -123,9 +123,26 @@ Test(doctor, says_what_a_part_that_the_verifier_refuses_would_have_told)
 		expect_in(said, "program ttlog_signal_deliver       loads and attaches");
 		snprintf(words, sizeof(words), "are refused; lost: %s", refused[i].lost);
 		expect_in(said, words);
+		snprintf(words, sizeof(words), "\n      lost: %.*s\n",
+			 (int)strcspn(refused[i].lost, ";"), refused[i].lost);
+		expect_in(said, words);
 		cr_expect_eq(!strstr(refused[i].part, "victim"),
 			     !strstr(said, "can't be loaded: the verifier refuses it"), "%s", said);
 	}
+}
+
+Test(doctor, says_what_a_kernel_is_too_old_for)
+{
+	char said[SAID_BYTES];
+
+	need_root();
+	cr_expect_eq(ask("", with_paths("--pretend no-mapping-walk"), said), 0, "%s", said);
+	expect_in(said, "rung                               ebpf\n");
+	expect_in(said, "note  mappings at a death                this kernel can't walk them; ");
+	expect_in(said, "\n      lost: libraries that were loaded late\n");
+	cr_expect_eq(ask("", with_paths("--pretend no-group-dead"), said), 0, "%s", said);
+	expect_in(said, "program ttlog_exit_live            loads and attaches");
+	cr_expect(!strstr(said, "lost:"), "another program says the same: %s", said);
 }
 
 /* Nothing but an independent reader says that it is JSON. */
@@ -146,6 +163,8 @@ static void expect_json(const char *arguments, const char *filter, const char *e
 
 Test(doctor, says_it_in_json_too)
 {
+	char words[128], filter[512], expected[128];
+
 	need_root();
 	expect_json(with_paths(""), "[.rung, .healthy, .why, (.lost | length)]",
 		    "[\"ebpf\",true,\"\",0]");
@@ -155,6 +174,19 @@ Test(doctor, says_it_in_json_too)
 		    ".checks[] | select(.name == \"BTF\") | [.result, (.advice | length > 0)]",
 		    "[\"bad\",true]");
 	expect_json(with_paths(""), "[.checks[].result] | unique", "[\"ok\"]");
+	for (size_t i = 0; i < sizeof(rungs) / sizeof(rungs[0]); i++) {
+		snprintf(words, sizeof(words), "--pretend %s", rungs[i].without);
+		snprintf(filter, sizeof(filter),
+			 "[.rung, .healthy, (.lost | map(startswith(\"%s\")) | any), "
+			 "(.checks[] | select(.name == \"%s\") | .result)]",
+			 rungs[i].lost, rungs[i].bad);
+		snprintf(expected, sizeof(expected), "[\"%s\",false,true,\"bad\"]", rungs[i].rung);
+		expect_json(with_paths(words), filter, expected);
+	}
+	expect_json(with_paths("--pretend refused-mark-victim,no-mapping-walk"),
+		    "[.rung, .healthy, .lost]",
+		    "[\"ebpf\",true,[\"whom the OOM killer chose\","
+		    "\"libraries that were loaded late\"]]");
 	expect_json("--dir /dev/null/\\\"x --socket /tmp/s",
 		    ".checks[] | select(.name == "
 		    "\"folder of dumps\") | .result",
