@@ -104,6 +104,7 @@ _Noreturn void cause_client(void (*life)(void))
 	struct ttlog_options options = {.size = sizeof(options),
 					.service = "causes",
 					.socket = socket_path,
+					.buffer_bytes = 1 << 20, /* it records little */
 					.hello_timeout_ms = CAUSE_WAIT_MS};
 	struct ttlog_stats stats = {.size = sizeof(stats)};
 	const int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -15,7 +15,7 @@ read -ra versions <<<"${TTLOG_KERNELS:-6.1 6.12}"
 tests=("$@")
 [ "${#tests[@]}" -gt 0 ] ||
 	tests=(test_watch_exits test_watch_attach test_ladder crash_deaths crash_causes)
-limit_s=${TTLOG_KERNEL_LIMIT:-300} # of one kernel
+limit_s=${TTLOG_KERNEL_LIMIT:-600} # of one kernel: a minute, where nobody else is at work
 
 skip()
 {
