@@ -120,8 +120,13 @@ const struct cause causes[] = {
 	{"segv-jump-to-null", life_jumps_to_null, NULL, NULL, NULL,
 	 {FAULT("11", "SEGV_MAPERR"), "\"fault_address\":\"0x0\"", "\"ip\":null", NO_OVERFLOW},
 	 "at address 0x0"},
+	/* x86-64: the CPU does not say where; and what it does not say is not made up. */
 	{"segv-wild", life_reads_somewhere_wild, NULL, NULL, NULL,
-	 {HOW("fault"), SIGNAL("11"), NO_SENDER, NO_OVERFLOW, SURE}, "segmentation fault"},
+	 {HOW("fault"), SIGNAL("11"), NO_SENDER, NO_OVERFLOW, SURE,
+#if defined(__x86_64__)
+	  CODE("SI_KERNEL"), "\"fault_address\":null",
+#endif
+	  }, "segmentation fault"},
 	{"segv-read-only", life_writes_read_only, NULL, NULL, NULL,
 	 {FAULT("11", "SEGV_ACCERR"), NO_OVERFLOW}, "(SEGV_ACCERR)"},
 	{"segv-execute-data", life_executes_data, NULL, NULL, NULL,
