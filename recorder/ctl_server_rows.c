@@ -138,6 +138,20 @@ static void put_memory(struct pack *pack, struct pack_map *map, const struct cli
 	pack_map_end(pack, &inner);
 }
 
+static void put_heartbeat(struct pack *pack, struct pack_map *map,
+			  const struct heartbeat *heartbeat)
+{
+	struct pack_map inner;
+
+	if (!loop_timer_armed(&heartbeat->timer))
+		return;
+	pack_key(pack, map, "heartbeat");
+	inner = pack_map_begin(pack);
+	pack_pair_uint(pack, &inner, "period_ms", heartbeat->period_ns / NS_A_MS);
+	pair_bool(pack, &inner, "hung", heartbeat->hung);
+	pack_map_end(pack, &inner);
+}
+
 static void put_identity(struct pack *pack, struct pack_map *map, const struct identity *identity)
 {
 	struct pack_map inner;
@@ -170,6 +184,7 @@ void ctl_row_client(struct pack *pack, const struct client *client, const struct
 	if (in_detail) {
 		put_identity(pack, &map, &client->subject->identity);
 		put_memory(pack, &map, client);
+		put_heartbeat(pack, &map, &client->heartbeat);
 		if (look->is_seen)
 			put_books(pack, &map, look);
 	}

@@ -70,6 +70,7 @@ struct client_triggers {
 	uint32_t lanes;
 	uint64_t look_ns, interval_ns, looked_seen;
 	uint64_t pressure_ns; /* NEVER: nobody asks */
+	bool has_no_limit;    /* its memory; said once */
 	struct wait wait[];
 };
 
@@ -223,6 +224,11 @@ static uint64_t look_at_memory(struct client_triggers *mine)
 	const int percent = pressure_percent(mine->client->pid);
 	uint64_t pause = 5000 * MS;
 
+	if (percent < 0 && !mine->has_no_limit)
+		log_detail("%s (pid %d): its memory has no limit, or none that is to be seen from "
+			   "here",
+			   mine->client->hello.service, (int)mine->client->pid);
+	mine->has_no_limit = percent < 0;
 	for (unsigned int i = 0; i < rules->count; i++) {
 		const int wanted = (int)rules->rule[i].percent;
 		struct wait *wait = &mine->wait[i];

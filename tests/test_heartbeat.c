@@ -96,6 +96,23 @@ static void stop(pid_t pid)
 	cr_assert(WIFSTOPPED(status), "%#x", status);
 }
 
+static bool status_shows(pid_t pid, const char *words)
+{
+	char command[PATH_MAX + 128], line[1024];
+	bool is_shown = false;
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "%.*s/ttlog-ctl --socket %s status %d | tr -s ' '",
+		 (int)(strrchr(recorder_program, '/') - recorder_program), recorder_program,
+		 recorder_socket, (int)pid);
+	pipe = popen(command, "r");
+	cr_assert(pipe);
+	while (fgets(line, sizeof(line), pipe))
+		is_shown = is_shown || strstr(line, words);
+	pclose(pipe);
+	return is_shown;
+}
+
 Test(heartbeat, that_is_missed_is_a_hang)
 {
 	struct recorder_process recorder;
@@ -108,6 +125,8 @@ Test(heartbeat, that_is_missed_is_a_hang)
 	expect_line(&recorder, "its heart has not beaten for", line, sizeof(line));
 	cr_assert(strstr(line, " ms, 50 were promised"), "%s", line);
 	expect_hang(&recorder);
+	cr_assert(status_shows(service.pid, "period 50ms"));
+	cr_assert(status_shows(service.pid, "hung yes"));
 	/* Once, until it beats again. */
 	order(&service, 'b');
 	expect_line(&recorder, "its heart beats again", line, sizeof(line));
