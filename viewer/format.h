@@ -43,10 +43,11 @@ struct format_env {
 };
 
 /* What a format is like, for whoever calls it. */
-#define FORMAT_PEOPLE 1u /* lines for people: colours, a pager */
-#define FORMAT_BINARY 2u /* not for a terminal */
-#define FORMAT_FILE 4u	 /* makes the file of --output itself, and needs one */
-#define FORMAT_FOLDER 8u /* the same with a folder */
+#define FORMAT_PEOPLE 1u  /* lines for people: colours, a pager */
+#define FORMAT_BINARY 2u  /* not for a terminal */
+#define FORMAT_FILE 4u	  /* makes the file of --output itself, and needs one */
+#define FORMAT_FOLDER 8u  /* the same with a folder */
+#define FORMAT_ABSENT 16u /* was left out when this program was built */
 
 struct format {
 	const char *name, *help;

@@ -360,10 +360,11 @@ const struct format sqlite_format = {
 	.name = "sqlite",
 #ifdef TTLOG_HAVE_SQLITE
 	.help = "a database: tables dumps, events, fields",
+	.flags = FORMAT_BINARY | FORMAT_FILE,
 #else
 	.help = "a database; built without SQLite, it is not here",
+	.flags = FORMAT_BINARY | FORMAT_FILE | FORMAT_ABSENT,
 #endif
-	.flags = FORMAT_BINARY | FORMAT_FILE,
 	.open = sqlite_open,
 	.event = sqlite_event,
 	.end = sqlite_end,

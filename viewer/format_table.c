@@ -124,17 +124,27 @@ static int stepped(struct format_table *table, const struct record *record)
 }
 
 /* Valid UTF-8, whatever the bytes were; no NUL, which many readers of text take for an end. */
-static void put_sound(struct out *out, struct span span, const char *doubled)
+static void put_sound(struct out *out, struct span span, char doubled)
 {
-	size_t at = 0, length;
+	size_t at = 0, length, plain;
 	uint32_t code = 0;
 
 	while (at < span.bytes) {
+		for (plain = at;
+		     plain < span.bytes && (unsigned char)span.data[plain] >= ' ' &&
+		     (unsigned char)span.data[plain] < 0x7f && span.data[plain] != doubled;
+		     plain++)
+			;
+		if (plain > at) {
+			out_bytes(out, span.data + at, plain - at);
+			at = plain;
+			continue;
+		}
 		length = utf8_next(span.data + at, span.bytes - at, &code);
 		if (!length || !code)
 			out_text(out, "\xef\xbf\xbd");
-		else if (length == 1 && strchr(doubled, (char)code))
-			out_bytes(out, (char[]){(char)code, (char)code}, 2);
+		else if (code == (unsigned char)doubled)
+			out_bytes(out, (char[]){doubled, doubled}, 2);
 		else
 			out_bytes(out, span.data + at, length);
 		at += length ? length : 1;
@@ -158,7 +168,7 @@ static void csv_cell(struct out *out, struct span span, bool text)
 		out_char(out, '"');
 	if (formula)
 		out_char(out, '\'');
-	put_sound(out, span, "\"");
+	put_sound(out, span, '"');
 	if (quoted)
 		out_char(out, '"');
 }

@@ -117,6 +117,8 @@ static void put_mark(struct format_text *text, const struct stamp_mark *mark)
 	out_text(text->out, " =====");
 	colour(text, TEXT_RESET);
 	out_char(text->out, '\n');
+	text->before_ns = mark->ns;
+	text->have_before = true;
 }
 
 /* NULL: all were shown. The last comes first when events do. */

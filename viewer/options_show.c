@@ -73,6 +73,11 @@ bool options_show_agree(struct options *options)
 {
 	const unsigned int flags = options->info ? 0 : options->format->flags;
 
+	if (flags & FORMAT_ABSENT) {
+		fprintf(stderr, "ttlog-view: --format %s: this ttlog-view was built without it\n",
+			options->format->name);
+		return false;
+	}
 	if ((flags & (FORMAT_FILE | FORMAT_FOLDER)) && !options->output) {
 		fprintf(stderr, "ttlog-view: --format %s writes a %s: name it with --output\n",
 			options->format->name, flags & FORMAT_FILE ? "file" : "folder");
