@@ -5,6 +5,7 @@
  * An input that starts with 'W' holds the contents of frames, with four bytes 0xff between them: they
  * are put into frames with good checksums, which no fuzzer would find by itself.
  */
+#include <errno.h>
 #include <ftw.h>
 #include <lz4frame.h>
 #include <stdint.h>
@@ -16,7 +17,7 @@
 #include "tests/view_dump.h"
 #include "viewer/format.h"
 #include "viewer/info.h"
-#include "viewer/query.h"
+#include "viewer/select.h"
 
 #define EVENTS_MAX 20000 /* a small file may unfold into many */
 
@@ -114,6 +115,29 @@ static void show(struct dump *dump)
 		abort();
 }
 
+/* By its index, newest first and from the middle of its times. */
+static void select_from(struct dump *dump, bool reverse)
+{
+	struct selection selection = {.reverse = reverse, .limited = !reverse, .limit = 100};
+	static struct record record;
+	struct query_error error;
+	struct select *select;
+	int result;
+
+	query_init(&selection.query);
+	if (query_add_query(&selection.query, "time>=T-1s and not time>T", &error))
+		abort();
+	query_forget(dump_dictionary(dump));
+	result = select_open(&select, &selection, &dump, 1);
+	for (unsigned int i = 0; !result && i < EVENTS_MAX && select_next(select, &record); i++)
+		record_decode(&record);
+	if (!result)
+		select_close(select);
+	else if (result != -E2BIG && result != -EIO && result != -EINVAL && result != -ENOMEM)
+		abort();
+	query_fini(&selection.query);
+}
+
 static void try_bytes(const void *data, size_t bytes)
 {
 	struct dump *dump;
@@ -122,6 +146,8 @@ static void try_bytes(const void *data, size_t bytes)
 	if (view_bytes(&dump, data, bytes, &why))
 		return;
 	show(dump);
+	select_from(dump, true);
+	select_from(dump, false);
 	dump_close(dump);
 }
 

@@ -72,7 +72,7 @@ Test(pattern, a_regular_expression_is_searched_for)
 		{"a|z", "xz", true},	   {"[0-9]{3}", "12", false}, {"[0-9]{3}", "x123", true},
 		{"", "", true},		   {"", "abc", true},	   {"abc", "ab", false},
 		{"(ab)+$", "xabab", true}, {"[]]", "a]", true},	   {"\\.", "a", false},
-		{"[(]{1,2}", "((", true},
+		{"[(]{1,2}", "((", true},	   {"^[a-z0-9]{1,250}$", "abc", true},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
@@ -111,6 +111,9 @@ Test(pattern, says_what_is_wrong)
 		{"(a)\\1", "back-references"},
 		{"((a{100}){100}){100}", "too many repetitions"},
 		{"a{99999999999}", "too many repetitions"},
+		{"(a?){5000}", "too many repetitions"},
+		{"a++++++++++++++++++++++++", "too many repetitions"},
+		{"((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+", "too many repetitions"},
 		{"((((((((((((((((((((((((((((((((((a", "too many parentheses"},
 	};
 	struct pattern *compiled;

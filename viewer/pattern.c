@@ -8,7 +8,11 @@
 
 #define TEXT_MAX 1024
 #define DEPTH_MAX 32
-#define COUNTS_MAX 10000 /* what all {counts} make together */
+/*
+ * The library copies what is counted (a++ is four of a), and what may be empty has a set of all its copies
+ * for each of them: memory goes with the square of this.
+ */
+#define NODES_MAX 4096
 
 struct pattern {
 	enum pattern_kind kind;
@@ -50,16 +54,16 @@ bool pattern_wants_fold(struct span text)
  */
 
 /* The largest number in {n,m}; 0: it is no count. */
-static unsigned long count_of(const char *at, const char *end)
+static size_t count_of(const char *at, const char *end)
 {
-	unsigned long count = 0, number = 0;
+	size_t count = 0, number = 0;
 
 	for (at++; at < end && *at != '}'; at++) {
 		if (*at == ',') {
 			number = 0;
 		} else if (*at >= '0' && *at <= '9') {
-			number = number * 10 + (unsigned long)(*at - '0');
-			if (number > COUNTS_MAX)
+			number = number * 10 + (size_t)(*at - '0');
+			if (number > NODES_MAX)
 				return number;
 			count = number > count ? number : count;
 		} else {
@@ -69,39 +73,89 @@ static unsigned long count_of(const char *at, const char *end)
 	return count;
 }
 
+/* How large the library's tree becomes, group by group. */
+struct estimate {
+	size_t all[DEPTH_MAX + 2]; /* of what was opened and is not closed yet */
+	size_t last;		   /* of what a count would be of */
+	size_t depth;
+};
+
+static void one_more(struct estimate *estimate, size_t nodes)
+{
+	estimate->last = nodes;
+	estimate->all[estimate->depth] += nodes;
+}
+
+static void repeat(struct estimate *estimate, size_t times)
+{
+	estimate->all[estimate->depth] += estimate->last * (times - 1) + 1;
+	estimate->last = estimate->last * times + 1;
+}
+
+/* Steps over a set in brackets; what follows the first one is itself, also a bracket. */
+static const char *skip_set(const char *at, const char *end)
+{
+	at += at + 1 < end && at[1] == '^';
+	at += at + 1 < end && at[1] == ']';
+	for (at++; at < end && *at != ']'; at++)
+		;
+	return at;
+}
+
+static const char *look_at(struct estimate *estimate, const char **at, const char *end)
+{
+	switch (**at) {
+	case '\\':
+		if (*at + 1 < end && (*at)[1] >= '1' && (*at)[1] <= '9')
+			return "back-references are not supported";
+		++*at;
+		one_more(estimate, 1);
+		break;
+	case '[':
+		*at = skip_set(*at, end);
+		if (*at >= end)
+			return "a [ without its ]";
+		one_more(estimate, 1);
+		break;
+	case '(':
+		if (++estimate->depth > DEPTH_MAX)
+			return "too many parentheses in each other";
+		estimate->all[estimate->depth] = 1;
+		break;
+	case ')':
+		if (estimate->depth) {
+			estimate->depth--;
+			one_more(estimate, estimate->all[estimate->depth + 1]);
+		}
+		break;
+	case '*':
+	case '?':
+		repeat(estimate, 1);
+		break;
+	case '+':
+		repeat(estimate, 2);
+		break;
+	case '{':
+		repeat(estimate, count_of(*at, end) + 1);
+		break;
+	default:
+		one_more(estimate, 1);
+	}
+	return estimate->all[estimate->depth] > NODES_MAX ? "too many repetitions" : NULL;
+}
+
 static const char *forbidden(struct span text)
 {
-	const char *at = text.bytes ? text.data : "", *end = at + text.bytes;
-	unsigned long counts = 1, depth = 0;
-	bool in_set = false;
+	const char *at = text.bytes ? text.data : "", *end = at + text.bytes, *why = NULL;
+	struct estimate estimate = {0};
 
 	if (text.bytes > TEXT_MAX)
 		return "too long for a regular expression";
 	if (text.bytes && memchr(text.data, '\0', text.bytes))
 		return "not a character of a regular expression";
-	for (; at < end; at++) {
-		if (*at == '\\' && at + 1 < end) {
-			if (!in_set && at[1] >= '1' && at[1] <= '9')
-				return "back-references are not supported";
-			at += !in_set;
-		} else if (in_set) {
-			in_set = *at != ']';
-		} else if (*at == '[') {
-			in_set = true;
-			/* What follows is itself, also a bracket. */
-			at += at + 1 < end && at[1] == '^';
-			at += at + 1 < end && at[1] == ']';
-		} else if (*at == '(' && ++depth > DEPTH_MAX) {
-			return "too many parentheses in each other";
-		} else if (*at == ')' && depth) {
-			depth--;
-		} else if (*at == '{') {
-			counts *= count_of(at, end) + 1;
-			if (counts > COUNTS_MAX)
-				return "too many repetitions";
-		}
-	}
-	return in_set ? "a [ without its ]" : NULL;
+	for (; at < end && !why; at++)
+		why = look_at(&estimate, &at, end);
+	return why;
 }
 
 static bool is_literal(struct span text)
