@@ -487,6 +487,7 @@ Test(query, knows_when_no_event_can_match)
 	cr_expect_eq(from, base.death_ns - INT64_C(10000000000));
 	cr_expect_eq(to, base.death_ns - INT64_C(5000000000));
 	cr_assert_eq(query_add_query(&query, "not time<T-1s", &error), 0);
+	cr_assert_eq(query_add(&query, "time?", &error), 0);
 	cr_assert_eq(query_add(&query, "time>T-2s,T-4s", &error), 0);
 	query_bounds(&query, &from, &to);
 	cr_expect_eq(from, base.death_ns - INT64_C(10000000000), "these are not looked into");

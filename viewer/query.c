@@ -82,10 +82,11 @@ void query_resolve(struct query *query, const struct when_base *base)
 
 static void narrow(const struct query_test *test, int64_t *from_ns, int64_t *to_ns)
 {
-	const int64_t ns = test->values[0].ns;
+	int64_t ns;
 
 	if (test->value_count != 1)
 		return;
+	ns = test->values[0].ns;
 	if ((test->op == QUERY_GREATER || test->op == QUERY_GREATER_EQUAL ||
 	     test->op == QUERY_EQUAL) &&
 	    ns > *from_ns)
