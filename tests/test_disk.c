@@ -241,6 +241,36 @@ Test(disk, that_is_full_or_read_only_says_so_and_may_become_better, .init = reco
 	cr_assert_eq(umount2(recorder_dumps, MNT_DETACH), 0);
 }
 
+/* Its floor is above what they leave: nothing is written until they go. */
+Test(disk, that_others_fill_keeps_its_floor, .init = recorder_prepare, .fini = recorder_clean)
+{
+	char path[160];
+	int fd;
+
+	setenv("TTLOG_BUFFER_SIZE", "1M", 1);
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+		recorder_clean();
+		cr_skip("mounting needs root");
+	}
+	cr_assert_eq(mkdir(recorder_dumps, 0700), 0);
+	cr_assert_eq(mount("ttlog-test", recorder_dumps, "tmpfs", 0, "size=32m"), 0);
+	start_recorder(&recorder, (const char *const[]){"--keep-free", "16M", NULL});
+	expect_honest_service(&recorder);
+	cr_assert_eq(count_dumps(".bin"), 1);
+	snprintf(path, sizeof(path), "%s/of-somebody-else", recorder_dumps);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	cr_assert_eq(posix_fallocate(fd, 0, 20 << 20), 0);
+	close(fd);
+	/* What there was would not help, so it stays. */
+	expect_failure(strerror(ENOSPC));
+	cr_assert_eq(count_dumps(".bin"), 1);
+	cr_assert_eq(count_dumps(".tmp"), 0);
+	cr_assert_eq(unlink(path), 0);
+	expect_honest_service(&recorder);
+	stop_recorder(&recorder);
+	cr_assert_eq(umount2(recorder_dumps, MNT_DETACH), 0);
+}
+
 Test(disk, a_folder_that_vanishes_is_made_again, .init = recorder_prepare, .fini = recorder_clean)
 {
 	char moved[100];

@@ -133,6 +133,67 @@ Test(glance, the_rate_is_that_of_the_last_ten_seconds)
 	}
 }
 
+static uint64_t ticks_now(void)
+{
+	return ttlog_clock_ticks((enum ttlog_clock_source)ttlog_place_.geometry.clock_source);
+}
+
+/* A clock that says that ten seconds pass in so many ticks. */
+static struct ttlog_clock_line hasty_line(uint64_t window_ticks)
+{
+	const uint64_t now = ticks_now();
+	struct ttlog_clock_line line = line_now();
+	const uint64_t far_ticks = UINT64_C(1) << 33;
+	const uint64_t far_ns = (uint64_t)((double)far_ticks / (double)window_ticks *
+					   (double)GLANCE_RECENT_NS);
+
+	points[0] = (struct ttlog_clock_point){.ticks = now - far_ticks};
+	points[1] = (struct ttlog_clock_point){
+		.ticks = now, .monotonic_ns = far_ns, .realtime_ns = far_ns};
+	if (line.source == TTLOG_CLOCK_MONOTONIC)
+		cr_skip("its ticks are nanoseconds, whatever is said of them");
+	return line;
+}
+
+/*
+ * Old events, a pause, ten new ones. Of a chunk that is retired in between the share is estimated, and
+ * where we are interrupted the new are old when we look: then once more.
+ */
+static void check_old(unsigned int old, int rounds)
+{
+	struct glance glance = {0};
+
+	begin(1 << 20);
+	for (int round = 0; round < rounds && glance.recent_events != 10; round++) {
+		struct ttlog_clock_line line;
+		uint64_t window_ticks;
+
+		for (unsigned int i = 0; i < old; i++)
+			ttlog_info("old", "i", i);
+		window_ticks = ticks_now();
+		while (ticks_now() - window_ticks < 10000000)
+			;
+		window_ticks = (ticks_now() - window_ticks) / 2;
+		for (int i = 0; i < 10; i++)
+			ttlog_info("new", "i", i);
+		line = hasty_line(window_ticks);
+		glance_take(ttlog_place_.base, &ttlog_place_.geometry, &line, &glance);
+		cr_assert_geq(glance.events, old + 10);
+	}
+	cr_assert_eq(glance.recent_events, 10, "%" PRIu64, glance.recent_events);
+}
+
+Test(glance, what_is_older_than_ten_seconds_is_not_recent_in_full_chunks)
+{
+	check_old(3001, 100);
+}
+
+/* So few that all are in one chunk. */
+Test(glance, what_is_older_than_ten_seconds_is_not_recent_in_the_newest_chunk)
+{
+	check_old(2, 10);
+}
+
 /* Whatever it says: no crash, and it ends. */
 Test(glance, a_region_full_of_lies_is_looked_at_and_left)
 {
