@@ -321,7 +321,7 @@ struct ttlog_death {
 
 /*
  * Why did I die? Asks the recorder how the process of this service's name and user ended that was the
- * last to do so; exec is no end. A fork of it is such a process too. Takes at most hello_timeout_ms (50).
+ * last to do so; exec is no end. A fork of it is such a process too, unless it exits with 0. Takes at most hello_timeout_ms (50).
  * 0, or a negative errno: -ENOENT (nobody has died that it knows of), -ENOTCONN (no recorder, or one
  * that is too old), -ETIMEDOUT, -EINVAL (size). Any thread; legal in a signal handler and in a forked
  * child, and before ttlog_init(), which it does the work of then.

@@ -197,6 +197,7 @@ static void come_alive(struct client *client)
 	struct clients *clients = client->clients;
 
 	client->state = CLIENT_LIVE;
+	client->subject->forked = ask_is_fork(client);
 	coarse_begin(client);
 	admit_keep_history(client);
 	heartbeat_look(client);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "recorder/client.h"
 #include "recorder/counters.h"
@@ -17,6 +18,7 @@
 
 /* Longer than it takes for an end to be known; whoever asks has less patience anyway. */
 #define ANSWER_MS 1000
+#define LOOKS_A_SECOND 100
 
 static const struct last_deaths *deaths_of(const struct client *client)
 {
@@ -68,15 +70,53 @@ static void waited_enough(void *context)
 	answer(context);
 }
 
-void ask(struct client *asker)
+bool ask_is_fork(const struct client *client)
+{
+	const struct clients *clients = client->clients;
+
+	for (uint32_t i = 0; i < clients->config.count_max; i++) {
+		const struct client *other = clients->slot[i];
+
+		if (other && other != client && other->state == CLIENT_LIVE &&
+		    (uint32_t)other->pid == client->subject->identity.ppid &&
+		    other->subject->identity.uid == client->subject->identity.uid &&
+		    !strcmp(other->hello.service, client->hello.service))
+			return true;
+	}
+	return false;
+}
+
+/* For each question each of its clients: who asks all the time has no more of ours than that. */
+static bool may_look(struct quota_user *user)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (user->looks_at_s != (uint64_t)now.tv_sec) {
+		user->looks_at_s = (uint64_t)now.tv_sec;
+		user->looks = 0;
+	}
+	return user->looks++ < LOOKS_A_SECOND;
+}
+
+/* The kernel program has said it before anybody could have started the next one. */
+static void look(struct client *asker)
 {
 	struct clients *clients = asker->clients;
 
 	if (clients->watch)
 		watch_dispatch(clients->watch);
 	for (uint32_t i = 0; i < clients->config.count_max; i++)
-		if (is_asked_about(asker, clients->slot[i]))
+		if (is_asked_about(asker, clients->slot[i]) && !clients->slot[i]->watched)
 			deaths_look(clients->slot[i]);
+}
+
+void ask(struct client *asker)
+{
+	struct clients *clients = asker->clients;
+
+	if (may_look(asker->user))
+		look(asker);
 	/* What comes now is that he hangs up, or more than he is to say. */
 	if (!must_wait(asker) || loop_modify(asker->socket_source, 0)) {
 		answer(asker);

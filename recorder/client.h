@@ -174,6 +174,8 @@ void admit_keep_history(struct client *client);
 
 /* ask.c: the question is in client->hello. May be the end of the client. */
 void ask(struct client *client);
+/* Has a living client of the same service and user forked it? */
+bool ask_is_fork(const struct client *client);
 
 /* deaths.c */
 void deaths_late(

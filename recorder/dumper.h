@@ -51,6 +51,7 @@ struct subject {
 	void *base;
 	struct systemd *systemd; /* who keeps it under the name `stored`; "": nobody does */
 	char stored[SYSTEMD_NAME_BYTES];
+	bool forked; /* by a process of the same service and user that recorded, too */
 	bool over; /* its process is: when the last dump is written nothing has to be kept */
 	ino_t inode; /* of the region, as /proc/PID/maps shows it */
 	struct ttlog_geometry geometry;

@@ -214,7 +214,7 @@ void group_plan(struct client *dead, const struct verdict *verdict, struct group
 	ret_plan->has_set = ret_plan->is_new = false;
 	ret_plan->count = 0;
 	ret_plan->set = (struct dump_set){0};
-	if (!limits->by)
+	if (!limits->by || (limits->by == GROUP_DECLARED && !dead->hello.group[0]))
 		return;
 	know(dead, limits->by, &self);
 	group_sets_expire(clients->groups, now_ms(), limits->pause_ms);

@@ -31,6 +31,8 @@ struct quota_user {
 	uint32_t holders, clients;
 	uint64_t bytes;
 	struct workers_share regions, dumps; /* its turns with those who make and write them */
+	uint64_t looks_at_s; /* the second in which there were `looks`; see ask.c */
+	unsigned int looks;
 	bool said_clients, said_bytes;	     /* on stderr, once until it has less again */
 };
 

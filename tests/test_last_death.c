@@ -144,6 +144,54 @@ Test(last_death, is_known_to_the_next_life_at_once)
 	stop_recorder(&recorder);
 }
 
+static int go_on[2];
+
+/* It forks a worker that has no more to do; and, when it is told, one that can't go on. */
+static void be_master(void)
+{
+	int status;
+	char byte;
+	pid_t pid;
+
+	for (int code = 0; code <= 5; code += 5) {
+		pid = fork();
+		if (!pid) {
+			ttlog_info("working");
+			_exit(code);
+		}
+		waitpid(pid, &status, 0);
+		ready();
+		if (!code && read(go_on[0], &byte, 1) != 1)
+			_exit(96);
+	}
+	pause();
+}
+
+Test(last_death, of_a_worker_counts_if_something_was_wrong)
+{
+	struct recorder_process recorder;
+	struct service service;
+	struct told told;
+	char byte;
+
+	cr_assert_eq(pipe2(go_on, O_CLOEXEC), 0);
+	start_recorder(&recorder, NONE);
+	live_once(leave_with_3);
+	start_service(&service, be_master);
+	told = ask_as("orders", 0);
+	cr_assert_eq(told.error, 0);
+	cr_assert_eq(told.death.exit_code, 3, "the worker's is no end of the service");
+	cr_assert_eq(write(go_on[1], "", 1), 1);
+	cr_assert_eq(read(service.said, &byte, 1), 1);
+	told = ask_as("orders", 0);
+	cr_assert_eq(told.death.exit_code, 5, "%d", told.death.exit_code);
+	kill(service.pid, SIGKILL);
+	reap(&service);
+	close(go_on[0]);
+	close(go_on[1]);
+	stop_recorder(&recorder);
+}
+
 Test(last_death, names_the_dump_when_it_is_written)
 {
 	struct recorder_process recorder;
