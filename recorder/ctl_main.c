@@ -267,6 +267,17 @@ static int parse(int argc, char **argv, struct ctl_options *options)
 	return 0;
 }
 
+/* For fingers that know coredumpctl. */
+static const char *hint(const char *name)
+{
+	static const char *const theirs[] = {"info", "dump", "debug", "gdb"};
+
+	for (size_t i = 0; i < sizeof(theirs) / sizeof(theirs[0]); i++)
+		if (!strcmp(name, theirs[i]))
+			return " (`list --dumps` names the dumps, `ttlog-view --info DUMP` shows one)";
+	return "";
+}
+
 static int run(const char *name, struct line *line)
 {
 	for (size_t i = 0; i < COMMANDS; i++) {
@@ -280,7 +291,7 @@ static int run(const char *name, struct line *line)
 		}
 		return command->run(line, command->verb);
 	}
-	ctl_say("what is '%s'?", name);
+	ctl_say("what is '%s'?%s", name, hint(name));
 	return usage();
 }
 

@@ -463,6 +463,7 @@ Test(ctl, a_wrong_command_line_is_2_and_nobody_is_asked)
 	expect_status(ASK("freeze", "a", "b"), 2);
 	expect_status(ASK("list", "--wait"), 2);
 	expect_status(ASK("--nonsense"), 2);
+	cr_expect(strstr(ASK("info")->errors, "ttlog-view --info"), "who knows coredumpctl is told");
 	expect_status(
 		ASK("list", "a service with a name that is longer than any service's could be"), 2);
 }
