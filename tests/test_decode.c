@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* CBOR by the examples of RFC 8949, appendix A, and by what no dump may have. */
+#include <cbor.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
@@ -127,4 +128,122 @@ Test(decode, fills_what_it_knows_of_a_map_and_skips_the_rest)
 	cr_expect_eq(person.age.bits, 42);
 	cr_expect(!person.height.known, "a value of another kind is skipped");
 	cr_expect(person.happy);
+}
+
+/* ---- beside the library ----------------------------------------------------------------------- */
+
+static struct token said;
+static bool refused;
+
+static void say(enum token_kind kind, uint64_t number, double real, const void *data, size_t bytes)
+{
+	said = (struct token){kind, number, real, {data, bytes}};
+}
+
+#define SAYS(name, type, kind, number, real)                                                       \
+	static void name(void *context, type value)                                                \
+	{                                                                                          \
+		(void)context;                                                                     \
+		say(kind, (uint64_t)(number), (real), NULL, 0);                                    \
+	}
+SAYS(says_u8, uint8_t, TOKEN_UINT, value, 0)
+SAYS(says_u16, uint16_t, TOKEN_UINT, value, 0)
+SAYS(says_u32, uint32_t, TOKEN_UINT, value, 0)
+SAYS(says_u64, uint64_t, TOKEN_UINT, value, 0)
+SAYS(says_n8, uint8_t, TOKEN_NEGATIVE, value, 0)
+SAYS(says_n16, uint16_t, TOKEN_NEGATIVE, value, 0)
+SAYS(says_n32, uint32_t, TOKEN_NEGATIVE, value, 0)
+SAYS(says_n64, uint64_t, TOKEN_NEGATIVE, value, 0)
+SAYS(says_array, size_t, TOKEN_ARRAY, value, 0)
+SAYS(says_map, size_t, TOKEN_MAP, value, 0)
+SAYS(says_float, float, TOKEN_F32, 0, value)
+SAYS(says_double, double, TOKEN_F64, 0, value)
+SAYS(says_bool, bool, TOKEN_BOOL, value, 0)
+
+static void says_bytes(void *context, cbor_data data, size_t bytes)
+{
+	(void)context;
+	say(TOKEN_BYTES, 0, 0, data, bytes);
+}
+
+static void says_text(void *context, cbor_data data, size_t bytes)
+{
+	(void)context;
+	say(TOKEN_TEXT, 0, 0, data, bytes);
+}
+
+static void says_null(void *context)
+{
+	(void)context;
+	say(TOKEN_NULL, 0, 0, NULL, 0);
+}
+
+static void refuses(void *context)
+{
+	(void)context;
+	refused = true;
+}
+
+static void refuses_tag(void *context, uint64_t tag)
+{
+	(void)tag;
+	refuses(context);
+}
+
+static bool same_token(const struct token *token)
+{
+	if (token->kind != said.kind)
+		return false;
+	if (said.kind == TOKEN_F32 || said.kind == TOKEN_F64)
+		return memcmp(&token->real, &said.real, sizeof(said.real)) == 0;
+	if (said.kind == TOKEN_TEXT || said.kind == TOKEN_BYTES)
+		return token->span.data == said.span.data && token->span.bytes == said.span.bytes;
+	return said.kind == TOKEN_NULL || token->number == said.number;
+}
+
+/* Of every first byte, with what may follow it, and with less than that. */
+Test(decode, says_of_every_item_what_the_library_says)
+{
+	static const struct cbor_callbacks callbacks = {
+		.uint8 = says_u8, .uint16 = says_u16, .uint32 = says_u32, .uint64 = says_u64,
+		.negint8 = says_n8, .negint16 = says_n16, .negint32 = says_n32,
+		.negint64 = says_n64, .byte_string_start = refuses, .byte_string = says_bytes,
+		.string = says_text, .string_start = refuses, .indef_array_start = refuses,
+		.array_start = says_array, .indef_map_start = refuses, .map_start = says_map,
+		.tag = refuses_tag, .float2 = says_float, .float4 = says_float,
+		.float8 = says_double, .undefined = says_null, .null = says_null,
+		.boolean = says_bool, .indef_break = refuses,
+	};
+	static const unsigned char tails[][12] = {
+		"\0\0\0\0\0\0\0\0\0\0\0", "\0\0\0\0\0\0\0\1\2\3\4", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+		"\1\2\3\4\5\6\7\x08\x09\x0a\x0b", "\x7f\x80\0\0\0\0\0\0\0\0\0", "\x3f\xf0\0\0\0\0\0\0\0\0\0",
+		"\0\x0a\0\0\0\0\0\0\0\0\0",
+	};
+	unsigned char item[64] = {0};
+
+	for (unsigned int first = 0; first < 256; first++)
+		for (size_t i = 0; i < sizeof(tails) / sizeof(*tails); i++)
+			for (size_t bytes = 1; bytes <= sizeof(item); bytes++) {
+				struct decode cursor = {item, item + bytes};
+				struct cbor_decoder_result result;
+				struct token token = {0};
+				bool fine;
+
+				item[0] = (unsigned char)first;
+				memcpy(item + 1, tails[i], sizeof(tails[i]) - 1);
+				refused = false;
+				result = cbor_stream_decode(item, bytes, &callbacks, NULL);
+				fine = result.status == CBOR_DECODER_FINISHED && !refused;
+				/* A count that can't be true is refused here, and there by nobody. */
+				if (fine && said.kind == TOKEN_ARRAY)
+					fine = said.number <= bytes - result.read;
+				if (fine && said.kind == TOKEN_MAP)
+					fine = said.number <= (bytes - result.read) / 2;
+				cr_assert_eq(decode_next(&cursor, &token) == 0, fine, "%02x, %zu, %zu bytes",
+					     first, i, bytes);
+				if (!fine)
+					continue;
+				cr_assert(same_token(&token), "%02x, %zu, %zu bytes", first, i, bytes);
+				cr_assert_eq(cursor.at, item + result.read);
+			}
 }
