@@ -150,7 +150,7 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
 
-$(B)/viewer/tui_terminal.o: EXTRA_CFLAGS := $(if $(filter 1,$(NCURSES)),-DTTLOG_HAVE_NCURSES=1 $(call pkg,--cflags,ncursesw))
+$(B)/viewer/tui_terminal.o $(B)/tests/test_tui_terminal.o: EXTRA_CFLAGS := $(if $(filter 1,$(NCURSES)),-DTTLOG_HAVE_NCURSES=1 $(call pkg,--cflags,ncursesw))
 
 # ---- tests: one program a file, linked against what it needs of the parts ----
 

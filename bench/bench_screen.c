@@ -128,6 +128,22 @@ static void print_ms(const char *what, const struct measure_series *ms)
 		      measure_min(ms), measure_max(ms));
 }
 
+/* All of it counted: what is held then. */
+static void bench_memory(const char *path)
+{
+	static struct viewer viewer;
+
+	start(&viewer, path);
+	await(&viewer, "quit");
+	press(&viewer, "s");
+	await(&viewer, "Request failed");
+	press(&viewer, "\f");
+	await(&viewer, "10,000,000 events");
+	press(&viewer, "\033");
+	measure_print("%-44s %8.1f MiB\n", "  memory, after all was counted",
+		      (double)stop(&viewer) / 1024);
+}
+
 /* From fork() to the keys in the last row, which is drawn last. */
 static void bench_first(const char *path, const char *what)
 {
@@ -213,6 +229,7 @@ int main(void)
 	write_dump(path, EVENTS);
 	bench_first(path, "10,000,000 events: the first screen");
 	bench_all_keys(path);
+	bench_memory(path);
 	unlink(path);
 	return 0;
 }

@@ -135,6 +135,9 @@ static void setup(void)
 {
 	char self[PATH_MAX] = {0};
 
+#ifndef TTLOG_HAVE_NCURSES
+	cr_skip_test("ttlog-view was built without ncurses");
+#endif
 	cr_assert_gt(readlink("/proc/self/exe", self, sizeof(self) - 1), 0);
 	snprintf(program, sizeof(program), "%s/ttlog-view", dirname(dirname(self)));
 	strcpy(folder, "/tmp/test_tui_terminal.XXXXXX");
@@ -146,6 +149,8 @@ static void teardown(void)
 {
 	char command[128];
 
+	if (!folder[0])
+		return;
 	tmux("kill-server");
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	cr_expect_eq(system(command), 0);

@@ -129,13 +129,14 @@ static int walk(struct batches *batches, struct dump *dump, int fd, uint64_t fil
 {
 	uint64_t at = 0, end = 0, others[OTHERS_MAX];
 	size_t next = 0, other_count = 0;
+	struct frame_window window = {0};
 	uint32_t magic;
 	int error;
 
 	while (at < file_bytes) {
 		bool listed = next < batches->count && batches->list[next].offset == at;
 
-		error = frame_measure(fd, at, &magic, &end);
+		error = frame_measure(fd, &window, at, &magic, &end);
 		if (error)
 			return error == -EBADMSG ? 0 : error;
 		if (listed && magic != FRAMES_DATA_MAGIC)

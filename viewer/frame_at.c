@@ -10,7 +10,8 @@
 #include "viewer/frames.h"
 
 #define INPUT_BYTES (256u << 10)
-#define HEADER_BYTES_MIN 7
+#define HEADER_BYTES_MIN 7 /* of a data frame */
+#define HEADER_BYTES 8	   /* of a skippable one */
 
 struct frame_reader {
 	int fd;
@@ -144,20 +145,38 @@ int frame_read(struct frame_reader *reader, uint64_t offset, size_t limit,
 	return 0;
 }
 
-/* Steps over a data frame's blocks. 0, or -errno. */
-static int measure_data(int fd, const unsigned char *header, uint64_t at, uint64_t *ret_end)
+/* Those bytes of the file, until the next look; NULL: *ret_error says why. */
+static const unsigned char *look(int fd, struct frame_window *window, uint64_t offset, size_t bytes,
+				 int *ret_error)
 {
-	const unsigned char flags = header[4];
-	unsigned char word[4];
-	uint32_t size;
 	ssize_t got;
+
+	if (offset < window->offset || offset - window->offset > window->bytes ||
+	    window->bytes - (offset - window->offset) < bytes) {
+		got = read_at(fd, window->data, sizeof(window->data), offset);
+		*ret_error = got < 0 ? (int)got : -EBADMSG;
+		window->offset = offset;
+		window->bytes = got < 0 ? 0 : (size_t)got;
+		if (window->bytes < bytes)
+			return NULL;
+	}
+	return window->data + (offset - window->offset);
+}
+
+/* Steps over a data frame's blocks. 0, or -errno. */
+static int measure_data(int fd, struct frame_window *window, unsigned char flags, uint64_t at,
+			uint64_t *ret_end)
+{
+	const unsigned char *word;
+	uint32_t size;
+	int error;
 
 	at += HEADER_BYTES_MIN + (flags & 8 ? 8 : 0) + (flags & 1 ? 4 : 0);
 	for (;;) {
-		got = read_at(fd, word, sizeof(word), at);
-		if (got != sizeof(word))
-			return got < 0 ? (int)got : -EBADMSG;
-		at += sizeof(word);
+		word = look(fd, window, at, 4, &error);
+		if (!word)
+			return error;
+		at += 4;
 		size = get_le32(word) & 0x7fffffffu;
 		if (!get_le32(word))
 			break;
@@ -169,19 +188,21 @@ static int measure_data(int fd, const unsigned char *header, uint64_t at, uint64
 	return 0;
 }
 
-int frame_measure(int fd, uint64_t offset, uint32_t *ret_magic, uint64_t *ret_end)
+int frame_measure(int fd, struct frame_window *window, uint64_t offset, uint32_t *ret_magic,
+		  uint64_t *ret_end)
 {
-	unsigned char header[8];
-	ssize_t got = read_at(fd, header, sizeof(header), offset);
+	const unsigned char *header;
+	int error;
 
-	if (got != sizeof(header))
-		return got < 0 ? (int)got : -EBADMSG;
+	header = look(fd, window, offset, HEADER_BYTES, &error);
+	if (!header)
+		return error;
 	*ret_magic = get_le32(header);
 	if (*ret_magic == FRAMES_DATA_MAGIC)
-		return measure_data(fd, header, offset, ret_end);
+		return measure_data(fd, window, header[4], offset, ret_end);
 	if ((*ret_magic & 0xfffffff0u) != (DUMP_SKIPPABLE_HEAD & 0xfffffff0u) ||
 	    get_le32(header + 4) > DUMP_FRAME_BYTES_MAX)
 		return -EBADMSG;
-	*ret_end = offset + sizeof(header) + get_le32(header + 4);
+	*ret_end = offset + HEADER_BYTES + get_le32(header + 4);
 	return 0;
 }

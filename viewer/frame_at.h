@@ -26,7 +26,16 @@ void frame_reader_close(struct frame_reader *reader); /* NULL is fine */
 int frame_read(struct frame_reader *reader, uint64_t offset, size_t limit,
 	       unsigned char **ret_content, size_t *ret_bytes);
 
+/* What was read last: frames that follow each other have their headers side by side. Zeros to
+ * begin. */
+struct frame_window {
+	uint64_t offset;
+	size_t bytes;
+	unsigned char data[64];
+};
+
 /* Where a frame ends and what it is, from its headers alone. 0, -EBADMSG: none, or -errno. */
-int frame_measure(int fd, uint64_t offset, uint32_t *ret_magic, uint64_t *ret_end);
+int frame_measure(int fd, struct frame_window *window, uint64_t offset, uint32_t *ret_magic,
+		  uint64_t *ret_end);
 
 #endif

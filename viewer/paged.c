@@ -381,6 +381,33 @@ int64_t paged_key(struct paged *paged, size_t number, uint64_t index)
 	return source->known_ns;
 }
 
+/* By what is known of the batches: at most one of them is looked into. */
+void paged_bounds(const struct paged *paged, size_t source, int64_t ns, uint64_t *ret_low,
+		  uint64_t *ret_high)
+{
+	const struct batches *batches;
+	size_t low = 0, high;
+
+	*ret_low = 0;
+	*ret_high = paged_count(paged, source);
+	if (source == paged->source_count)
+		return;
+	batches = &paged->sources[source].batches;
+	for (high = batches->count; high - low > 1;) {
+		const size_t middle = low + (high - low) / 2;
+		const struct batch_place *place = &batches->list[middle];
+
+		if ((place->first_ns > place->floor_ns ? place->first_ns : place->floor_ns) < ns)
+			low = middle;
+		else
+			high = middle;
+	}
+	if (!batches->count)
+		return;
+	*ret_low = batches->list[low].first;
+	*ret_high = batches->list[low].first + batches->list[low].events;
+}
+
 void paged_item_at(struct paged *paged, size_t source, uint64_t number, struct paged_item *ret_item)
 {
 	const struct entry *entry;

@@ -66,6 +66,11 @@ void paged_item_at(struct paged *paged, size_t source, uint64_t number,
 /* The time that it is sorted by; INT64_MAX where memory was short. */
 int64_t paged_key(struct paged *paged, size_t source, uint64_t number);
 
+/* The first item of a source that is not earlier than that is one of these, or the one at `high`.
+ */
+void paged_bounds(const struct paged *paged, size_t source, int64_t ns, uint64_t *ret_low,
+		  uint64_t *ret_high);
+
 /* How many items lie before a place: places of a timeline have an order. */
 uint64_t paged_rank(const struct paged *paged, const uint64_t *place);
 void paged_start(const struct paged *paged, uint64_t *place);

@@ -27,8 +27,9 @@ void paged_end(const struct paged *paged, uint64_t *place)
 void paged_seek_time(struct paged *paged, uint64_t *place, int64_t ns)
 {
 	for (size_t i = 0; i < paged_sources(paged); i++) {
-		uint64_t low = 0, high = paged_count(paged, i);
+		uint64_t low, high;
 
+		paged_bounds(paged, i, ns, &low, &high);
 		while (low < high) {
 			uint64_t middle = low + (high - low) / 2;
 

@@ -137,6 +137,16 @@ static void write_when(struct out *out, const struct meta *meta)
 	when_rfc3339(out, (int64_t)when->bits);
 	out_text(out, "  on ");
 	out_escaped(out, meta->hostname, 0);
+	if (meta->overwritten.bits) {
+		out_text(out, ", ");
+		tui_put_count(out, meta->overwritten.bits, 0);
+		out_text(out, " older events overwritten");
+	}
+	if (meta->dropped.bits) {
+		out_text(out, ", ");
+		tui_put_count(out, meta->dropped.bits, 0);
+		out_text(out, " dropped");
+	}
 }
 
 /* What is left of its rows says when it was. */
@@ -234,8 +244,13 @@ static void draw_row(struct tui *tui, size_t row, int64_t before_ns)
 	tui_pen_put(&pen, span_of(&tui->scratch));
 	highlight(tui, at);
 	if (row == tui->model.selected) {
-		for (size_t i = 0; i < tui->screen.columns; i++)
-			tui_screen_cell(&tui->screen, at, i)->style ^= TUI_REVERSE;
+		/* In one piece, whatever its colours; what was found stands out of it. */
+		for (size_t i = 0; i < tui->screen.columns; i++) {
+			struct tui_cell *cell = tui_screen_cell(&tui->screen, at, i);
+
+			cell->style &= TUI_UNDERLINE | TUI_REVERSE | TUI_BOLD;
+			cell->style ^= TUI_REVERSE;
+		}
 		tui->screen.cursor_row = (long)at;
 		tui->screen.cursor_column = 0;
 	}
