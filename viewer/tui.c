@@ -11,6 +11,7 @@
 #define HEAD_ROWS_MAX 3
 #define FOOT_ROWS 2
 #define BEFORE_KEY_NS 50000000
+#define LONG_ITEMS 10000 /* that were looked at: somebody may want it to stop */
 #define ROWS_A_HEAD_ROW 7 /* of the screen, for each that the verdict may have */
 
 /* ---- open and close ---------------------------------------------------------------------------
@@ -186,7 +187,8 @@ bool tui_selected(struct tui *tui, struct paged_item *ret_item)
 
 bool tui_is_working(const struct tui *tui)
 {
-	return tui->save.active || tui_model_is_busy(&tui->model);
+	return tui->save.active || tui->model.direction ||
+	       (tui_model_is_busy(&tui->model) && tui->model.scanned >= LONG_ITEMS);
 }
 
 void tui_stop(struct tui *tui)

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define SLICE_NS 40000000
-#define ESCAPE_DELAY_MS 50
+#define ESCAPE_DELAY_MS 100 /* of what a slow line may take apart */
 #define COPY_BYTES_MAX (48u << 10)
 
 struct terminal {
