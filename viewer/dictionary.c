@@ -276,14 +276,12 @@ void dictionary_fini(struct dictionary *dictionary)
 	free(dictionary->strings);
 }
 
-struct site *dictionary_site(struct dictionary *dictionary, uint64_t id)
+struct site *dictionary_unknown_site(struct dictionary *dictionary, uint64_t id)
 {
 	static struct site nobody = {.level = LEVEL_UNKNOWN, .message = {"(unknown)", 9}};
 	static const char text[] = "(a site that the dump does not describe)";
 	struct draft draft = {.message = {text, sizeof(text) - 1}};
 
-	if (id < dictionary->site_limit && dictionary->sites[id])
-		return dictionary->sites[id];
 	return add_site(dictionary, id, &draft) == 0 ? dictionary->sites[id] : &nobody;
 }
 

@@ -74,7 +74,13 @@ int dictionary_add(struct dictionary *dictionary, const unsigned char *data, siz
 void dictionary_fini(struct dictionary *dictionary);
 
 /* Never NULL: an id that is not known has a site that says so, which the dictionary remembers. */
-struct site *dictionary_site(struct dictionary *dictionary, uint64_t id);
+struct site *dictionary_unknown_site(struct dictionary *dictionary, uint64_t id);
+static inline struct site *dictionary_site(struct dictionary *dictionary, uint64_t id)
+{
+	if (id < dictionary->site_limit && dictionary->sites[id])
+		return dictionary->sites[id];
+	return dictionary_unknown_site(dictionary, id);
+}
 /* data is NULL for an id that is not known; id 0 is the empty string. */
 struct span dictionary_string(const struct dictionary *dictionary, uint64_t id);
 

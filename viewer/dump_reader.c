@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "viewer/dump_reader.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -248,6 +249,15 @@ static bool take_uint(struct decode *cursor, uint64_t *ret_number)
 static bool take_time(struct decode *cursor, int64_t *ret_ns)
 {
 	struct token token;
+	uint64_t big_endian;
+
+	/* Nearly all: eight bytes, since 1970. */
+	if (cursor->end - cursor->at > 8 && *cursor->at == 0x1b) {
+		memcpy(&big_endian, cursor->at + 1, sizeof(big_endian));
+		*ret_ns = (int64_t)be64toh(big_endian);
+		cursor->at += 9;
+		return true;
+	}
 
 	if (decode_next(cursor, &token))
 		return false;
