@@ -231,9 +231,9 @@ $(B)/tests/victims/plugin.so: tests/victim_plugin.c
 
 ifeq ($(findstring arm64,$(B)),)
 $(B)/tests/test_unwind $(B)/tests/test_unwind_gaps: | $(VICTIMS:%=$(B)/tests/victims/%)
+$(B)/tests/test_redo: | $(B)/tests/victims/pie
 endif
 $(B)/tests/test_unwind $(B)/tests/test_unwind_gaps $(B)/tests/test_unwind_child: | $(B)/ttlog-recorder
-$(B)/tests/test_redo: | $(B)/tests/victims/pie
 
 # It becomes part of libraries too.
 $(B)/tests/arm64_exec.o: EXTRA_CFLAGS := -fPIC
