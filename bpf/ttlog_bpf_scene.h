@@ -63,6 +63,8 @@ struct ttlog_bpf_thread {
 	__u64 fs_base, fault_address, error_code, trap; /* the last three are of its last fault */
 	__u64 alternate_stack, alternate_stack_bytes;
 	__u64 interrupted_sp; /* sp is on the alternate stack: where it was before the handler; 0: no */
+	/* On the stack that the process began with; not to be kept. */
+	__u64 environment_start, environment_end;
 	__u64 code_address;
 	__u32 code_bytes; /* 0 or TTLOG_BPF_CODE_BYTES */
 	__u32 zero;
@@ -118,7 +120,7 @@ struct ttlog_bpf_scene_state {
 	__u32 walks; /* of the mappings, that were cut short */
 };
 
-_Static_assert(sizeof(struct ttlog_bpf_thread) == 16 + 8 + 33 * 8 + 8 * 8 + 8 + 16 + 64, "no padding");
+_Static_assert(sizeof(struct ttlog_bpf_thread) == 16 + 8 + 33 * 8 + 10 * 8 + 8 + 16 + 64, "no padding");
 _Static_assert(sizeof(struct ttlog_bpf_page) == 24 + TTLOG_BPF_PAGE_BYTES, "no padding");
 _Static_assert(sizeof(struct ttlog_bpf_module) ==
 		       TTLOG_BPF_MODULE_BYTES(TTLOG_BPF_PATH_ROOM),

@@ -15,6 +15,7 @@ static _Atomic size_t bytes_in_use;
 struct capture {
 	struct scene scene; /* slices are single pages, in the order in which they came */
 	size_t bytes;
+	uint64_t environment_start, environment_end;
 	bool has_all_modules; /* the walk of the mappings came to its end */
 	struct stacks
 		*stacks; /* of a living client, that are not taken yet; NULL: there are none */
@@ -85,6 +86,8 @@ static void take_thread(struct capture *capture, const struct ttlog_bpf_thread *
 	}
 	scene->threads = threads;
 	fill_thread(&threads[scene->thread_count++], record);
+	capture->environment_start = record->environment_start;
+	capture->environment_end = record->environment_end;
 }
 
 static bool has_room(const struct capture *capture, const struct scene_thread *thread)
@@ -92,6 +95,19 @@ static bool has_room(const struct capture *capture, const struct scene_thread *t
 	if (atomic_load_explicit(&bytes_in_use, memory_order_relaxed) >= CAPTURE_ALL_BYTES_MAX)
 		return false;
 	return thread->is_fatal || capture->bytes < CAPTURE_BYTES_MAX;
+}
+
+/* People keep passwords there; it lies on the stack that the process began with. */
+static void erase_environment(const struct capture *capture, struct scene_slice *slice)
+{
+	uint64_t from = capture->environment_start, end = capture->environment_end;
+
+	if (from < slice->address)
+		from = slice->address;
+	if (end > slice->address + slice->bytes)
+		end = slice->address + slice->bytes;
+	if (from < end)
+		memset(slice->data + (from - slice->address), 0, end - from);
 }
 
 static void take_page(struct capture *capture, const struct ttlog_bpf_page *record)
@@ -116,6 +132,7 @@ static void take_page(struct capture *capture, const struct ttlog_bpf_page *reco
 	memcpy(slice->data, record->data, TTLOG_BPF_PAGE_BYTES);
 	slice->address = record->address;
 	slice->bytes = TTLOG_BPF_PAGE_BYTES;
+	erase_environment(capture, slice);
 	thread->slice_count++;
 	capture->bytes += TTLOG_BPF_PAGE_BYTES;
 	atomic_fetch_add_explicit(&bytes_in_use, TTLOG_BPF_PAGE_BYTES, memory_order_relaxed);

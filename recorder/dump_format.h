@@ -154,7 +154,8 @@
  *       "interrupted_sp": int      the stack pointer before a handler on the alternate stack began
  *       "code_address": int, "code": bytes             around the program counter
  *       "slices": array            [[address, bytes], ...], by address: of its stack, and of the one
- *                                  that a handler interrupted; pages that were not in memory are missing
+ *                                  that a handler interrupted; pages that were not in memory are missing,
+ *                                  and where the environment was there are zeros
  *       "frames": array            innermost first, maps {"pc": int, "module": int (index), "offset":
  *                                  int (in the module, as its ELF headers number addresses), "symbol":
  *                                  text, "symbol_offset": int, "function", "file": text, "line",

@@ -49,5 +49,15 @@ crash --no-unwind
 expect "no names without unwinding" "[$fatal.frames[]? | .function // empty] == []"
 expect "and it is said" "$fatal.note | contains(\"not wanted\")"
 
+# It lies at the end of the first stack, which is in the dump: a program that is not deep in it.
+rm -f "$dir"/*.bin
+env -i "PATH=$PATH" SECRET_OF_SOMEBODY=do-not-keep-this "$build/ttlog-recorder" run --dir "$dir" -- \
+	"$build/tests/victims/redo" of-its-arguments >"$dir/said" 2>&1
+lz4 -dc "$dir"/*.bin >"$dir/content" 2>/dev/null
+# Beside the command line, which is in the dump: as the stack has it, behind the name, with a NUL in between.
+grep -q -a -P 'victims/redo\x00of-its-arguments\x00\x00\x00' "$dir/content" ||
+	{ echo "the stack is not in the dump up to its end, and so this proves nothing"; bad=1; }
+grep -q -a -e SECRET_OF_SOMEBODY -e do-not-keep-this "$dir/content" && { echo "the environment is in the dump"; bad=1; }
+
 [ "$bad" = 0 ] && echo "crash_scene: functions, files and lines are in the dump"
 exit "$bad"
