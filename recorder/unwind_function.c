@@ -106,11 +106,12 @@ static bool find_unit(Dwfl_Module *module, uint64_t address, Dwarf_Die *ret_unit
 {
 	Dwarf_Die *unit = dwfl_module_addrdie(module, address, ret_bias);
 
-	if (unit && may_be_read(module, unit)) {
+	/* Between what .debug_aranges knows it takes the nearest, which may be of somebody else. */
+	if (unit && may_be_read(module, unit) && dwarf_haspc(unit, address - *ret_bias) == 1) {
 		*ret_unit = *unit;
 		return true;
 	}
-	/* clang and Go write no .debug_aranges. */
+	/* clang and Go write none: all of the program may be missing there, or what they compiled. */
 	unit = NULL;
 	for (unsigned int i = 0; i < UNITS_MAX; i++) {
 		unit = dwfl_module_nextcu(module, unit, ret_bias);
