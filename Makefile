@@ -219,6 +219,15 @@ $(B)/tests/victims/%: tests/victim_scene.cc
 		$(VICTIM_$*) -o $@ $<
 	$(Q)$(VICTIM_AFTER_$*)
 
+# The same programs under a recorder, for crash_stacks.sh.
+RECORDED := pie nopie static staticpie clang split linked symbols bare
+
+$(B)/tests/victims/recorded_%: tests/victim_scene.cc $(B)/libttlog.a
+	@mkdir -p $(@D)
+	$(call say,CXX,$@) $(or $(VICTIM_CXX_$*),$(CXX)) -std=c++17 -I. -O2 -g -fomit-frame-pointer -Wall -Wextra \
+		-DRECORDED $(VICTIM_$*) -o $@ $< $(B)/libttlog.a -lpthread
+	$(Q)$(VICTIM_AFTER_$*)
+
 # It records, and its debug information is a file of its own.
 $(B)/tests/victims/redo: tests/victim_redo.cc $(B)/libttlog.a
 	@mkdir -p $(@D)
@@ -285,7 +294,7 @@ EXAMPLES := kvserver kvload kvproof hello hello_cpp last_death
 
 tests-unit: $(TESTS_UNIT:%=$(B)/tests/%) $(TESTS_FUZZ:%=$(B)/tests/%)
 tests-race: $(TESTS_RACE:%=$(B)/tests/%)
-tests-all: all examples tests-unit tests-race $(TESTS_CRASH:%=$(B)/tests/%) $(B)/tests/victims/redo
+tests-all: all examples tests-unit tests-race $(TESTS_CRASH:%=$(B)/tests/%) $(B)/tests/victims/redo $(RECORDED:%=$(B)/tests/victims/recorded_%)
 examples: $(EXAMPLES:%=$(B)/examples/%)
 
 # Everything, also as clang sees it and under the sanitizers; tests/run.sh counts.

@@ -57,7 +57,7 @@ kept='(.frames | length) >= (.recorded_frames | length)'
 
 "$view" --info "$dump" >"$dir/info"
 grep -q "bin/redo+0x.* build-id $id" "$dir/info" || { echo "no module, offset and build-id in:"; cat "$dir/info"; bad=1; }
-grep -q -e '--unwind looks for debug files again' "$dir/info" || { echo "no hint at --unwind"; bad=1; }
+grep -q -e '--unwind looks again' "$dir/info" || { echo "no hint at --unwind"; bad=1; }
 redo "without debug files" "$bare"
 says "without debug files" "no more than the recorder saw"
 says "without debug files" "bin/redo, no debug information found"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * victim_scene.cc - dies as its argument says, several functions deep, one of them inlined, for
- * test_unwind.c, which knows the lines by the marks behind them.
+ * test_unwind.c and, RECORDED, crash_stacks.sh, which know the lines by the marks behind them.
  */
 #include <assert.h>
 #include <dlfcn.h>
@@ -11,6 +11,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+
+#ifdef RECORDED
+#include <pthread.h>
+#include <unistd.h>
+
+#include "lib/ttlog.h"
+#endif
 
 #define NOINLINE __attribute__((noinline))
 /* What was called before it is no tail call. */
@@ -136,12 +143,50 @@ void Order::checkout(const char *how)
 
 } // namespace shop
 
+#ifdef RECORDED
+static pthread_barrier_t both_are_there;
+
+static void *wait_for_ever(void *)
+{
+	pthread_setname_np(pthread_self(), "bystander");
+	pthread_barrier_wait(&both_are_there);
+	for (;;)
+		pause(); /* @bystander */
+	return nullptr;
+}
+
+static void *check_out(void *)
+{
+	pthread_setname_np(pthread_self(), "till-1");
+	shop::Order order(1);
+	order.checkout("fault"); /* @till */
+	return nullptr;
+}
+
+/* One that waits, and with "thread" one that dies instead of the first. */
+static void begin_recording()
+{
+	pthread_t thread;
+
+	ttlog_init("victim");
+	ttlog_info("The shop opens", "kind", kind);
+	pthread_barrier_init(&both_are_there, nullptr, 2);
+	pthread_create(&thread, nullptr, wait_for_ever, nullptr);
+	pthread_barrier_wait(&both_are_there);
+	if (!strcmp(kind, "thread") && !pthread_create(&thread, nullptr, check_out, nullptr))
+		pthread_join(thread, nullptr);
+}
+#endif
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
 		return 2;
 	kind = argv[1];
 	plugin = argc > 2 ? argv[2] : "";
+#ifdef RECORDED
+	begin_recording();
+#endif
 	shop::Order order(argc);
 	order.checkout(kind); /* @main */
 	return 1;

@@ -6,6 +6,10 @@
 #include "viewer/format_json.h"
 #include "viewer/info_redo.h"
 
+/* Rounds of a recursion that are shown as a count: of so many frames at most, if there are so many. */
+#define ROUND_MAX 8
+#define FOLDED_MIN 3
+
 static bool is_known(const struct meta_scene *scene)
 {
 	return scene->thread_total.known || scene->thread_count;
@@ -122,14 +126,81 @@ static void put_gains(struct out *out, const struct redo_thread *thread)
 	out_char(out, '\n');
 }
 
-/* A recorder may not have had what is installed by now. */
-static void put_hint(struct out *out, const struct stack *stack)
+static bool is_of(const struct meta_frame *frame, uint64_t module)
 {
+	return frame->module.known && frame->module.bits == module;
+}
+
+/* Are there frames of it, and not one has the name of a function? */
+static bool is_nameless(const struct stack *stack, uint64_t module)
+{
+	bool any = false;
+
 	for (uint64_t i = 0; i < stack->frame_count; i++) {
-		if (stack->frames[i].function.bytes || !stack->frames[i].module.known)
+		if (is_of(&stack->frames[i], module) && stack->frames[i].function.bytes)
+			return false;
+		any |= is_of(&stack->frames[i], module);
+	}
+	return any;
+}
+
+/* Whoever wrote the dump may not have had what is installed by now. */
+static void put_hint(struct out *out, const struct meta_scene *scene, const struct stack *stack)
+{
+	bool any = false;
+
+	for (uint64_t i = 0; i < scene->module_count; i++) {
+		if (!scene->modules[i].path.bytes || !is_nameless(stack, i))
 			continue;
-		out_text(out, "    not all functions have names: --unwind looks for debug files again\n");
-		return;
+		out_text(out, any ? ", " : "    no debug information of ");
+		out_escaped(out, scene->modules[i].path, 0);
+		any = true;
+	}
+	if (any)
+		out_text(out, " was found: --unwind looks again\n");
+}
+
+/* How many frames from there on are as those `length` before: of a recursion. */
+static uint64_t count_same(const struct stack *stack, uint64_t from, uint64_t length)
+{
+	uint64_t count = 0;
+
+	while (from + count < stack->frame_count &&
+	       stack->frames[from + count].pc.bits == stack->frames[from + count - length].pc.bits &&
+	       stack->frames[from + count].is_inline == stack->frames[from + count - length].is_inline)
+		count++;
+	return count;
+}
+
+/* Behind a round of a recursion: how many frames need not be shown, as they are rounds like it. */
+static uint64_t count_rounds(const struct stack *stack, uint64_t from, uint64_t *ret_length)
+{
+	for (uint64_t length = 1; length <= ROUND_MAX && length <= from; length++) {
+		const uint64_t same = count_same(stack, from, length) / length * length;
+
+		if (same >= FOLDED_MIN * length && same >= FOLDED_MIN) {
+			*ret_length = length;
+			return same;
+		}
+	}
+	return 0;
+}
+
+static void put_frames(struct out *out, const struct meta_scene *scene, const struct stack *stack)
+{
+	uint64_t length, folded;
+
+	for (uint64_t i = 0; i < stack->frame_count; i++) {
+		folded = count_rounds(stack, i, &length);
+		if (!folded) {
+			put_frame(out, scene, stack, i);
+			continue;
+		}
+		out_printf(out, "    ...  %" PRIu64 " more of the same", folded);
+		if (length > 1)
+			out_printf(out, " %" PRIu64 " frames", length);
+		out_printf(out, ", #%" PRIu64 " to #%" PRIu64 "\n", i, i + folded - 1);
+		i += folded - 1;
 	}
 }
 
@@ -143,8 +214,7 @@ static void put_thread(struct out *out, const struct meta_scene *scene, const st
 	out_text(out, "  stack of thread ");
 	out_escaped(out, thread->name, 0);
 	out_printf(out, " (tid %" PRIu64 ")\n", thread->tid.bits);
-	for (uint64_t i = 0; i < stack.frame_count; i++)
-		put_frame(out, scene, &stack, i);
+	put_frames(out, scene, &stack);
 	if (!stack.frame_count && pc.known) {
 		out_printf(out, "    #%-3u 0x%016" PRIx64 " ", 0, pc.bits);
 		put_place(out, scene, pc.bits);
@@ -158,7 +228,7 @@ static void put_thread(struct out *out, const struct meta_scene *scene, const st
 	if (redo)
 		put_gains(out, &redo->threads[index]);
 	else if (thread->is_fatal)
-		put_hint(out, &stack);
+		put_hint(out, scene, &stack);
 	out_char(out, '\n');
 }
 
