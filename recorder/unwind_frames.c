@@ -257,7 +257,7 @@ static void say_why_it_ended(void)
 	const int error = dwfl_errno();
 
 	if (walk.unread)
-		say("the stack at 0x%llx was not captured", (unsigned long long)walk.unread);
+		say("there is more: the stack at 0x%llx was not captured", (unsigned long long)walk.unread);
 	else
 		say("the unwind information leads no further (%s)",
 		    error ? dwfl_errmsg(error) : "no reason given");

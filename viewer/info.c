@@ -126,8 +126,7 @@ static void put_container(struct out *out, struct span runtime, struct span id, 
 	out_char(out, '\n');
 }
 
-/* Of somebody else: where they come from. */
-static void put_actor(struct out *out, const char *what, const struct meta_actor *actor)
+static void put_ancestry(struct out *out, const char *what, const struct meta_actor *actor)
 {
 	if (!actor->have_parents)
 		return;
@@ -140,8 +139,27 @@ static void put_actor(struct out *out, const char *what, const struct meta_actor
 			out_printf(out, " (%" PRIu64 ")", actor->parents[i].pid.bits);
 	}
 	out_char(out, '\n');
+}
+
+/* Of somebody else: where they come from. */
+static void put_actor(struct out *out, const char *what, const struct meta_actor *actor)
+{
+	put_ancestry(out, what, actor);
+	if (!actor->have_parents)
+		return;
 	line_span(out, "  cgroup", actor->cgroup);
 	put_container(out, actor->container_runtime, actor->container_id, actor->pod_uid);
+}
+
+/* What is said of the process is not said twice. */
+static void put_sender(struct out *out, const struct meta *meta)
+{
+	const struct meta_actor *sender = &meta->cause.sender;
+
+	if (sender->pid.known && meta->pid.known && sender->pid.bits == meta->pid.bits)
+		put_ancestry(out, "itself", sender);
+	else
+		put_actor(out, "sender", sender);
 }
 
 /* With a line behind it, for what follows is the stack, or about something else. */
@@ -491,7 +509,7 @@ void info_text(struct out *out, struct dump *dump, struct last *last, const stru
 
 	put_verdict(out, meta, colour);
 	put_fault(out, dump);
-	put_actor(out, "sender", &meta->cause.sender);
+	put_sender(out, meta);
 	put_oom(out, &meta->cause.oom);
 	if (meta->cause.sender.pid.known || span_is(meta->cause.how, "fault"))
 		out_char(out, '\n');

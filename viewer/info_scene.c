@@ -97,6 +97,9 @@ static void put_frame(struct out *out, const struct meta_scene *scene, const str
 		out_text(out, " [inlined]");
 	if (frame->is_guessed)
 		out_text(out, " [guessed]");
+	if (index && frame->is_activation && !frame->is_inline && index + 1 < stack->frame_count &&
+	    frame[1].is_activation)
+		out_text(out, " [a signal's handler returns here]");
 	out_char(out, '\n');
 }
 
