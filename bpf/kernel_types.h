@@ -73,6 +73,7 @@ struct mm_rss_stat {
 struct mm_struct {
 	struct file *exe_file;
 	unsigned long total_vm;
+	unsigned long start_brk, brk, start_stack;
 	unsigned long env_start, env_end;
 	int map_count;
 	struct percpu_counter rss_stat[4]; /* from 6.2 on */

@@ -18,6 +18,7 @@
 #include "bpf/more.bpf.h"
 
 #define VM_EXEC 4ul
+#define VM_ACCESS 15ul /* read, write, execute, shared */
 #define FMODE_BACKING (1u << 25) /* the file below one of overlayfs */
 #define PATH_STEPS 48		 /* folders and mounts on the way up */
 
@@ -133,8 +134,27 @@ static __always_inline bool is_vdso(struct task_struct *task, __u64 start)
 	       (__u64)BPF_CORE_READ(arch, context.vdso) == start;
 }
 
+/* Has it the address that was the fault? What else it is. */
+static __always_inline __u32 fault_flags(const struct ttlog_bpf_client *client,
+					 const struct vm_area_struct *mapping)
+{
+	const __u64 start = BPF_CORE_READ(mapping, vm_start), end = BPF_CORE_READ(mapping, vm_end);
+	struct mm_struct *mm = BPF_CORE_READ((struct task_struct *)bpf_get_current_task_btf(), mm);
+	const __u64 stack = BPF_CORE_READ(mm, start_stack);
+	__u32 flags = TTLOG_BPF_MODULE_FAULT;
+
+	if (!client->fatal.fault_address || client->fatal.fault_address < start ||
+	    client->fatal.fault_address >= end)
+		return 0;
+	if (start <= stack && stack < end)
+		flags |= TTLOG_BPF_MODULE_STACK;
+	if (start < BPF_CORE_READ(mm, brk) && end > BPF_CORE_READ(mm, start_brk))
+		flags |= TTLOG_BPF_MODULE_HEAP;
+	return flags;
+}
+
 static __always_inline void send_module(struct ttlog_bpf_client *client, struct workbench *bench,
-					const struct vm_area_struct *mapping)
+					const struct vm_area_struct *mapping, __u32 flags)
 {
 	struct ttlog_bpf_module *module = &bench->module;
 	struct file *file = BPF_CORE_READ(mapping, vm_file);
@@ -147,7 +167,8 @@ static __always_inline void send_module(struct ttlog_bpf_client *client, struct 
 	module->page_offset = BPF_CORE_READ(mapping, vm_pgoff);
 	module->inode = 0;
 	module->device = 0;
-	module->flags = 0;
+	module->flags = flags;
+	module->access = (__u32)(BPF_CORE_READ(mapping, vm_flags) & VM_ACCESS);
 	if (file) {
 		const struct path *path = path_of(file);
 		struct inode *inode = BPF_CORE_READ(path, dentry, d_inode);
@@ -156,7 +177,7 @@ static __always_inline void send_module(struct ttlog_bpf_client *client, struct 
 		module->device = BPF_CORE_READ(inode, i_sb, s_dev);
 		bytes = write_path(bench, path);
 	} else if (is_vdso(bpf_get_current_task_btf(), module->start)) {
-		module->flags = TTLOG_BPF_MODULE_VDSO;
+		module->flags |= TTLOG_BPF_MODULE_VDSO;
 	}
 	/* Nothing new, but the verifier of 6.12 does not see it otherwise. */
 	barrier_var(bytes);
@@ -173,6 +194,7 @@ static __always_inline void send_module(struct ttlog_bpf_client *client, struct 
 __noinline int look_at(struct ttlog_bpf_client *client, struct workbench *bench, __u64 address)
 {
 	const struct vm_area_struct *mapping = (const struct vm_area_struct *)address;
+	__u32 flags;
 
 	if (!client || !bench)
 		return 0;
@@ -181,8 +203,9 @@ __noinline int look_at(struct ttlog_bpf_client *client, struct workbench *bench,
 		return 0;
 	}
 	bench->end = BPF_CORE_READ(mapping, vm_end);
-	if (BPF_CORE_READ(mapping, vm_flags) & VM_EXEC)
-		send_module(client, bench, mapping);
+	flags = fault_flags(client, mapping);
+	if (flags || (BPF_CORE_READ(mapping, vm_flags) & VM_EXEC))
+		send_module(client, bench, mapping, flags);
 	return 1;
 }
 

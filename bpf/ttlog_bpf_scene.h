@@ -79,6 +79,14 @@ struct ttlog_bpf_page {
 };
 
 #define TTLOG_BPF_MODULE_VDSO 1u
+#define TTLOG_BPF_MODULE_FAULT 2u /* not to execute, perhaps: it has the address of the fault */
+#define TTLOG_BPF_MODULE_HEAP 4u  /* these two only of such a one: brk()'s */
+#define TTLOG_BPF_MODULE_STACK 8u /* that the process began with */
+
+#define TTLOG_BPF_ACCESS_READ 1u
+#define TTLOG_BPF_ACCESS_WRITE 2u
+#define TTLOG_BPF_ACCESS_EXECUTE 4u
+#define TTLOG_BPF_ACCESS_SHARED 8u
 
 struct ttlog_bpf_module {
 	struct ttlog_bpf_scene head;
@@ -88,7 +96,7 @@ struct ttlog_bpf_module {
 	__u32 device;	   /* major << 20 | minor */
 	__u32 flags;
 	__u32 path_bytes;  /* 0: not known */
-	__u32 zero;
+	__u32 access;	   /* TTLOG_BPF_ACCESS_..., which are those of vm_flags */
 	/* The names on the way from the file up to the root of the process, each with its NUL. */
 	char path[TTLOG_BPF_PATH_ROOM];
 };

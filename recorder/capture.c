@@ -163,15 +163,47 @@ static char *join_path(const char *names, size_t bytes)
 	return path;
 }
 
+/* brk()'s and the first stack are called as in /proc/PID/maps. */
+static char *name_module(const struct ttlog_bpf_module *record)
+{
+	if (record->flags & TTLOG_BPF_MODULE_VDSO)
+		return strdup("[vdso]");
+	if (!record->inode && (record->flags & TTLOG_BPF_MODULE_STACK))
+		return strdup("[stack]");
+	if (!record->inode && (record->flags & TTLOG_BPF_MODULE_HEAP))
+		return strdup("[heap]");
+	return join_path(record->path, record->path_bytes);
+}
+
+static struct scene_module make_module(const struct ttlog_bpf_module *record)
+{
+	const uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return (struct scene_module){
+		.start = record->start,
+		.end = record->end,
+		.offset = record->inode ? record->page_offset * page_bytes : 0,
+		.inode = record->inode,
+		.major = record->device >> 20,
+		.minor = record->device & 0xfffff,
+		.path = name_module(record),
+	};
+}
+
 static void take_module(struct capture *capture, const struct ttlog_bpf_module *record,
 			size_t bytes)
 {
-	const uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct scene *scene = &capture->scene;
 	struct scene_module *modules;
 
 	if (record->path_bytes > sizeof(record->path) ||
 	    bytes < TTLOG_BPF_MODULE_BYTES(record->path_bytes) || record->start >= record->end)
+		return;
+	if ((record->flags & TTLOG_BPF_MODULE_FAULT) && !scene->fault_mapping.end) {
+		scene->fault_mapping = make_module(record);
+		scene->fault_access = record->access;
+	}
+	if (!(record->access & TTLOG_BPF_ACCESS_EXECUTE))
 		return;
 	modules = scene->module_count < SCENE_MODULES_MAX
 			  ? grow(scene->modules, scene->module_count, sizeof(*modules))
@@ -181,17 +213,7 @@ static void take_module(struct capture *capture, const struct ttlog_bpf_module *
 		return;
 	}
 	scene->modules = modules;
-	modules[scene->module_count++] = (struct scene_module){
-		.start = record->start,
-		.end = record->end,
-		.offset = record->inode ? record->page_offset * page_bytes : 0,
-		.inode = record->inode,
-		.major = record->device >> 20,
-		.minor = record->device & 0xfffff,
-		.path = record->flags & TTLOG_BPF_MODULE_VDSO
-				? strdup("[vdso]")
-				: join_path(record->path, record->path_bytes),
-	};
+	modules[scene->module_count++] = make_module(record);
 }
 
 static void take_unsent(struct capture *capture, const struct ttlog_bpf_scene_unsent *record)

@@ -140,7 +140,11 @@
  *   "scene": map                   {"threads": int (frames that follow), "threads_left_out",
  *                                  "pages_left_out" (of stacks, 4 KiB each), "modules_left_out": int,
  *                                  "modules_cut" (the kernel did not tell of all mappings at the death:
- *                                  those that were known before are among them): true, or missing}
+ *                                  those that were known before are among them): true, or missing,
+ *                                  "fault_mapping" (what has the address of the fault; missing: nothing, or
+ *                                  the kernel could not be asked): {"start", "end", "offset": int, "path":
+ *                                  text ("[heap]", "[stack]"; missing: memory without a file), "access":
+ *                                  text, as in /proc/PID/maps: "r--p"}}
  *   "modules": array               what was mapped to execute, by address: maps {"start", "end",
  *                                  "offset" (of start in the file), "inode", "major", "minor": int,
  *                                  "build_id": bytes, "path": text}. The path is the process's own

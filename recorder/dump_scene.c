@@ -47,6 +47,28 @@ static void put_module(struct pack *pack, const struct scene_module *module)
 	pack_map_end(pack, &map);
 }
 
+/* As /proc/PID/maps has it. */
+static void put_fault_mapping(struct pack *pack, struct pack_map *map, const struct scene *scene)
+{
+	const struct scene_module *mapping = &scene->fault_mapping;
+	const uint32_t access = scene->fault_access;
+	const char letters[] = {access & 1 ? 'r' : '-', access & 2 ? 'w' : '-',
+				access & 4 ? 'x' : '-', access & 8 ? 's' : 'p'};
+	struct pack_map inner;
+
+	if (!mapping->end)
+		return;
+	pack_key(pack, map, "fault_mapping");
+	inner = pack_map_begin(pack);
+	pack_pair_uint(pack, &inner, "start", mapping->start);
+	pack_pair_uint(pack, &inner, "end", mapping->end);
+	pack_pair_uint(pack, &inner, "offset", mapping->offset);
+	pack_pair_string(pack, &inner, "path", mapping->path);
+	pack_key(pack, &inner, "access");
+	pack_string(pack, letters, sizeof(letters));
+	pack_map_end(pack, &inner);
+}
+
 void dump_scene_encode(struct pack *pack, const struct scene *scene)
 {
 	struct pack_map map = pack_map_begin(pack), inner;
@@ -58,6 +80,7 @@ void dump_scene_encode(struct pack *pack, const struct scene *scene)
 	pack_pair_uint(pack, &inner, "pages_left_out", scene->pages_left_out);
 	pack_pair_uint(pack, &inner, "modules_left_out", scene->modules_left_out);
 	pair_true(pack, &inner, "modules_cut", scene->modules_cut);
+	put_fault_mapping(pack, &inner, scene);
 	pack_map_end(pack, &inner);
 	pack_key(pack, &map, "modules");
 	pack_array(pack, scene->module_count);

@@ -94,6 +94,8 @@ struct scene {
 	struct scene_module *modules; /* in order of start, none overlap */
 	unsigned int module_count;
 	unsigned int modules_left_out;
+	struct scene_module fault_mapping; /* that has the fault's address; end 0: not known, or none */
+	uint32_t fault_access; /* to it: read 1, write 2, execute 4, shared 8 */
 	bool modules_cut; /* the list at the death was cut short; what was known before is in it too */
 	int root_fd;	 /* of the process (O_PATH): where its paths start; -1: ours */
 	uid_t uid;	 /* of the process: as whom its files may be read */

@@ -40,6 +40,7 @@ void scene_clear(struct scene *scene)
 		clear_thread(&scene->threads[i]);
 	for (unsigned int i = 0; i < scene->module_count; i++)
 		clear_module(&scene->modules[i]);
+	clear_module(&scene->fault_mapping);
 	free(scene->threads);
 	free(scene->modules);
 	if (scene->root_fd >= 0)

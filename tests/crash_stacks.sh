@@ -13,7 +13,8 @@ bad=0
 
 # All die under one recorder, one after another: only so many are unwound at a time.
 all="pie/fault nopie/fault static/fault staticpie/fault clang/fault split/fault linked/fault symbols/fault bare/fault
-	pie/abort pie/assert pie/handler pie/altstack pie/null pie/overflow pie/plugin pie/vdso pie/thread"
+	pie/abort pie/assert pie/handler pie/altstack pie/null pie/overflow pie/plugin pie/vdso pie/thread pie/constant pie/data pie/mapping
+	pie/guard"
 # shellcheck disable=SC2016
 timeout 300 "$build/ttlog-recorder" run --dir "$dir" -- bash -c '
 	for each in $1; do
@@ -137,6 +138,27 @@ whole
 says "stack of thread till-1 (tid "
 says "in thread till-1 (tid "
 holds "who waits for it is not there" '[.scene.threads[] | select(.fatal | not) | .frames[] | .function] | any(. == "main")'
+
+# ---- what was mapped there, where the kernel can be asked ----
+
+# place KIND WORDS
+place()
+{
+	crash pie "$1"
+	if jq -e .scene.modules_cut >/dev/null <<<"$info"; then
+		echo "crash_stacks: mappings can't be walked here: nothing is said of $1's"
+		return
+	fi
+	grep -q -E "^  fault +$2\$" <<<"$text" || failed "no '$2'"
+}
+
+place constant "write to 0x[0-9a-f]+: mapped, but not for that, in /.*/recorded_pie\+0x[0-9a-f]+ \(r--p\)"
+frames shop::Order::checkout:constant
+place data "execution of 0x[0-9a-f]+: mapped, but not for that, in .*\+0x[0-9a-f]+ \(rw-p\)"
+frames shop::Order::checkout:data main:main
+place mapping "write to 0x[0-9a-f]+: mapped, but not for that, in memory without a file\+0x10 \(r--p\)"
+place guard "write to 0x[0-9a-f]+: the stack has no room left.*, in a guard of [0-9]+ bytes, [0-9]+ below its end"
+says "in thread till-1 (tid "
 
 # ---- with less than that ----
 

@@ -542,6 +542,7 @@ static void tell_of_module(uint64_t start, uint64_t inode)
 {
 	const struct ttlog_bpf_module record = {
 		.head.kind = TTLOG_BPF_MODULE,
+		.access = TTLOG_BPF_ACCESS_READ | TTLOG_BPF_ACCESS_EXECUTE,
 		.start = start,
 		.end = start + 0x1000,
 		.inode = inode,

@@ -17,7 +17,7 @@ static struct meta_module module = {.start = KNOWN(0x400000),
 				    .end = KNOWN(0x500000),
 				    .offset = KNOWN(0x1000),
 				    .path = SPAN("/bin/app")};
-static const struct meta_scene scene = {
+static struct meta_scene scene = {
 	.threads = threads, .thread_count = 2, .modules = &module, .module_count = 1};
 
 static void expect(const struct meta_cause *cause, uint64_t error_code, const char *words)
@@ -82,8 +82,42 @@ Test(fault, code_and_other_stacks_are_named)
 	       "(tid 13)");
 	cause = segv("SEGV_MAPERR", 0xdeadbeef0);
 	expect(&cause, 4,
-	       "read of 0xdeadbeef0: nothing is mapped there, in no code and no stack that is "
-	       "known");
+	       "read of 0xdeadbeef0: nothing is mapped there");
+}
+
+/* The kernel was asked for it. */
+Test(fault, what_was_mapped_there_is_named_with_its_access)
+{
+	struct meta_cause cause = segv("SEGV_ACCERR", 0x600098);
+
+	scene.fault_mapping = (struct meta_mapping){.start = KNOWN(0x600000),
+						    .end = KNOWN(0x601000),
+						    .offset = KNOWN(0x3000),
+						    .path = SPAN("/bin/a\tpp"),
+						    .access = SPAN("r--p")};
+	expect(&cause, 7,
+	       "write to 0x600098: mapped, but not for that, in /bin/a\\tpp+0x3098 (r--p)");
+	cause.fault_address = KNOWN(0x601000);
+	expect(&cause, 7,
+	       "write to 0x601000: mapped, but not for that, in no code and no stack that is known");
+	cause = segv("SEGV_ACCERR", 0x600098);
+	scene.fault_mapping.path = SPAN("[heap]");
+	scene.fault_mapping.offset = (struct number){0};
+	scene.fault_mapping.access = SPAN("rw-p");
+	expect(&cause, 21,
+	       "execution of 0x600098: mapped, but not for that, in [heap]+0x98 (rw-p)");
+	scene.fault_mapping.path = (struct span){0};
+	expect(&cause, 21,
+	       "execution of 0x600098: mapped, but not for that, in memory without a file, at +0x98 (rw-p)");
+	scene.fault_mapping.access = SPAN("---p");
+	expect(&cause, 7,
+	       "write to 0x600098: mapped, but not for that, in a guard of 4096 bytes, 3944 below its "
+	       "end");
+	cause.stack_overflow = true;
+	cause.sp = KNOWN(0x6000a0);
+	expect(&cause, 7,
+	       "write to 0x600098: the stack has no room left, 8 bytes below the stack pointer, in a "
+	       "guard of 4096 bytes, 3944 below its end");
 }
 
 Test(fault, what_is_not_known_is_not_said)

@@ -34,6 +34,8 @@ static const struct scene scene = {
 	.threads_left_out = 9,
 	.modules = modules,
 	.module_count = 2,
+	.fault_mapping = {.start = 0x5000, .end = 0x6000, .offset = 0x1000, .path = "/data"},
+	.fault_access = 9,
 	.root_fd = -1,
 };
 
@@ -112,7 +114,9 @@ Test(view_scene, json_has_all_of_it)
 	expect("\"sp\":\"0x5\",\"pc\":\"0x1234\"}");
 	expect("{\"start\":\"0x1000\",\"end\":\"0x2000\",\"offset\":\"0x1000\",\"inode\":5,\"build_id\":\"abcd\","
 	       "\"path\":\"/usr/bin/orders\"}");
-	expect("\"threads_left_out\":9,\"pages_left_out\":0,\"modules_left_out\":0,\"modules_cut\":false}");
+	expect("\"threads_left_out\":9,\"pages_left_out\":0,\"modules_left_out\":0,\"modules_cut\":false,"
+	       "\"fault_mapping\":{\"start\":\"0x5000\",\"end\":\"0x6000\",\"offset\":\"0x1000\",\"path\":\"/data\","
+	       "\"access\":\"r--s\"}}");
 	done();
 }
 

@@ -85,6 +85,17 @@ NOINLINE static void far_away()
 	sink = room[0];
 }
 
+static const char constant[] = "constant";
+static int data[1000];
+
+static void map_and_write()
+{
+	volatile char *page = (volatile char *)mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	page[16] = 1; /* @mapping */
+	STAY;
+}
+
 static void call_plugin()
 {
 #ifndef WITHOUT_DLOPEN
@@ -134,6 +145,12 @@ void Order::checkout(const char *how)
 		handle(SA_ONSTACK);
 	if (!strcmp(how, "far_away"))
 		far_away();
+	if (!strcmp(how, "constant"))
+		*const_cast<volatile char *>(constant) = 'x'; /* @constant */
+	if (!strcmp(how, "data"))
+		((void (*)())data)(); /* @data */
+	if (!strcmp(how, "mapping"))
+		map_and_write();
 	if (!strcmp(how, "plugin"))
 		call_plugin();
 	if (!strcmp(how, "vdso"))
@@ -159,7 +176,7 @@ static void *check_out(void *)
 {
 	pthread_setname_np(pthread_self(), "till-1");
 	shop::Order order(1);
-	order.checkout("fault"); /* @till */
+	order.checkout(strcmp(kind, "guard") ? "fault" : "overflow"); /* @till */
 	return nullptr;
 }
 
@@ -173,7 +190,8 @@ static void begin_recording()
 	pthread_barrier_init(&both_are_there, nullptr, 2);
 	pthread_create(&thread, nullptr, wait_for_ever, nullptr);
 	pthread_barrier_wait(&both_are_there);
-	if (!strcmp(kind, "thread") && !pthread_create(&thread, nullptr, check_out, nullptr))
+	if ((!strcmp(kind, "thread") || !strcmp(kind, "guard")) &&
+	    !pthread_create(&thread, nullptr, check_out, nullptr))
 		pthread_join(thread, nullptr);
 }
 #endif

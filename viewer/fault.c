@@ -45,9 +45,33 @@ static bool explain_null(struct out *out, uint64_t address)
 	return true;
 }
 
-static bool explain_stack(struct out *out, const struct meta_cause *cause)
+/* NULL: it is not known, or does not have that address. */
+static const struct meta_mapping *mapping_of(const struct meta_scene *scene, uint64_t address)
+{
+	const struct meta_mapping *mapping = &scene->fault_mapping;
+
+	if (!mapping->access.bytes || address < mapping->start.bits || address >= mapping->end.bits)
+		return NULL;
+	return mapping;
+}
+
+/* Memory that nobody may touch is there to be hit. */
+static bool is_guard(const struct meta_mapping *mapping)
+{
+	return span_is(mapping->access, "---p") && !mapping->path.bytes;
+}
+
+static void put_guard(struct out *out, const struct meta_mapping *mapping, uint64_t address)
+{
+	out_printf(out, "in a guard of %" PRIu64 " bytes, %" PRIu64 " below its end",
+		   mapping->end.bits - mapping->start.bits, mapping->end.bits - address);
+}
+
+static bool explain_stack(struct out *out, const struct meta_cause *cause,
+			  const struct meta_scene *scene)
 {
 	const uint64_t address = cause->fault_address.bits;
+	const struct meta_mapping *mapping = mapping_of(scene, address);
 
 	if (!cause->stack_overflow)
 		return false;
@@ -55,6 +79,31 @@ static bool explain_stack(struct out *out, const struct meta_cause *cause)
 	if (cause->sp.known && address < cause->sp.bits)
 		out_printf(out, ", %" PRIu64 " bytes below the stack pointer",
 			   cause->sp.bits - address);
+	if (mapping && is_guard(mapping)) {
+		out_text(out, ", ");
+		put_guard(out, mapping, address);
+	}
+	return true;
+}
+
+static bool explain_mapping(struct out *out, const struct meta_scene *scene, uint64_t address)
+{
+	const struct meta_mapping *mapping = mapping_of(scene, address);
+
+	if (!mapping)
+		return false;
+	if (is_guard(mapping)) {
+		put_guard(out, mapping, address);
+		return true;
+	}
+	out_text(out, "in ");
+	if (mapping->path.bytes)
+		out_escaped(out, mapping->path, 0);
+	else
+		out_text(out, "memory without a file, at ");
+	out_printf(out, "+0x%" PRIx64 " (", address - mapping->start.bits + mapping->offset.bits);
+	out_escaped(out, mapping->access, 0);
+	out_char(out, ')');
 	return true;
 }
 
@@ -113,6 +162,21 @@ static void explain_code(struct out *out, const struct meta_cause *cause)
 	out_escaped(out, cause->code_name, 0);
 }
 
+static void put_place(struct out *out, const struct meta_cause *cause,
+		      const struct meta_scene *scene, uint64_t address)
+{
+	struct out place;
+
+	out_init(&place, -1);
+	if (explain_module(&place, scene, address) || explain_other_stack(&place, scene, address) ||
+	    explain_mapping(&place, scene, address))
+		out_text(out, ", ");
+	else if (!span_is(cause->code_name, "SEGV_MAPERR"))
+		out_text(out, ", in no code and no stack that is known");
+	out_span(out, span_of(&place));
+	out_fini(&place);
+}
+
 bool fault_explain(struct out *out, const struct meta_cause *cause, const struct meta_scene *scene)
 {
 	uint64_t address = cause->fault_address.bits;
@@ -133,11 +197,9 @@ bool fault_explain(struct out *out, const struct meta_cause *cause, const struct
 	else
 		out_text(out, access_of(cause, fatal_thread(scene)));
 	out_printf(out, " 0x%" PRIx64 ": ", address);
-	if (explain_stack(out, cause) || explain_null(out, address))
+	if (explain_stack(out, cause, scene) || explain_null(out, address))
 		return true;
 	explain_code(out, cause);
-	out_text(out, ", ");
-	if (!explain_module(out, scene, address) && !explain_other_stack(out, scene, address))
-		out_text(out, "in no code and no stack that is known");
+	put_place(out, cause, scene, address);
 	return true;
 }

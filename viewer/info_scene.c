@@ -405,6 +405,22 @@ static void json_module(struct out *out, const struct meta_module *module,
 	out_char(out, '}');
 }
 
+static void json_fault_mapping(struct out *out, const struct meta_mapping *mapping)
+{
+	json_key(out, "fault_mapping");
+	if (!mapping->access.bytes) {
+		out_text(out, "null");
+		return;
+	}
+	out_char(out, '{');
+	json_address(out, "start", mapping->start);
+	json_address(out, "end", mapping->end);
+	json_address(out, "offset", mapping->offset);
+	json_known(out, "path", mapping->path);
+	json_known(out, "access", mapping->access);
+	out_char(out, '}');
+}
+
 void info_scene_json(struct out *out, const struct meta_scene *scene, const struct redo *redo)
 {
 	json_key(out, "scene");
@@ -433,6 +449,7 @@ void info_scene_json(struct out *out, const struct meta_scene *scene, const stru
 	json_number(out, "pages_left_out", scene->pages_left_out);
 	json_number(out, "modules_left_out", scene->modules_left_out);
 	json_truth(out, "modules_cut", scene->modules_cut);
+	json_fault_mapping(out, &scene->fault_mapping);
 	if (redo)
 		json_truth(out, "redone", true);
 	out_char(out, '}');

@@ -158,12 +158,18 @@ static int decode_modules(struct decode *cursor, void *to)
 			    (void **)&scene->modules, &scene->module_count);
 }
 
+static const struct decode_key mapping_keys[] = {
+	NUMBER(meta_mapping, start), NUMBER(meta_mapping, end),	 NUMBER(meta_mapping, offset),
+	SPAN(meta_mapping, path),    SPAN(meta_mapping, access), END,
+};
+
 static const struct decode_key counts_keys[] = {
 	{"threads", DECODE_NUMBER, offsetof(struct meta_scene, thread_total), NULL, NULL},
 	NUMBER(meta_scene, threads_left_out),
 	NUMBER(meta_scene, pages_left_out),
 	NUMBER(meta_scene, modules_left_out),
 	TRUTH("modules_cut", meta_scene, modules_cut),
+	{"fault_mapping", DECODE_MAP, offsetof(struct meta_scene, fault_mapping), mapping_keys, NULL},
 	END,
 };
 

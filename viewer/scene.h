@@ -15,6 +15,12 @@ struct meta_module {
 	struct span build_id, path;
 };
 
+/* What has the address of the fault; access is empty if that is not known, or nothing. */
+struct meta_mapping {
+	struct number start, end, offset;
+	struct span path, access;
+};
+
 struct meta_register {
 	struct span name;
 	struct number value;
@@ -48,6 +54,7 @@ struct meta_scene_thread {
 struct meta_scene {
 	struct number thread_total, threads_left_out, pages_left_out, modules_left_out;
 	bool modules_cut;
+	struct meta_mapping fault_mapping;
 	struct meta_module *modules;
 	uint64_t module_count;
 	struct meta_scene_thread *threads; /* those whose frame of the file could be read */
