@@ -83,6 +83,7 @@ struct dumper {
 	char hostname[HOST_NAME_MAX + 1];
 	struct calibration *calibration;
 	bool unwinds, debuginfod; /* set once, before the first dump */
+	unsigned int unwind_timeout_ms; /* 0: as unwind.h has it; the same */
 	uint64_t written, failed;
 	uint64_t submitted; /* the number of the newest dump */
 	struct dumper_teller tellers[DUMPER_TELLERS_MAX];

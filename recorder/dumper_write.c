@@ -97,7 +97,9 @@ static void unwind(struct order *order, struct scene *scene)
 	const struct dumper *dumper = order->dumper;
 	const struct unwind_options options = {
 		.debuginfod = dumper->debuginfod,
-		.timeout_ms = dumper->debuginfod ? DEBUGINFOD_TIMEOUT_MS : UNWIND_TIMEOUT_MS,
+		.timeout_ms = dumper->unwind_timeout_ms ? dumper->unwind_timeout_ms
+			      : dumper->debuginfod	? DEBUGINFOD_TIMEOUT_MS
+							: UNWIND_TIMEOUT_MS,
 	};
 	int err;
 
@@ -105,7 +107,9 @@ static void unwind(struct order *order, struct scene *scene)
 		unwind_decline(scene, "not unwound: not wanted");
 		return;
 	}
-	if (dumper_now_ms() - order->submitted_ms > UNWINDING_WAIT_MS) {
+	/* Who gives one more time has time for several. */
+	if (dumper_now_ms() - order->submitted_ms > UNWINDING_WAIT_MS &&
+	    dumper_now_ms() - order->submitted_ms > dumper->unwind_timeout_ms) {
 		unwind_decline(scene, "not unwound: too many dumps were waiting");
 		return;
 	}

@@ -274,6 +274,7 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 	dumper_init(&recorder->dumper, recorder->writers, &recorder->store, recorder->calibration,
 		    recorder_rung_name(recorder->watch));
 	recorder->dumper.unwinds = !options->without_unwinding;
+	recorder->dumper.unwind_timeout_ms = (unsigned int)options->unwind_timeout_s * 1000;
 	recorder->dumper.debuginfod = options->debuginfod;
 	recorder->dumper.hook = recorder->hook;
 	recorder->dumper.last_deaths = recorder->last_deaths;

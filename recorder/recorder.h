@@ -33,6 +33,7 @@ struct recorder_options {
 	bool dump_on_exit;
 	bool without_bpf;
 	bool without_unwinding, debuginfod;
+	uint64_t unwind_timeout_s; /* 0: as unwind.h has it */
 	bool without_confinement;
 	struct systemd *systemd; /* the recorder's, from recorder_open() on; NULL: none */
 	const char *adopt; /* see adopt.h; NULL: nobody */

@@ -16,7 +16,7 @@ bad=0
 mkdir "$dir/bin" "$dir/dumps" "$dir/by_id" "$dir/flat" "$dir/root" || exit 1
 cp "$victim" "$dir/bin/redo"
 id=$(readelf -n "$dir/bin/redo" | awk '/Build ID/ { print $3 }')
-"$build/ttlog-recorder" run --dir "$dir/dumps" -- "$dir/bin/redo" >"$dir/said" 2>&1
+"$build/ttlog-recorder" run --unwind-timeout 60s --dir "$dir/dumps" -- "$dir/bin/redo" >"$dir/said" 2>&1
 grep -q 'without eBPF' "$dir/said" && { echo "skipped: no eBPF, so nobody captures stacks"; exit 77; }
 dump=$(echo "$dir"/dumps/*.bin)
 [ -s "$dump" ] || { echo "there is no dump:"; cat "$dir/said"; exit 1; }

@@ -14,7 +14,7 @@ crash()
 	local recorder server
 
 	rm -f "$dir"/*.bin "$dir/port"
-	"$build/ttlog-recorder" run --dir "$dir" "$@" -- "$build/examples/kvserver" --workers 2 \
+	"$build/ttlog-recorder" run --unwind-timeout 60s --dir "$dir" "$@" -- "$build/examples/kvserver" --workers 2 \
 		--port-file "$dir/port" >"$dir/said" 2>&1 &
 	recorder=$!
 	for _ in $(seq 3000); do
@@ -51,7 +51,7 @@ expect "and it is said" "$fatal.note | contains(\"not wanted\")"
 
 # It lies at the end of the first stack, which is in the dump: a program that is not deep in it.
 rm -f "$dir"/*.bin
-env -i "PATH=$PATH" SECRET_OF_SOMEBODY=do-not-keep-this "$build/ttlog-recorder" run --dir "$dir" -- \
+env -i "PATH=$PATH" SECRET_OF_SOMEBODY=do-not-keep-this "$build/ttlog-recorder" run --unwind-timeout 60s --dir "$dir" -- \
 	"$build/tests/victims/redo" of-its-arguments >"$dir/said" 2>&1
 lz4 -dc "$dir"/*.bin >"$dir/content" 2>/dev/null
 # Beside the command line, which is in the dump: as the stack has it, behind the name, with a NUL in between.

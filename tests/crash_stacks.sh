@@ -16,7 +16,7 @@ all="pie/fault nopie/fault static/fault staticpie/fault clang/fault split/fault 
 	pie/abort pie/assert pie/handler pie/altstack pie/null pie/overflow pie/plugin pie/vdso pie/thread pie/constant pie/data pie/mapping
 	pie/guard"
 # shellcheck disable=SC2016
-timeout 300 "$build/ttlog-recorder" run --dir "$dir" -- bash -c '
+timeout 300 "$build/ttlog-recorder" run --unwind-timeout 60s --dir "$dir" -- bash -c '
 	for each in $1; do
 		"$2/recorded_${each%/*}" "${each#*/}" "$2/plugin.so" &
 		wait $! 2>/dev/null
