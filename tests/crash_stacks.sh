@@ -156,7 +156,7 @@ place constant "write to 0x[0-9a-f]+: mapped, but not for that, in /.*/recorded_
 frames shop::Order::checkout:constant
 place data "execution of 0x[0-9a-f]+: mapped, but not for that, in .*\+0x[0-9a-f]+ \(rw-p\)"
 frames shop::Order::checkout:data main:main
-place mapping "write to 0x[0-9a-f]+: mapped, but not for that, in memory without a file\+0x10 \(r--p\)"
+place mapping "write to 0x[0-9a-f]+: mapped, but not for that, in memory without a file, at \+0x10 \(r--p\)"
 place guard "write to 0x[0-9a-f]+: the stack has no room left.*, in a guard of [0-9]+ bytes, [0-9]+ below its end"
 says "in thread till-1 (tid "
 
