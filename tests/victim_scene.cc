@@ -175,6 +175,7 @@ static void *wait_for_ever(void *)
 static void *check_out(void *)
 {
 	pthread_setname_np(pthread_self(), "till-1");
+	pthread_barrier_wait(&both_are_there);
 	shop::Order order(1);
 	order.checkout(strcmp(kind, "guard") ? "fault" : "overflow"); /* @till */
 	return nullptr;
@@ -190,9 +191,13 @@ static void begin_recording()
 	pthread_barrier_init(&both_are_there, nullptr, 2);
 	pthread_create(&thread, nullptr, wait_for_ever, nullptr);
 	pthread_barrier_wait(&both_are_there);
-	if ((!strcmp(kind, "thread") || !strcmp(kind, "guard")) &&
-	    !pthread_create(&thread, nullptr, check_out, nullptr))
-		pthread_join(thread, nullptr);
+	if (strcmp(kind, "thread") && strcmp(kind, "guard"))
+		return;
+	if (pthread_create(&thread, nullptr, check_out, nullptr))
+		return;
+	/* Who has just made a thread is where no stack can be followed. */
+	pthread_barrier_wait(&both_are_there);
+	pthread_join(thread, nullptr);
 }
 #endif
 
