@@ -54,6 +54,14 @@ static __always_inline void fill_arm64(struct ttlog_bpf_thread *thread, struct t
 	thread->error_code = BPF_CORE_READ(arch, thread.fault_code);
 }
 
+/* People keep passwords there: the recorder erases it from the stack. */
+static __always_inline void fill_environment(struct ttlog_bpf_thread *thread,
+					     struct task_struct *task)
+{
+	thread->environment_start = BPF_CORE_READ(task, mm, env_start);
+	thread->environment_end = BPF_CORE_READ(task, mm, env_end);
+}
+
 /* Its sp and pc of user space; false: a machine that is not known. */
 static __always_inline bool where(struct task_struct *task, __u64 *ret_sp, __u64 *ret_pc)
 {

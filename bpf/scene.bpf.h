@@ -69,8 +69,7 @@ static __always_inline void fill_thread(struct ttlog_bpf_thread *thread, struct 
 		fill_x86(thread, task, x86);
 	else
 		fill_arm64(thread, task, arm64);
-	thread->environment_start = BPF_CORE_READ(task, mm, env_start);
-	thread->environment_end = BPF_CORE_READ(task, mm, env_end);
+	fill_environment(thread, task);
 	thread->alternate_stack = BPF_CORE_READ(task, sas_ss_sp);
 	thread->alternate_stack_bytes = BPF_CORE_READ(task, sas_ss_size);
 	if (on_alternate_stack(task, sp) && client->scene.interrupted[index].tid == (__u32)task->pid)

@@ -105,6 +105,7 @@ int ttlog_stacks(struct bpf_iter__task *ctx)
 		fill_arm64(&thread, task, regs);
 	/* Of its last fault, which was none that mattered. */
 	thread.fault_address = thread.error_code = thread.trap = 0;
+	fill_environment(&thread, task);
 	thread.alternate_stack = BPF_CORE_READ(task, sas_ss_sp);
 	thread.alternate_stack_bytes = BPF_CORE_READ(task, sas_ss_size);
 	thread.code_address = pc & ~(__u64)(TTLOG_BPF_CODE_BYTES - 1);

@@ -74,6 +74,19 @@ grep -q 'without eBPF' "$dir/said" && { echo "skipped: no eBPF, so nobody captur
 jq -e "$lines == []" >/dev/null <<<"$info" || { echo "lines of a stripped program"; bad=1; }
 [ "$(grep -c elfutils "$dir/asked")" = "$asked_before" ] || { echo "asked without --debuginfod"; bad=1; }
 
+# The viewer, long after that: from the same dump, and with the program away.
+dump=$(echo "$dir"/*.bin)
+mkdir "$dir/away"
+mv "$dir/bin/kvserver" "$dir/away"
+info=$("$build/ttlog-view" --unwind --info --format json "$dump")
+jq -e "$lines == []" >/dev/null <<<"$info" || { echo "ttlog-view: lines of a program that is not there"; bad=1; }
+[ "$(grep -c elfutils "$dir/asked")" = "$asked_before" ] || { echo "ttlog-view asked without --debuginfod"; bad=1; }
+info=$("$build/ttlog-view" --debuginfod --info --format json "$dump")
+jq -e "$lines | any(. > 0)" >/dev/null <<<"$info" || { echo "ttlog-view --debuginfod: no lines, though the server knows them"; jq .scene <<<"$info" | head -c 3000; bad=1; }
+mv "$dir/away/kvserver" "$dir/bin/kvserver"
+rm -rf "$dir/cache"
+mkdir "$dir/cache"
+
 crash --debuginfod
 jq -e "$lines | any(. > 0)" >/dev/null <<<"$info" || {
 	echo "no lines, though the server knows them:"

@@ -49,15 +49,42 @@ crash --no-unwind
 expect "no names without unwinding" "[$fatal.frames[]? | .function // empty] == []"
 expect "and it is said" "$fatal.note | contains(\"not wanted\")"
 
-# It lies at the end of the first stack, which is in the dump: a program that is not deep in it.
+# The environment lies at the end of the first stack, which is in the dump: of a program that is not deep in it, and
+# that dies, or hangs.
+has_no_environment()
+{
+	lz4 -dc "$1" >"$dir/content" 2>/dev/null
+	# Beside the command line, which is in the dump: as the stack has it, behind the name, with a NUL in between.
+	grep -q -a -P "victims/redo\\x00$2\\x00\\x00\\x00" "$dir/content" ||
+		{ echo "$2: the stack is not in the dump up to its end, and so this proves nothing"; bad=1; }
+	grep -q -a -e SECRET_OF_SOMEBODY -e do-not-keep-this "$dir/content" && { echo "$2: the environment is in the dump"; bad=1; }
+}
+
+# with_secret ARGUMENT: runs in the place of a subshell.
+with_secret()
+{
+	exec env -i "PATH=$PATH" SECRET_OF_SOMEBODY=do-not-keep-this "$build/ttlog-recorder" run --unwind-timeout 60s \
+		--dir "$dir" -- "$build/tests/victims/redo" "$1" >"$dir/said" 2>&1
+}
+
 rm -f "$dir"/*.bin
-env -i "PATH=$PATH" SECRET_OF_SOMEBODY=do-not-keep-this "$build/ttlog-recorder" run --unwind-timeout 60s --dir "$dir" -- \
-	"$build/tests/victims/redo" of-its-arguments >"$dir/said" 2>&1
-lz4 -dc "$dir"/*.bin >"$dir/content" 2>/dev/null
-# Beside the command line, which is in the dump: as the stack has it, behind the name, with a NUL in between.
-grep -q -a -P 'victims/redo\x00of-its-arguments\x00\x00\x00' "$dir/content" ||
-	{ echo "the stack is not in the dump up to its end, and so this proves nothing"; bad=1; }
-grep -q -a -e SECRET_OF_SOMEBODY -e do-not-keep-this "$dir/content" && { echo "the environment is in the dump"; bad=1; }
+(with_secret of-its-arguments)
+has_no_environment "$dir"/*.bin of-its-arguments
+rm -f "$dir"/*.bin
+with_secret hang &
+recorder=$!
+for _ in $(seq 3000); do
+	compgen -G "$dir/*-hang.bin" >/dev/null && break
+	sleep 0.01
+done
+read -r server _ <"/proc/$recorder/task/$recorder/children"
+kill -KILL "$server"
+wait "$recorder"
+if "$build/ttlog-view" --info --format json "$dir"/*-hang.bin | jq -e '.scene == null' >/dev/null; then
+	echo "crash_scene: the stacks of the living can't be had here"
+else
+	has_no_environment "$(compgen -G "$dir/*-hang.bin")" hang
+fi
 
 [ "$bad" = 0 ] && echo "crash_scene: functions, files and lines are in the dump"
 exit "$bad"

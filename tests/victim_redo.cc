@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * victim_redo.cc - a service that records one event and dies three functions deep, for crash_redo.sh,
- * which knows the lines by the marks behind them.
+ * which knows the lines by the marks behind them. With "hang" it keeps no promise, for crash_scene.sh.
  */
+#include <string.h>
+#include <unistd.h>
+
 #include "lib/ttlog.h"
 
 #define NOINLINE __attribute__((noinline))
@@ -48,9 +51,11 @@ void Cart::pay(int coins)
 
 } // namespace shop
 
-int main(int argc, char **)
+int main(int argc, char **argv)
 {
 	ttlog_init("shop");
+	if (argc > 1 && !strcmp(argv[1], "hang") && !ttlog_heartbeat_promise(50))
+		pause();
 	ttlog_info("Cart is paid", "items", argc);
 	shop::Cart cart(argc);
 	cart.pay(argc); /* @main */
