@@ -138,3 +138,16 @@ void json_address(struct out *out, const char *key, struct number address)
 	else
 		out_text(out, "null");
 }
+
+/* Nanoseconds do not survive every reader of JSON as a number. */
+void json_ns(struct out *out, const char *key, struct number ns)
+{
+	json_key(out, key);
+	if (ns.known) {
+		out_char(out, '"');
+		out_int(out, (int64_t)ns.bits);
+		out_char(out, '"');
+	} else {
+		out_text(out, "null");
+	}
+}

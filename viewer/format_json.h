@@ -25,6 +25,7 @@ void json_span(struct out *out, const char *key, struct span span);
 void json_number(struct out *out, const char *key, struct number number); /* null: not known */
 void json_signed(struct out *out, const char *key, struct number number);
 void json_known(struct out *out, const char *key, struct span span); /* null: empty, not known */
+void json_ns(struct out *out, const char *key, struct number ns); /* text */
 void json_truth(struct out *out, const char *key, bool truth);
 void json_address(struct out *out, const char *key,
 		  struct number address); /* text, as pointers are */

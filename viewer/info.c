@@ -5,40 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "viewer/fault.h"
 #include "viewer/text_line.h"
+#include "viewer/info_cause.h"
 #include "viewer/info_group.h"
 #include "viewer/info_history.h"
+#include "viewer/info_parts.h"
 #include "viewer/info_scene.h"
 #include "viewer/when.h"
 
-#define LABEL_COLUMNS 13
 #define THREADS_SHOWN 32
 #define CHANNELS_SHOWN 32
-
-static void label(struct out *out, const char *text)
-{
-	out_text(out, "  ");
-	out_text(out, text);
-	out_pad(out, ' ', LABEL_COLUMNS - strlen(text));
-}
-
-static void line_span(struct out *out, const char *text, struct span span)
-{
-	if (!span.bytes)
-		return;
-	label(out, text);
-	out_escaped(out, span, 0);
-	out_char(out, '\n');
-}
-
-static void put_moment(struct out *out, struct number ns)
-{
-	when_date(out, (int64_t)ns.bits);
-	out_char(out, ' ');
-	when_time(out, (int64_t)ns.bits);
-	out_text(out, " UTC");
-}
 
 /* 1,234,567 */
 static void put_count(struct out *out, struct number count)
@@ -79,135 +55,15 @@ static void put_name(struct out *out, struct span name, size_t columns)
 	out_pad(out, ' ', taken < columns ? columns - taken : 1);
 }
 
-static void put_verdict(struct out *out, const struct meta *meta, bool colour)
-{
-	static const char unknown[] = "how it ended is not known";
-	struct span sentence = meta->cause.sentence;
-
-	if (!sentence.bytes)
-		sentence = (struct span){unknown, sizeof(unknown) - 1};
-	if (colour)
-		out_text(out, span_is(meta->cause.how, "alive") ? "\033[1m" : "\033[1;31m");
-	out_escaped(out, sentence, 0);
-	if (colour)
-		out_text(out, "\033[0m");
-	out_text(out, "\n\n");
-}
-
-static void put_bytes(struct out *out, const char *before, struct number bytes, const char *behind)
-{
-	const uint64_t kib = bytes.bits >> 10;
-
-	if (!bytes.known)
-		return;
-	out_text(out, before);
-	if (kib < 10240)
-		out_printf(out, "%" PRIu64 " KiB", kib);
-	else
-		out_printf(out, "%" PRIu64 " MiB", kib >> 10);
-	out_text(out, behind);
-}
-
-static void put_container(struct out *out, struct span runtime, struct span id, struct span pod)
-{
-	if (!id.bytes && !pod.bytes)
-		return;
-	label(out, "container");
-	out_escaped(out, id, 0);
-	if (runtime.bytes) {
-		out_text(out, id.bytes ? " (" : "(");
-		out_escaped(out, runtime, 0);
-		out_char(out, ')');
-	}
-	if (pod.bytes) {
-		out_text(out, id.bytes ? ", pod " : "pod ");
-		out_escaped(out, pod, 0);
-	}
-	out_char(out, '\n');
-}
-
-static void put_ancestry(struct out *out, const char *what, const struct meta_actor *actor)
-{
-	if (!actor->have_parents)
-		return;
-	label(out, what);
-	out_escaped(out, actor->exe.bytes ? actor->exe : actor->comm, 0);
-	for (uint64_t i = 0; i < actor->parent_count; i++) {
-		out_text(out, i ? " < " : ", child of ");
-		out_escaped(out, actor->parents[i].comm, 0);
-		if (actor->parents[i].pid.known)
-			out_printf(out, " (%" PRIu64 ")", actor->parents[i].pid.bits);
-	}
-	out_char(out, '\n');
-}
-
-/* Of somebody else: where they come from. */
-static void put_actor(struct out *out, const char *what, const struct meta_actor *actor)
-{
-	put_ancestry(out, what, actor);
-	if (!actor->have_parents)
-		return;
-	line_span(out, "  cgroup", actor->cgroup);
-	put_container(out, actor->container_runtime, actor->container_id, actor->pod_uid);
-}
-
-/* What is said of the process is not said twice. */
-static void put_sender(struct out *out, const struct meta *meta)
-{
-	const struct meta_actor *sender = &meta->cause.sender;
-
-	if (sender->pid.known && meta->pid.known && sender->pid.bits == meta->pid.bits)
-		put_ancestry(out, "itself", sender);
-	else
-		put_actor(out, "sender", sender);
-}
-
-/* With a line behind it, for what follows is the stack, or about something else. */
-static void put_fault(struct out *out, struct dump *dump)
-{
-	struct out words;
-
-	out_init(&words, -1);
-	if (fault_explain(&words, &dump_meta(dump)->cause, dump_scene(dump))) {
-		label(out, "fault");
-		out_span(out, span_of(&words));
-		out_char(out, '\n');
-	}
-	out_fini(&words);
-}
-
-static void put_oom(struct out *out, const struct meta_oom *oom)
-{
-	if (!oom->trigger.pid.known)
-		return;
-	put_actor(out, "trigger", &oom->trigger);
-	label(out, "memory");
-	put_bytes(out, "", oom->anonymous_bytes, " anonymous, ");
-	put_bytes(out, "", oom->file_bytes, " of files, ");
-	put_bytes(out, "", oom->shared_bytes, " shared, ");
-	put_bytes(out, "", oom->total_bytes, " mapped");
-	out_char(out, '\n');
-	if (!oom->limit_bytes.known)
-		return;
-	label(out, "limit");
-	put_bytes(out, "", oom->limit_bytes, "");
-	put_bytes(out, ", ", oom->usage_bytes, " used");
-	if (oom->limit_cgroup.bytes) {
-		out_text(out, ", of ");
-		out_escaped(out, oom->limit_cgroup, 0);
-	}
-	out_char(out, '\n');
-}
-
 static void put_memory(struct out *out, const struct meta_process *process)
 {
 	const struct meta_memory *end = &process->memory_at_death;
 
 	if (!process->memory.total_bytes.known && !end->peak_bytes.known)
 		return;
-	label(out, "resident");
-	put_bytes(out, "", process->memory.peak_bytes, " when it registered");
-	put_bytes(out, process->memory.peak_bytes.known ? ", " : "", end->peak_bytes,
+	info_label(out, "resident");
+	info_bytes(out, "", process->memory.peak_bytes, " when it registered");
+	info_bytes(out, process->memory.peak_bytes.known ? ", " : "", end->peak_bytes,
 		  " at the most");
 	out_char(out, '\n');
 }
@@ -216,7 +72,7 @@ static void put_user(struct out *out, const struct meta_process *process)
 {
 	if (!process->uid.known)
 		return;
-	label(out, "user");
+	info_label(out, "user");
 	out_printf(out, "uid %" PRIu64, process->uid.bits);
 	if (process->gid.known)
 		out_printf(out, ", gid %" PRIu64, process->gid.bits);
@@ -227,7 +83,7 @@ static void put_user(struct out *out, const struct meta_process *process)
 
 static void put_who(struct out *out, const struct meta *meta)
 {
-	label(out, "process");
+	info_label(out, "process");
 	out_escaped(out, meta->service, 0);
 	if (meta->pid.known)
 		out_printf(out, ", pid %" PRIu64, meta->pid.bits);
@@ -236,11 +92,11 @@ static void put_who(struct out *out, const struct meta *meta)
 		out_escaped(out, meta->hostname, 0);
 	}
 	out_char(out, '\n');
-	line_span(out, "command", meta->process.cmdline);
-	line_span(out, "executable", meta->process.exe);
-	line_span(out, "folder", meta->process.cwd);
-	line_span(out, "cgroup", meta->process.cgroup);
-	put_container(out, meta->process.container_runtime, meta->process.container_id,
+	info_line(out, "command", meta->process.cmdline);
+	info_line(out, "executable", meta->process.exe);
+	info_line(out, "folder", meta->process.cwd);
+	info_line(out, "cgroup", meta->process.cgroup);
+	info_container(out, meta->process.container_runtime, meta->process.container_id,
 		      meta->process.pod_uid);
 	put_user(out, &meta->process);
 	put_memory(out, &meta->process);
@@ -252,14 +108,14 @@ static void put_when(struct out *out, const struct meta *meta)
 	const struct number *end = meta->death_ns.known ? &meta->death_ns : &meta->created_ns;
 
 	if (start->known) {
-		label(out, "started");
-		put_moment(out, *start);
+		info_label(out, "started");
+		when_moment(out, *start);
 		out_char(out, '\n');
 	}
 	if (!end->known)
 		return;
-	label(out, meta->death_ns.known ? "died" : "seen");
-	put_moment(out, *end);
+	info_label(out, meta->death_ns.known ? "died" : "seen");
+	when_moment(out, *end);
 	if (start->known) {
 		out_text(out, meta->death_ns.known ? ", after " : ", running for ");
 		when_duration(out, (int64_t)start->bits, (int64_t)end->bits);
@@ -279,7 +135,7 @@ static void put_clock(struct out *out, const struct meta_clock *clock)
 {
 	if (!clock->source.bytes)
 		return;
-	label(out, "clock");
+	info_label(out, "clock");
 	out_escaped(out, clock->source, 0);
 	if (clock->error_ns.known) {
 		out_text(out, ", right to ");
@@ -298,11 +154,11 @@ static void put_loop(struct out *out, const struct meta *meta)
 {
 	if (!meta->loop_count.known || meta->loop_count.bits < 2)
 		return;
-	label(out, "crash loop");
+	info_label(out, "crash loop");
 	out_printf(out, "death %" PRIu64, meta->loop_count.bits);
 	if (meta->loop_since_ns.known) {
 		out_text(out, " since ");
-		put_moment(out, meta->loop_since_ns);
+		when_moment(out, meta->loop_since_ns);
 	}
 	out_char(out, '\n');
 }
@@ -314,7 +170,7 @@ static void put_found(struct out *out, const struct meta *meta)
 
 	if (!found.bytes && !meta->cause.unwatched)
 		return;
-	label(out, "ring");
+	info_label(out, "ring");
 	if (span_is(found, "kept"))
 		out_text(out, "kept by the service manager while no recorder ran");
 	else if (span_is(found, "adopted"))
@@ -324,7 +180,7 @@ static void put_found(struct out *out, const struct meta *meta)
 	out_char(out, '\n');
 	if (!meta->cause.unwatched)
 		return;
-	label(out, "unwatched");
+	info_label(out, "unwatched");
 	out_text(out, "nobody saw the death: no time of it, sender, stack or modules\n");
 }
 
@@ -333,22 +189,22 @@ static void put_dump(struct out *out, struct dump *dump)
 	const struct meta *meta = dump_meta(dump);
 	const char *path = dump_path(dump);
 
-	label(out, "dump");
+	info_label(out, "dump");
 	out_escaped(out, (struct span){path, strlen(path)}, 0);
 	out_char(out, '\n');
-	line_span(out, "written", meta->created_at);
-	line_span(out, "reason", meta->reason);
-	line_span(out, "signature", meta->signature);
+	info_line(out, "written", meta->created_at);
+	info_line(out, "reason", meta->reason);
+	info_line(out, "signature", meta->signature);
 	put_loop(out, meta);
-	line_span(out, "confidence", meta->cause.confidence);
-	line_span(out, "recorder", meta->recorder.rung);
+	info_line(out, "confidence", meta->cause.confidence);
+	info_line(out, "recorder", meta->recorder.rung);
 	put_found(out, meta);
 	put_clock(out, &meta->clock);
 }
 
 static void line_count(struct out *out, const char *text, struct number count)
 {
-	label(out, text);
+	info_label(out, text);
 	put_count(out, count);
 	out_char(out, '\n');
 }
@@ -358,7 +214,7 @@ static void put_counts(struct out *out, struct dump *dump)
 	const struct meta *meta = dump_meta(dump);
 	const struct number read = {dump_events_read(dump), true};
 
-	label(out, "events");
+	info_label(out, "events");
 	put_count(out, meta->events);
 	if (!meta->events.known || meta->events.bits != read.bits) {
 		out_text(out, ", of which can be read ");
@@ -380,9 +236,9 @@ static void put_span_of_time(struct out *out, const char *what, struct number fi
 	if (!first.known || !last.known)
 		return;
 	out_printf(out, "  %s ", what);
-	put_moment(out, first);
+	when_moment(out, first);
 	out_text(out, " to ");
-	put_moment(out, last);
+	when_moment(out, last);
 }
 
 static void put_lanes(struct out *out, const struct meta *meta)
@@ -408,7 +264,7 @@ static void put_channel_counts(struct out *out, const struct meta_channels *chan
 {
 	if (!channels->opened.known)
 		return;
-	label(out, "channels");
+	info_label(out, "channels");
 	put_count(out, channels->open);
 	out_text(out, " open, ");
 	put_count(out, channels->opened);
@@ -507,12 +363,7 @@ void info_text(struct out *out, struct dump *dump, struct last *last, const stru
 {
 	const struct meta *meta = dump_meta(dump);
 
-	put_verdict(out, meta, colour);
-	put_fault(out, dump);
-	put_sender(out, meta);
-	put_oom(out, &meta->cause.oom);
-	if (meta->cause.sender.pid.known || span_is(meta->cause.how, "fault"))
-		out_char(out, '\n');
+	info_cause_text(out, meta, dump_scene(dump), colour);
 	info_scene_text(out, dump_scene(dump), redo, all_threads);
 	put_who(out, meta);
 	put_when(out, meta);

@@ -20,14 +20,6 @@ static struct span lane_name(const struct meta *meta, struct number lane)
 	return (struct span){other, sizeof(other) - 1};
 }
 
-static void put_moment(struct out *out, struct number ns)
-{
-	when_date(out, (int64_t)ns.bits);
-	out_char(out, ' ');
-	when_time(out, (int64_t)ns.bits);
-	out_text(out, " UTC");
-}
-
 static void put_gap(struct out *out, const struct meta *meta, const struct meta_gap *gap)
 {
 	size_t taken;
@@ -38,9 +30,9 @@ static void put_gap(struct out *out, const struct meta *meta, const struct meta_
 	out_printf(out, "%14" PRIu64, gap->events.bits);
 	if (gap->first_ns.known && gap->last_ns.known) {
 		out_text(out, "  from ");
-		put_moment(out, gap->first_ns);
+		when_moment(out, gap->first_ns);
 		out_text(out, " to ");
-		put_moment(out, gap->last_ns);
+		when_moment(out, gap->last_ns);
 	}
 	out_char(out, '\n');
 }
@@ -62,18 +54,6 @@ void info_history_text(struct out *out, const struct meta *meta)
 		out_printf(out, "  and %" PRIu64 " gaps more\n", history->gap_count - GAPS_SHOWN);
 }
 
-static void put_ns(struct out *out, const char *key, struct number ns)
-{
-	json_key(out, key);
-	if (!ns.known) {
-		out_text(out, "null");
-		return;
-	}
-	out_char(out, '"');
-	out_int(out, (int64_t)ns.bits);
-	out_char(out, '"');
-}
-
 void info_history_json(struct out *out, const struct meta *meta)
 {
 	const struct meta_history *history = &meta->history;
@@ -92,8 +72,8 @@ void info_history_json(struct out *out, const struct meta *meta)
 		out_text(out, i ? ",{" : "{");
 		json_span(out, "lane", lane_name(meta, history->gaps[i].lane));
 		json_number(out, "events", history->gaps[i].events);
-		put_ns(out, "first_ns", history->gaps[i].first_ns);
-		put_ns(out, "last_ns", history->gaps[i].last_ns);
+		json_ns(out, "first_ns", history->gaps[i].first_ns);
+		json_ns(out, "last_ns", history->gaps[i].last_ns);
 		out_char(out, '}');
 	}
 	out_text(out, "]}");

@@ -106,19 +106,6 @@ static void put_cause(struct out *out, const struct meta_cause *cause,
 	out_char(out, '}');
 }
 
-/* Nanoseconds do not survive every reader of JSON as a number. */
-static void put_ns(struct out *out, const char *key, struct number ns)
-{
-	json_key(out, key);
-	if (ns.known) {
-		out_char(out, '"');
-		out_int(out, (int64_t)ns.bits);
-		out_char(out, '"');
-	} else {
-		out_text(out, "null");
-	}
-}
-
 static void put_memory(struct out *out, const char *key, const struct meta_memory *memory)
 {
 	json_key(out, key);
@@ -167,7 +154,7 @@ static void put_process(struct out *out, const struct meta_process *process)
 	json_number(out, "gid", process->gid);
 	json_number(out, "ppid", process->ppid);
 	json_number(out, "ns_pid", process->ns_pid);
-	put_ns(out, "start_ns", process->start_ns);
+	json_ns(out, "start_ns", process->start_ns);
 	put_memory(out, "memory", &process->memory);
 	put_memory(out, "memory_at_death", &process->memory_at_death);
 	put_limits(out, process);
@@ -196,8 +183,8 @@ static void put_threads(struct out *out, const struct meta *meta, struct last *l
 		json_number(out, "tid", meta->threads[i].tid);
 		json_span(out, "name", meta->threads[i].name);
 		json_number(out, "events", meta->threads[i].events);
-		put_ns(out, "first_ns", meta->threads[i].first_ns);
-		put_ns(out, "last_ns", meta->threads[i].last_ns);
+		json_ns(out, "first_ns", meta->threads[i].first_ns);
+		json_ns(out, "last_ns", meta->threads[i].last_ns);
 		put_last(out, &scratch, last_record(last, i));
 		out_char(out, '}');
 	}
@@ -216,11 +203,11 @@ static void put_lanes(struct out *out, const struct meta *meta)
 		json_span(out, "name", lane->name);
 		json_number(out, "events", lane->events);
 		json_number(out, "overwritten", lane->overwritten);
-		put_ns(out, "overwritten_first_ns", lane->overwritten_first_ns);
-		put_ns(out, "overwritten_last_ns", lane->overwritten_last_ns);
+		json_ns(out, "overwritten_first_ns", lane->overwritten_first_ns);
+		json_ns(out, "overwritten_last_ns", lane->overwritten_last_ns);
 		json_number(out, "dropped", lane->dropped);
-		put_ns(out, "dropped_first_ns", lane->dropped_first_ns);
-		put_ns(out, "dropped_last_ns", lane->dropped_last_ns);
+		json_ns(out, "dropped_first_ns", lane->dropped_first_ns);
+		json_ns(out, "dropped_last_ns", lane->dropped_last_ns);
 		json_number(out, "truncated", lane->truncated);
 		json_number(out, "recycled", lane->recycled);
 		out_char(out, '}');
@@ -270,13 +257,13 @@ static void put_channels(struct out *out, const struct meta_channels *channels)
 		json_number(out, "events", (struct number){channel->events.bits, true});
 		json_number(out, "budget_bytes", channel->budget_bytes);
 		json_number(out, "overwritten", (struct number){channel->overwritten.bits, true});
-		put_ns(out, "overwritten_first_ns", channel->overwritten_first_ns);
-		put_ns(out, "overwritten_last_ns", channel->overwritten_last_ns);
+		json_ns(out, "overwritten_first_ns", channel->overwritten_first_ns);
+		json_ns(out, "overwritten_last_ns", channel->overwritten_last_ns);
 		json_number(out, "diverted", (struct number){channel->diverted.bits, true});
-		put_ns(out, "diverted_first_ns", channel->diverted_first_ns);
-		put_ns(out, "diverted_last_ns", channel->diverted_last_ns);
-		put_ns(out, "opened_ns", channel->opened_ns);
-		put_ns(out, "closed_ns", channel->closed_ns);
+		json_ns(out, "diverted_first_ns", channel->diverted_first_ns);
+		json_ns(out, "diverted_last_ns", channel->diverted_last_ns);
+		json_ns(out, "opened_ns", channel->opened_ns);
+		json_ns(out, "closed_ns", channel->closed_ns);
 		out_char(out, '}');
 	}
 	out_text(out, "]}");
@@ -293,7 +280,7 @@ static void put_loop(struct out *out, const struct meta *meta)
 	out_char(out, '{');
 	json_known(out, "id", meta->loop);
 	json_number(out, "count", meta->loop_count);
-	put_ns(out, "since_ns", meta->loop_since_ns);
+	json_ns(out, "since_ns", meta->loop_since_ns);
 	out_char(out, '}');
 }
 
@@ -310,7 +297,7 @@ void info_json(struct out *out, struct dump *dump, struct last *last, const stru
 	json_known(out, "reason", meta->reason);
 	json_known(out, "signature", meta->signature);
 	put_loop(out, meta);
-	put_ns(out, "death_ns", meta->death_ns);
+	json_ns(out, "death_ns", meta->death_ns);
 	json_number(out, "events", meta->events);
 	json_number(out, "events_read", read);
 	json_number(out, "overwritten", meta->overwritten);

@@ -6,31 +6,7 @@
 #include <stdlib.h>
 
 #include "recorder/dump_format.h"
-
-#define SPAN(type, field)                                                                          \
-	{                                                                                          \
-#field, DECODE_SPAN, offsetof(struct type, field), NULL, NULL                      \
-	}
-#define NUMBER(type, field)                                                                        \
-	{                                                                                          \
-#field, DECODE_NUMBER, offsetof(struct type, field), NULL, NULL                    \
-	}
-#define TRUTH(type, field)                                                                         \
-	{                                                                                          \
-#field, DECODE_BOOL, offsetof(struct type, field), NULL, NULL                      \
-	}
-#define MAP(type, field, table)                                                                    \
-	{                                                                                          \
-#field, DECODE_MAP, offsetof(struct type, field), table, NULL                      \
-	}
-#define CALL(key, function)                                                                        \
-	{                                                                                          \
-		key, DECODE_CALL, 0, NULL, function                                                \
-	}
-#define END                                                                                        \
-	{                                                                                          \
-		NULL, DECODE_SPAN, 0, NULL, NULL                                                   \
-	}
+#include "viewer/decode_keys.h"
 
 static const struct decode_key parent_keys[] = {
 	NUMBER(meta_parent, pid),

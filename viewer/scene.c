@@ -7,27 +7,7 @@
 #include <string.h>
 
 #include "recorder/dump_format.h"
-
-#define SPAN(type, field)                                                                          \
-	{                                                                                          \
-#field, DECODE_SPAN, offsetof(struct type, field), NULL, NULL                      \
-	}
-#define NUMBER(type, field)                                                                        \
-	{                                                                                          \
-#field, DECODE_NUMBER, offsetof(struct type, field), NULL, NULL                    \
-	}
-#define TRUTH(key, type, field)                                                                    \
-	{                                                                                          \
-		key, DECODE_BOOL, offsetof(struct type, field), NULL, NULL                         \
-	}
-#define CALL(key, function)                                                                        \
-	{                                                                                          \
-		key, DECODE_CALL, 0, NULL, function                                                \
-	}
-#define END                                                                                        \
-	{                                                                                          \
-		NULL, DECODE_SPAN, 0, NULL, NULL                                                   \
-	}
+#include "viewer/decode_keys.h"
 
 /* ---- a thread ---------------------------------------------------------------------------------
  */
@@ -93,9 +73,9 @@ static const struct decode_key frame_keys[] = {
 	SPAN(meta_frame, symbol),
 	SPAN(meta_frame, function),
 	SPAN(meta_frame, file),
-	TRUTH("inline", meta_frame, is_inline),
-	TRUTH("activation", meta_frame, is_activation),
-	TRUTH("guessed", meta_frame, is_guessed),
+	TRUTH_NAMED("inline", meta_frame, is_inline),
+	TRUTH_NAMED("activation", meta_frame, is_activation),
+	TRUTH_NAMED("guessed", meta_frame, is_guessed),
 	END,
 };
 
@@ -110,7 +90,7 @@ static int decode_frames(struct decode *cursor, void *to)
 static const struct decode_key thread_keys[] = {
 	NUMBER(meta_scene_thread, tid),
 	SPAN(meta_scene_thread, name),
-	TRUTH("fatal", meta_scene_thread, is_fatal),
+	TRUTH_NAMED("fatal", meta_scene_thread, is_fatal),
 	CALL("registers", decode_registers),
 	NUMBER(meta_scene_thread, fs_base),
 	NUMBER(meta_scene_thread, fault_address),
@@ -168,7 +148,7 @@ static const struct decode_key counts_keys[] = {
 	NUMBER(meta_scene, threads_left_out),
 	NUMBER(meta_scene, pages_left_out),
 	NUMBER(meta_scene, modules_left_out),
-	TRUTH("modules_cut", meta_scene, modules_cut),
+	TRUTH_NAMED("modules_cut", meta_scene, modules_cut),
 	{"fault_mapping", DECODE_MAP, offsetof(struct meta_scene, fault_mapping), mapping_keys, NULL},
 	END,
 };

@@ -153,3 +153,11 @@ void when_duration(struct out *out, int64_t from_ns, int64_t to_ns)
 		out_printf(out, "%" PRIu64 ".%03u s", seconds,
 			   (unsigned int)(distance % NS_PER_S / 1000000));
 }
+
+void when_moment(struct out *out, struct number ns)
+{
+	when_date(out, (int64_t)ns.bits);
+	out_char(out, ' ');
+	when_time(out, (int64_t)ns.bits);
+	out_text(out, " UTC");
+}

@@ -9,6 +9,7 @@
 void when_split(int64_t ns, int64_t *ret_seconds, uint32_t *ret_ns);
 void when_date(struct out *out, int64_t ns);	/* 2025-11-23 */
 void when_time(struct out *out, int64_t ns);	/* 02:32:01.123456 */
+void when_moment(struct out *out, struct number ns); /* 2025-11-23 02:32:01.123456 UTC */
 void when_rfc3339(struct out *out, int64_t ns); /* 2025-11-23T02:32:01.123456Z */
 /* In the local time zone: 03:32:01.123456, with `dated` 2025-11-23T03:32:01.123456+01:00 */
 void when_local(struct out *out, int64_t ns, bool dated);
