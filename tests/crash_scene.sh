@@ -43,11 +43,20 @@ expect "who waits for the workers has a line" \
 # A function of this service needs more stack than is kept.
 expect "the frames go up to main, or it is said why not" \
 	"$fatal | any(.frames[]; .function == \"main\") or (.note | contains(\"was not captured\"))"
+expect "who it was is there" ".process | [.comm, .exe, .cmdline, .cwd, .cgroup, .uid, .gid, .ppid, .ns_pid, .start_ns,
+	.memory.total_bytes, .memory_at_death.peak_bytes] | all(. != null)"
+expect "exe, arguments and folder are right" ".process | (.exe | endswith(\"/kvserver\")) and (.cmdline | contains(\"--workers 2\")) and
+	.cwd == \"$PWD\" and .ppid > 0 and .uid == $(id -u)"
+expect "and its limits" "[.process.limits[] | select(.name == \"NOFILE\" or .name == \"nofile\" or .name == \"RLIMIT_NOFILE\") | .soft] == [$(ulimit -Sn)]"
+expect "modules have build-ids" '[.scene.modules[] | select(.path // "" | startswith("/")) | .build_id] | length >= 2 and all(. != null)'
+expect "each thread has its last event" '[.threads[] | select(.events > 0) | .last_event.msg] | length >= 1 and all(. != null)'
 expect "each worker has frames with names" '[.scene.threads[] | select(any(.frames[]; .function or .symbol))] | length >= 3'
 
 crash --no-unwind
 expect "no names without unwinding" "[$fatal.frames[]? | .function // empty] == []"
 expect "and it is said" "$fatal.note | contains(\"not wanted\")"
+info=$("$build/ttlog-view" --unwind --info --format json "$dir"/*.bin)
+expect "but whoever reads the dump can do it" "$fatal.frames | any(.function == \"serve\" and .line > 0 and .gained == [\"frame\", \"symbol\", \"function\", \"line\"])"
 
 # The environment lies at the end of the first stack, which is in the dump: of a program that is not deep in it, and
 # that dies, or hangs.
