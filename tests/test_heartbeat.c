@@ -186,14 +186,15 @@ __attribute__((noinline, noipa)) static void hang_with_the_lock(void)
 }
 
 /* What a dump says of its threads. */
-static bool shows(const char *path, const char *words)
+static bool shows(const char *path, const char *option, const char *words)
 {
 	char command[2 * PATH_MAX], text[65536];
 	size_t count;
 	FILE *pipe;
 
-	snprintf(command, sizeof(command), "%.*s/ttlog-view --info --threads '%s'",
-		 (int)(strrchr(recorder_program, '/') - recorder_program), recorder_program, path);
+	snprintf(command, sizeof(command), "%.*s/ttlog-view --info %s '%s'",
+		 (int)(strrchr(recorder_program, '/') - recorder_program), recorder_program, option,
+		 path);
 	pipe = popen(command, "r");
 	cr_assert(pipe);
 	count = fread(text, 1, sizeof(text) - 1, pipe);
@@ -212,18 +213,30 @@ Test(heartbeat, of_who_hangs_is_dumped_with_the_stacks_of_its_threads)
 	struct recorder_process recorder;
 	struct service service;
 	char line[LINE_BYTES];
+	const char *path;
+	bool can = true;
 
 	start_program(&recorder, arguments);
-	expect_line(&recorder, "listening on", line, sizeof(line));
-	if (!strstr(line, "with eBPF")) {
+	do {
+		expect_line(&recorder, "ttlog-recorder: ", line, sizeof(line));
+		can = can && !strstr(line, "can't be had") && !strstr(line, "without eBPF");
+	} while (!strstr(line, "listening on"));
+	if (!can) {
 		stop_recorder(&recorder);
 		recorder_clean();
-		cr_skip("%s", line);
+		cr_skip("no stacks of the living: before Linux 5.18, or no eBPF");
 	}
 	start_service(&service, hang_with_the_lock);
 	expect_line(&recorder, "-hang.bin", line, sizeof(line));
+	path = strrchr(line, ' ') + 1;
+	cr_assert(shows(path, "", "3 other threads have known stacks"));
+	/* On a machine that is busy enough names come too late: then that is said of the thread. */
 	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
-		cr_expect(shows(strrchr(line, ' ') + 1, functions[i]), "%s", functions[i]);
+		cr_expect(shows(path, "--threads", functions[i]) ||
+				  shows(path, "--threads", "not unwound") ||
+				  shows(path, "--threads", "no answer within") ||
+				  shows(path, "--threads", "no names"),
+			  "%s", functions[i]);
 	cr_assert_eq(kill(service.pid, SIGKILL), 0);
 	reap(&service);
 	stop_recorder(&recorder);
