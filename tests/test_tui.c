@@ -127,6 +127,28 @@ Test(tui, searches_while_it_is_typed_and_on)
 	tui_expect_selected("request_id=0 ");
 }
 
+/* Whoever is interrupted all the time gets there, and says the same. */
+Test(tui, works_in_the_smallest_slices)
+{
+	begin();
+	tui_press("g");
+	for (const char *key = "/nothing"; *key; key++)
+		tui_key(tui, *key);
+	while (tui_work(tui, 0))
+		;
+	tui_expect("not found");
+	tui_key(tui, TUI_KEY_ESCAPE);
+	while (tui_work(tui, 0))
+		;
+	tui_expect_selected("request_id=0 ");
+	tui_key(tui, ' ');
+	tui_key(tui, ' ');
+	while (tui_work(tui, 0))
+		;
+	tui_expect_selected("request_id=38 ");
+	tui_expect("request_id=57 ");
+}
+
 Test(tui, highlights_what_was_found)
 {
 	begin();

@@ -251,6 +251,7 @@ Test(tui_terminal, scrolls_by_the_wheel_and_selects_by_a_click)
 	await("? help");
 	press("g");
 	await("  1/20,001");
+	await("n=19");
 	/* As a terminal sends it: button 5, 4, then 1, at the 10th column and the 8th row. */
 	press("-l \"$(printf '\\033[Ma*(')\"");
 	await("  4/20,001");

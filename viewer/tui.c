@@ -11,7 +11,7 @@
 #define HEAD_ROWS_MAX 3
 #define FOOT_ROWS 2
 #define BEFORE_KEY_NS 50000000
-#define LONG_ITEMS 10000 /* that were looked at: somebody may want it to stop */
+#define LONG_ITEMS 10000  /* that were looked at: somebody may want it to stop */
 #define ROWS_A_HEAD_ROW 7 /* of the screen, for each that the verdict may have */
 
 /* ---- open and close ---------------------------------------------------------------------------
@@ -261,6 +261,8 @@ void tui_click(struct tui *tui, size_t row)
 {
 	const size_t top = tui_rows_top(tui);
 
+	if (tui_model_is_busy(&tui->model))
+		tui_model_work(&tui->model, now_ns() + BEFORE_KEY_NS);
 	if (!tui->pane.kind && !tui->prompt.kind && row >= top && row - top < tui->model.count)
 		tui_model_select(&tui->model, row - top);
 }
@@ -281,18 +283,21 @@ static void save_some(struct tui *tui, int64_t until_ns)
 bool tui_work(struct tui *tui, int64_t until_ns)
 {
 	const bool searching = tui->model.direction != 0;
+	bool more;
 
 	if (tui->save.active) {
 		save_some(tui, until_ns);
 		return true;
 	}
-	if (tui_model_work(&tui->model, until_ns))
-		return true;
-	if (searching && tui->model.not_found) {
+	more = tui_model_work(&tui->model, until_ns);
+	if (searching && !tui->model.direction && tui->model.not_found) {
 		tui_say(tui, true, "not found");
 		if (tui->prompt.kind == TUI_PROMPT_SEARCH)
 			tui_to_origin(tui);
+		return true;
 	}
+	if (more)
+		return true;
 	if ((tui->pane.kind == TUI_PANE_STATS || tui->pane.kind == TUI_PANE_HISTOGRAM ||
 	     tui->pane.kind == TUI_PANE_THREADS) &&
 	    !tui_census_is_complete(tui->census)) {
