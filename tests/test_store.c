@@ -381,3 +381,31 @@ Test(store, shares_no_folder_in_which_all_may_write)
 	cr_expect_eq(store_share(&store, STORE_NOBODY, true), -EACCES);
 	cr_expect_eq(store_share(&store, getegid(), false), -EACCES);
 }
+
+/* ---- a folder that is not there any more ---- */
+
+Test(store, a_folder_that_was_removed_is_made_again)
+{
+	char name[PATH_MAX];
+
+	cr_assert_eq(rmdir(folder), 0);
+	cr_assert_eq(commit("here again", 1, "exit-1", name), 0);
+	cr_expect_eq(count_files(folder), 1);
+}
+
+/* What stands there instead may be a stranger's way to have dumps elsewhere. */
+Test(store, a_link_in_its_place_is_not_followed)
+{
+	char elsewhere[80], name[PATH_MAX];
+	struct store_file file;
+
+	snprintf(elsewhere, sizeof(elsewhere), "%s-elsewhere", folder);
+	cr_assert_eq(mkdir(elsewhere, 0700), 0);
+	cr_assert_eq(rmdir(folder), 0);
+	cr_assert_eq(symlink(elsewhere, folder), 0);
+	cr_expect_lt(store_create(&store, &file), 0);
+	cr_expect_eq(count_files(elsewhere), 0);
+	cr_assert_eq(unlink(folder), 0);
+	cr_assert_eq(rmdir(elsewhere), 0);
+	cr_expect_eq(commit("here again", 1, "exit-1", name), 0);
+}
