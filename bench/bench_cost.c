@@ -6,7 +6,7 @@
  * Cost: fork, exec and exit of /bin/true; a program that does nothing but send itself signals; and one
  * that works while a timer interrupts it 10,000 times a second, which is much for a real program. None
  * of them is a client. Each is measured in turns: without a recorder; with one that has no clients,
- * which is attached to nothing; with one that has a client, so that its programs stand in everybody's
+ * which is told of names alone; with one that has a client, so that its programs stand in everybody's
  * way; and with BPF programs for the same tracepoints that do nothing but return: what the kernel takes
  * to call any program at all. What counts is the processor's time that they took, the kernel's part of
  * it included: on a machine that is shared the time on the wall says nothing. A recorder that leaves
@@ -310,7 +310,7 @@ static void measure_cost(void)
 	static struct costs costs;
 
 	measure_print("   median of %d turns, as ratios to the first column; a recorder without "
-		      "clients is attached to nothing\n\n",
+		      "clients is told of names alone\n\n",
 		      TURNS);
 	measure_print("   %-34s %12s  %10s  %10s  %10s\n", "no client", "no recorder", "recorder",
 		      "+ a client", "empty BPF");
