@@ -3,7 +3,6 @@
 #include "recorder/clients.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>

@@ -143,14 +143,14 @@ Test(heartbeat, that_is_missed_is_a_hang)
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static volatile unsigned int turns, waits;
 
-__attribute__((noinline, noipa)) static void wait_for_the_lock(void)
+static __attribute__((noinline)) void wait_for_the_lock(void)
 {
 	waits = 1;
 	pthread_mutex_lock(&lock);
 	waits = 2;
 }
 
-__attribute__((noinline, noipa)) static void turn_for_ever(void)
+static __attribute__((noinline)) void turn_for_ever(void)
 {
 	for (;;)
 		turns++;
@@ -168,7 +168,7 @@ static void *turn_in_thread(void *context)
 	return context;
 }
 
-__attribute__((noinline, noipa)) static void hang_with_the_lock(void)
+static __attribute__((noinline)) void hang_with_the_lock(void)
 {
 	pthread_t threads[2];
 
