@@ -97,7 +97,8 @@ static int choose(struct ttlog_bpf *skeleton, unsigned int without, char *why_no
 	return 0;
 }
 
-/* As a program of that kind it may do nothing of what it does, so the verifier really refuses it. */
+/* As a program of that kind it may do nothing of what it does, so the verifier really refuses it.
+ */
 static void be_refused(struct ttlog_bpf *skeleton)
 {
 	const enum bpf_prog_type wrong = BPF_PROG_TYPE_SOCKET_FILTER;
@@ -114,6 +115,7 @@ static void be_refused(struct ttlog_bpf *skeleton)
  * Functions that the kernel may lack are looked for in its modules too, which takes CAP_SYS_ADMIN,
  * and libbpf 1.1 gives up where that is refused instead of going on without. It looks only once,
  * and for an attach target as well: who lets it look for one that nobody has gets that behind him.
+ * What it read for that it forgets when it loads, and only then.
  */
 static void look_through_modules(struct ttlog_bpf *skeleton)
 {
@@ -152,8 +154,6 @@ int watch_load_open(struct ttlog_bpf **ret_skeleton, unsigned int without, char 
 		ttlog_bpf__destroy(skeleton);
 		return err;
 	}
-	if (!skeleton->rodata->can_walk_mappings)
-		look_through_modules(skeleton);
 	be_refused(skeleton);
 	*ret_skeleton = skeleton;
 	return 0;
@@ -175,6 +175,8 @@ int watch_load(struct ttlog_bpf *skeleton, bool *ret_without_control_maps)
 	err = bpf_map__set_inner_map_fd(skeleton->maps.controls, pattern);
 	if (!err && pretend(PRETEND_NO_TASK_STORAGE))
 		err = -EINVAL; /* as bpf() has it for a kind of map that it does not know */
+	if (!err && !skeleton->rodata->can_walk_mappings)
+		look_through_modules(skeleton);
 	if (!err)
 		err = ttlog_bpf__load(skeleton);
 	close(pattern);

@@ -46,6 +46,8 @@ static struct source sources[] = {
 	{.path = "lib/region.c"},
 	{.path = "lib/region_plan.c"},
 	{.path = "lib/settings.c"},
+	/* Words beside the ring. */
+	{.path = "lib/beat.c"},
 };
 #define SOURCES (sizeof(sources) / sizeof(sources[0]))
 

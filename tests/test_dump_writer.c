@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_dump_writer.c - a dump is what dump_format.h says, in the eyes of lz4, cbor2 and jq, which know
- * nothing of us.
+ * test_dump_writer.c - a dump is what dump_format.h says, in the eyes of lz4, cbor2 and jq, which
+ * know nothing of us.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -52,7 +52,8 @@ static const char *ask(const char *program)
 	return answer;
 }
 
-#define EXPECT(program, wanted) cr_expect_str_eq(ask(program), wanted, "%s: %s", program, ask(program))
+#define EXPECT(program, wanted)                                                                    \
+	cr_expect_str_eq(ask(program), wanted, "%s: %s", program, ask(program))
 
 TestSuite(dump_writer, .fini = drop_file, .timeout = 120);
 
@@ -65,18 +66,20 @@ Test(dump_writer, other_programs_see_who_and_why)
 	EXPECT(".[0] | [.created_at, .created_ns / 1000 | tostring]",
 	       "[\"2023-11-14T22:13:21.002003Z\",\"1700000001002003\"]");
 	EXPECT(".[0].death_ns / 1000000000", "1700000001");
-	EXPECT(".[0].cause | [.how, .signal, .signal_name, .code, .code_name, .fault_address, .confidence]",
+	EXPECT(".[0].cause | [.how, .signal, .signal_name, .code, .code_name, .fault_address, "
+	       ".confidence]",
 	       "[\"fault\",11,\"SIGSEGV\",1,\"SEGV_MAPERR\",0,\"high\"]");
-	EXPECT(".[0].cause.sentence",
-	       "\"segmentation fault: SIGSEGV (SEGV_MAPERR) at address 0x0 in thread worker-1 (tid 4245)\"");
+	EXPECT(".[0].cause.sentence", "\"segmentation fault: SIGSEGV (SEGV_MAPERR) at address 0x0 "
+				      "in thread worker-1 (tid 4245)\"");
 	EXPECT(".[0].cause.thread | [.pid, .tid, .comm]", "[4242,4245,\"worker-1\"]");
 	EXPECT(".[0].cause | has(\"exit_code\"), has(\"sender\"), has(\"evidence\")",
 	       "false\nfalse\nfalse");
 	EXPECT(".[0].process | [.comm, .exe, .cmdline, .cgroup, .uid, .gid, .ppid]",
-	       "[\"orders\",\"/usr/bin/orders\",\"orders --port 80\",\"/system.slice/orders.service\",1000,"
+	       "[\"orders\",\"/usr/bin/orders\",\"orders --port "
+	       "80\",\"/system.slice/orders.service\",1000,"
 	       "1000,1]");
-	EXPECT("[.[0].lanes[].name]",
-	       "[\"main\",\"alert\",\"alert_large\",\"boot\",\"afterlife\",\"nested\",\"channel\"]");
+	EXPECT("[.[0].lanes[].name]", "[\"main\",\"alert\",\"alert_large\",\"boot\",\"afterlife\","
+				      "\"nested\",\"channel\"]");
 	EXPECT("[.[0].threads[] | [.tid, .name]]", "[[4242,\"orders\"],[4245,\"worker-1\"]]");
 	EXPECT(".[0].clock.source", "\"monotonic\"");
 	EXPECT(".[0].recorder | [.version, .rung]", "[\"0.1.0\",\"ebpf\"]");
@@ -85,11 +88,23 @@ Test(dump_writer, other_programs_see_who_and_why)
 
 Test(dump_writer, other_programs_see_every_type_of_value)
 {
-	static const uint8_t types[] = {
-		TTLOG_TYPE_BOOL, TTLOG_TYPE_CHAR, TTLOG_TYPE_I8,     TTLOG_TYPE_U8,	TTLOG_TYPE_I16,
-		TTLOG_TYPE_U16,	 TTLOG_TYPE_I32,  TTLOG_TYPE_U32,    TTLOG_TYPE_I64,	TTLOG_TYPE_U64,
-		TTLOG_TYPE_F32,	 TTLOG_TYPE_F64,  TTLOG_TYPE_STRING, TTLOG_TYPE_BYTES, TTLOG_TYPE_POINTER,
-		TTLOG_TYPE_INTERNED, 0};
+	static const uint8_t types[] = {TTLOG_TYPE_BOOL,
+					TTLOG_TYPE_CHAR,
+					TTLOG_TYPE_I8,
+					TTLOG_TYPE_U8,
+					TTLOG_TYPE_I16,
+					TTLOG_TYPE_U16,
+					TTLOG_TYPE_I32,
+					TTLOG_TYPE_U32,
+					TTLOG_TYPE_I64,
+					TTLOG_TYPE_U64,
+					TTLOG_TYPE_F32,
+					TTLOG_TYPE_F64,
+					TTLOG_TYPE_STRING,
+					TTLOG_TYPE_BYTES,
+					TTLOG_TYPE_POINTER,
+					TTLOG_TYPE_INTERNED,
+					0};
 	static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h",
 					    "i", "j", "k", "l", "m", "n", "o", "p"};
 	const double real = 1.1;
@@ -116,9 +131,9 @@ Test(dump_writer, other_programs_see_every_type_of_value)
 	event = made_event(400000, 0, 1); /* earlier than the one before */
 	made_text(event, 12, "\xff\xfe");
 	write_file();
-	EXPECT(".[2].events[0][5:]",
-	       "[true,120,-100,200,-100,200,-100,200,-100,200,3.25,1.1,\"text\",{\"bytes\":\"0001\"},32767,"
-	       "64]");
+	EXPECT(".[2].events[0][5:]", "[true,120,-100,200,-100,200,-100,200,-100,200,3.25,1.1,"
+				     "\"text\",{\"bytes\":\"0001\"},32767,"
+				     "64]");
 	EXPECT(".[2].events[0][1:5]", "[1,3,1,1]");
 	EXPECT(".[2].events[1][17]", "{\"bytes\":\"fffe\"}");
 	EXPECT(".[1].sites[\"1\"] | [.level, .target, .message, .file, .function, .line, .printf]",
@@ -184,13 +199,18 @@ Test(dump_writer, evidence_and_sender_are_in_the_cause)
 	evidence->forgotten = 5;
 	evidence->lost = 7;
 	evidence->event[0] = (struct ttlog_bpf_event){
-		.time_ns = 10, .kind = TTLOG_BPF_SIGNAL, .signal = 9, .code = 0,
+		.time_ns = 10,
+		.kind = TTLOG_BPF_SIGNAL,
+		.signal = 9,
+		.code = 0,
 		.target = {.pid = 4242, .tid = 4242, .comm = "orders"},
 		.sender = {.pid = 12, .tid = 12, .uid = 0, .comm = "bash"}};
-	evidence->event[1] = (struct ttlog_bpf_event){.time_ns = 20, .kind = TTLOG_BPF_DEATH,
-						      .exit_code = 9};
+	evidence->event[1] =
+		(struct ttlog_bpf_event){.time_ns = 20, .kind = TTLOG_BPF_DEATH, .exit_code = 9};
 	made.facts.evidence = evidence;
-	made.facts.verdict = (struct verdict){.how = VERDICT_SIGNAL, .have_signal = true, .signal = 9,
+	made.facts.verdict = (struct verdict){.how = VERDICT_SIGNAL,
+					      .have_signal = true,
+					      .signal = 9,
 					      .have_sender = true,
 					      .sender = evidence->event[0].sender};
 	write_file();
@@ -215,7 +235,8 @@ Test(dump_writer, channels_are_listed_where_there_is_something_to_say)
 	made.channel[1].diverted = 2;
 	write_file();
 	EXPECT(".[0].channels | [.open, .opened, .replaced, .refused]", "[2,2,0,0]");
-	EXPECT(".[0].channels.list", "[{\"name\":\"busy\",\"events\":1,\"budget_bytes\":1024,\"diverted\":2}]");
+	EXPECT(".[0].channels.list",
+	       "[{\"name\":\"busy\",\"events\":1,\"budget_bytes\":1024,\"diverted\":2}]");
 	EXPECT(".[2].events[0][1:]", "[0,0,0,1,0]");
 	EXPECT(".[2].events[1][1:]", "[1,6,4,1,0,7]");
 	EXPECT(".[0].lanes[6].name", "\"channel\"");
@@ -239,22 +260,35 @@ Test(dump_writer, the_summary_and_the_index_stand_in_skippable_frames)
 	data = made_dump(&bytes);
 	cr_expect_eq(memcmp(data, "\x50\x2a\x4d\x18", 4), 0);
 	cr_expect_eq(memcmp(data + 8, "TTLOGDMP\1\0\1\0\0\0\0\0", 16), 0);
-	cr_expect(memmem(data + 24, (size_t)(data[4] | data[5] << 8), "\x63how\x65" "fault", 10));
-	for (index = bytes - 8; index && memcmp(data + index, "TTLOGIDX\1\0\1\0\0\0\0\0", 16) != 0;)
+	cr_expect(memmem(data + 24, (size_t)(data[4] | data[5] << 8),
+			 "\x63how\x65"
+			 "fault",
+			 10));
+	for (index = bytes - 16;
+	     index && memcmp(data + index, "TTLOGIDX\1\0\1\0\0\0\0\0", 16) != 0;)
 		index--;
 	cr_assert(index);
 	cr_expect_eq(memcmp(data + index - 8, "\x5f\x2a\x4d\x18", 4), 0);
 	cr_expect_eq(data[index - 4] + index, bytes);
 	/* {"batches": [[offset, 0, 4096, first, last], ...], "events": 5000} */
-	cr_expect_eq(memcmp(data + index + 16, "\xa2\x67" "batches\x82\x85", 11), 0);
-	cr_expect_eq(memcmp(data + bytes - 10, "\x66" "events\x19\x13\x88", 10), 0);
+	cr_expect_eq(memcmp(data + index + 16,
+			    "\xa2\x67"
+			    "batches\x82\x85",
+			    11),
+		     0);
+	cr_expect_eq(memcmp(data + bytes - 10,
+			    "\x66"
+			    "events\x19\x13\x88",
+			    10),
+		     0);
 	free(data);
 }
 
 /* It is found by its place, so that it can be written when all the rest is there. */
 Test(dump_writer, a_signature_stands_where_the_format_says)
 {
-	static const char before[] = "\x69signature\x70" "0000000000000000";
+	static const char before[] = "\x69signature\x70"
+				     "0000000000000000";
 	char digits[DUMP_SIGNATURE_DIGITS];
 	unsigned char *data;
 	size_t bytes;
@@ -296,7 +330,8 @@ Test(dump_writer, a_write_that_fails_is_reported)
 		limit = (struct rlimit){(rlim_t)bytes, RLIM_INFINITY};
 		cr_assert_eq(ftruncate(fd, 0) | (int)lseek(fd, 0, SEEK_SET), 0);
 		cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-		cr_expect_eq(dump_write(fd, &made, &made.facts), -EFBIG, "after %ld bytes", (long)bytes);
+		cr_expect_eq(dump_write(fd, &made, &made.facts), -EFBIG, "after %ld bytes",
+			     (long)bytes);
 	}
 	limit.rlim_cur = RLIM_INFINITY;
 	setrlimit(RLIMIT_FSIZE, &limit);
