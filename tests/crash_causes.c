@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * crash_causes.c - each cause of death in causes_table.c is brought about for real, under a recorder with
- * the kernel program, and the dump must say what it was.
+ * crash_causes.c - each cause of death in causes_table.c is brought about for real, under a
+ * recorder with the kernel program, and the dump must say what it was.
  *
  *   crash_causes                      all of them
  *   crash_causes NAME ...             these
  *   crash_causes --list               their names
  *   --bin FOLDER                      where ttlog-recorder and ttlog-view are; else above its own
  *
- * Runs no shell, and takes nothing from a machine but /proc, so that it can be all that runs on one. What
- * a kernel can't do is skipped, with the reason. One dump for each death, and not a second one.
+ * Runs no shell, and takes nothing from a machine but /proc, so that it can be all that runs on
+ * one. What a kernel can't do is skipped, with the reason. One dump for each death, and not a
+ * second one.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -41,7 +42,8 @@ static char bin_folder[256], socket_path[96], dump_folder[96];
 static int failures, skipped, done;
 static const struct cause *current;
 
-/* ---- processes -------------------------------------------------------------------------------- */
+/* ---- processes --------------------------------------------------------------------------------
+ */
 
 static int64_t now_ms(void)
 {
@@ -152,7 +154,8 @@ static void end_children(void)
 	}
 }
 
-/* ---- dumps ------------------------------------------------------------------------------------ */
+/* ---- dumps ------------------------------------------------------------------------------------
+ */
 
 /* The path of a dump of that process; false: there is none yet. */
 static bool find_dump(pid_t pid, char *path, size_t bytes)
@@ -207,8 +210,7 @@ static bool view(const char *dump, char *text, size_t bytes)
 		_exit(127);
 	}
 	close(out[1]);
-	while (length + 1 < bytes &&
-	       (count = read(out[0], text + length, bytes - 1 - length)) > 0)
+	while (length + 1 < bytes && (count = read(out[0], text + length, bytes - 1 - length)) > 0)
 		length += (size_t)count;
 	text[length] = '\0';
 	close(out[0]);
@@ -216,7 +218,8 @@ static bool view(const char *dump, char *text, size_t bytes)
 	return status == 0;
 }
 
-/* ---- what must be true ------------------------------------------------------------------------ */
+/* ---- what must be true ------------------------------------------------------------------------
+ */
 
 static int number_of(const char *name, size_t length)
 {
@@ -224,8 +227,10 @@ static int number_of(const char *name, size_t length)
 		const char *name;
 		int value;
 	} known[] = {
-		{"client", cause_shared->client}, {"other", cause_shared->other},
-		{"thread", cause_shared->thread}, {"test", getpid()},
+		{"client", cause_shared->client},
+		{"other", cause_shared->other},
+		{"thread", cause_shared->thread},
+		{"test", getpid()},
 		{"above", getppid()},
 	};
 
@@ -254,8 +259,23 @@ static void fill_in(const char *part, char *text, size_t bytes)
 	text[length] = '\0';
 }
 
+/* What the kernel said, which is in the dump alone; where there is a reader of CBOR. */
+static void say_evidence(const char *path)
+{
+	char command[1024];
+
+	snprintf(
+		command, sizeof(command),
+		"lz4 -dc '%s' | /usr/bin/python3 -c 'import sys, cbor2; "
+		"[print(\" \", e) for e in cbor2.load(sys.stdin.buffer)[\"cause\"][\"evidence\"]]'",
+		path);
+	fflush(stdout);
+	if (system(command))
+		printf("  (no evidence)\n");
+}
+
 /* Failures, as lines. */
-static void check_parts(const char *info)
+static void check_parts(const char *info, const char *path)
 {
 	const int before = failures;
 	char part[512];
@@ -273,7 +293,8 @@ static void check_parts(const char *info)
 	if (failures != before) {
 		const char *cause = strstr(info, "\"cause\"");
 
-		printf("  %.3000s\n", cause ? cause : info);
+		printf("  %.1000s\n", cause ? cause : info);
+		say_evidence(path);
 	}
 }
 
@@ -317,7 +338,7 @@ static void bring_about(int watch)
 	else if (!view(path, info, sizeof(info)))
 		fail("ttlog-view", path);
 	else
-		check_parts(info), say_sentence(info);
+		check_parts(info, path), say_sentence(info);
 	end_children();
 	check_only(path);
 	acts_clean();
@@ -338,7 +359,8 @@ static void run(const struct cause *cause, int watch)
 	done++;
 }
 
-/* ---- the recorder ----------------------------------------------------------------------------- */
+/* ---- the recorder -----------------------------------------------------------------------------
+ */
 
 static bool start_recorder(void)
 {
@@ -351,9 +373,8 @@ static bool start_recorder(void)
 	cause_recorder = cause_fork();
 	if (!cause_recorder) {
 		dup2(fd, STDERR_FILENO);
-		execl(program, "ttlog-recorder", "--keep-loop=0", "--keep-free=0",
-		      "--socket", socket_path, "--dir", dump_folder,
-		      "--dump-on-exit", (char *)NULL);
+		execl(program, "ttlog-recorder", "--keep-loop=0", "--keep-free=0", "--socket",
+		      socket_path, "--dir", dump_folder, "--dump-on-exit", (char *)NULL);
 		_exit(127);
 	}
 	for (int64_t end = now_ms() + CAUSE_WAIT_MS; !strchr(said, '\n') && now_ms() < end;) {
