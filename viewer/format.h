@@ -28,6 +28,8 @@ enum time_mode {
 
 /* What --fields asks for: see columns.h. */
 struct columns;
+/* What --stats and its like ask for: see stats.h. */
+struct stats_wish;
 
 /* What a format needs to know. All of it outlives the format. */
 struct format_env {
@@ -36,6 +38,7 @@ struct format_env {
 	size_t dump_count;
 	const char *output;	       /* --output; NULL: the standard output */
 	const struct columns *columns; /* NULL: what the format itself shows */
+	const struct stats_wish *stats;
 	enum time_mode time;
 	bool colour;
 	bool reverse;	    /* the newest comes first */

@@ -92,7 +92,8 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 	if (!parsed)
 		return false;
 	options->info |= options->threads || options->unwind;
-	if (!options_select_agree(options) || !options_show_agree(options))
+	if (!options_select_agree(options) || !options_stats_agree(options) ||
+	    !options_show_agree(options))
 		return usage(ret_exit);
 	options->paths = argv + optind;
 	options->path_count = (size_t)(argc - optind);
@@ -105,4 +106,5 @@ void options_fini(struct options *options)
 		free(options->debug_dirs[i]);
 	options_select_fini(options);
 	columns_close(options->columns);
+	group_by_fini(&options->stats.by);
 }

@@ -8,6 +8,7 @@
  *   options_table.c   the rows             options_select.c  takes what selects
  *   options.c         getopt               options_show.c    takes how it is shown
  *   options_help.c    --help, --help=all      options_redo.c  takes what unwinds again
+ *   options_stats.c   takes what counts
  */
 #ifndef VIEWER_OPTIONS_H
 #define VIEWER_OPTIONS_H
@@ -15,6 +16,7 @@
 #include "viewer/format.h"
 #include "viewer/select.h"
 #include "viewer/redo.h"
+#include "viewer/stats.h"
 
 /* What the program says with its exit status. */
 enum view_exit {
@@ -39,6 +41,7 @@ struct options {
 	const struct format *format; /* never NULL */
 	enum time_mode time;
 	struct columns *columns; /* --fields; NULL: not said */
+	struct stats_wish stats;
 	const char *output;	 /* NULL: the standard output */
 	bool colour_said;	 /* with --color=always */
 	unsigned int width;	 /* of the terminal that is the standard output; 0: it is none */
@@ -99,6 +102,8 @@ enum option_result options_color(struct options *options, const char *argument);
 enum option_result options_unwind(struct options *options, const char *argument);
 enum option_result options_debuginfod(struct options *options, const char *argument);
 enum option_result options_debug_dir(struct options *options, const char *argument);
+enum option_result options_group_by(struct options *options, const char *argument);
+enum option_result options_top(struct options *options, const char *argument);
 enum option_result options_help(struct options *options, const char *argument);
 enum option_result options_version(struct options *options, const char *argument);
 
@@ -108,6 +113,7 @@ unsigned int options_width(void);
 /* What can't be told from one argument alone. False: it makes no sense, and why was said. */
 bool options_show_agree(struct options *options);
 bool options_select_agree(struct options *options);
+bool options_stats_agree(struct options *options);
 
 void options_select_init(struct options *options);
 void options_select_fini(struct options *options);

@@ -37,6 +37,7 @@ int show_events(struct out *out, struct options *options, struct dump *const *du
 				       .dump_count = dump_count,
 				       .output = options->output,
 				       .columns = options->columns,
+				       .stats = &options->stats,
 				       .time = options->time,
 				       .colour = options->colour,
 				       .reverse = options->select.reverse,
