@@ -278,11 +278,14 @@ void dictionary_fini(struct dictionary *dictionary)
 
 struct site *dictionary_unknown_site(struct dictionary *dictionary, uint64_t id)
 {
-	static struct site nobody = {.level = LEVEL_UNKNOWN, .message = {"(unknown)", 9}};
 	static const char text[] = "(a site that the dump does not describe)";
 	struct draft draft = {.message = {text, sizeof(text) - 1}};
 
-	return add_site(dictionary, id, &draft) == 0 ? dictionary->sites[id] : &nobody;
+	if (add_site(dictionary, id, &draft) == 0)
+		return dictionary->sites[id];
+	/* Once more whenever it is asked for: what a query made of it may be of another query. */
+	dictionary->nobody = (struct site){.level = LEVEL_UNKNOWN, .message = {"(unknown)", 9}};
+	return &dictionary->nobody;
 }
 
 struct span dictionary_string(const struct dictionary *dictionary, uint64_t id)

@@ -67,6 +67,7 @@ struct dictionary {
 	struct span *strings; /* by id; data NULL = not known */
 	uint32_t string_limit;
 	size_t bytes; /* of all copies */
+	struct site nobody; /* all that there is no memory for */
 };
 
 /* Adds a frame's sites and strings. 0 or a negative errno; what was added before an error stays. */

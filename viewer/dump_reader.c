@@ -362,19 +362,20 @@ static int dump_start(struct dump *dump, int fd)
 	return got < 0 ? got : 0;
 }
 
-int dump_open(struct dump **ret_dump, const char *path, const char **ret_why)
+/* Takes the descriptor over; a negative one is the errno of who could not get it. */
+static int open_taken(struct dump **ret_dump, int fd, const char *path, const char **ret_why)
 {
 	struct dump *dump = calloc(1, sizeof(*dump));
-	int fd, error;
+	int error;
 
 	if (!dump) {
+		if (fd >= 0)
+			close(fd);
 		error = -ENOMEM;
 		goto out;
 	}
 	dump->path = strdup(path);
-	fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO)
-				    : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	error = fd < 0 ? -errno : dump_start(dump, fd);
+	error = fd < 0 ? fd : dump_start(dump, fd);
 	if (!dump->path)
 		error = -ENOMEM;
 	if (!error)
@@ -385,6 +386,23 @@ out:
 	if (error)
 		*ret_why = why(error);
 	return error;
+}
+
+int dump_open_descriptor(struct dump **ret_dump, int fd, const char **ret_why)
+{
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return open_taken(ret_dump, own < 0 ? -errno : own, "-", ret_why);
+}
+
+int dump_open(struct dump **ret_dump, const char *path, const char **ret_why)
+{
+	int fd;
+
+	if (strcmp(path, "-") == 0)
+		return dump_open_descriptor(ret_dump, STDIN_FILENO, ret_why);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	return open_taken(ret_dump, fd < 0 ? -errno : fd, path, ret_why);
 }
 
 void dump_close(struct dump *dump)
@@ -420,6 +438,11 @@ const struct meta_scene *dump_scene(const struct dump *dump)
 struct dictionary *dump_dictionary(struct dump *dump)
 {
 	return &dump->dictionary;
+}
+
+int dump_failure(const struct dump *dump)
+{
+	return dump->failure;
 }
 
 uint64_t dump_events_read(const struct dump *dump)

@@ -56,6 +56,8 @@ struct event {
  * a reason for people.
  */
 int dump_open(struct dump **ret_dump, const char *path, const char **ret_why);
+/* The same of a descriptor, from where it stands; it stays the caller's. Its path is that of the standard input. */
+int dump_open_descriptor(struct dump **ret_dump, int fd, const char **ret_why);
 void dump_close(struct dump *dump); /* NULL is fine */
 
 const char *dump_path(const struct dump *dump);
@@ -89,6 +91,9 @@ int dump_batch_begin(struct dump_batch *batch, const unsigned char *content, siz
 bool dump_batch_next(struct dump *dump, struct dump_batch *batch, struct event *ret_event);
 /* The content of a data frame that is no batch: the scene, a part of the dictionary. 0 or an errno. */
 int dump_take(struct dump *dump, const unsigned char *content, size_t bytes);
+
+/* 0, or the negative errno that ended the reading: of memory, or of read(2). */
+int dump_failure(const struct dump *dump);
 
 /* Events handed out or counted so far. */
 uint64_t dump_events_read(const struct dump *dump);

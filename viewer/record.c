@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* An event's values out of its bytes, with the names and types that its site has for them. */
-#include <stdio.h>
-#include <string.h>
-
 #include "viewer/dump_reader.h"
 
 static void value_from(const struct token *token, struct value *value)
@@ -37,12 +34,21 @@ static void value_refine(struct dump *dump, struct value *value)
 	value->span = string;
 }
 
+#define NAME(n) {"arg" #n, sizeof("arg" #n) - 1}
+#define NAMES(t) NAME(t##0), NAME(t##1), NAME(t##2), NAME(t##3), NAME(t##4), NAME(t##5), NAME(t##6), \
+	NAME(t##7), NAME(t##8), NAME(t##9)
+
 static struct span made_name(uint32_t index)
 {
-	static char names[DUMP_FIELDS_MAX][16];
+	/* Nobody's but for reading: several threads may have a dump each. */
+	static const struct span names[] = {
+		NAME(1),  NAME(2),  NAME(3),  NAME(4),	NAME(5),  NAME(6),  NAME(7),  NAME(8),
+		NAME(9),  NAMES(1), NAMES(2), NAMES(3), NAMES(4), NAMES(5), NAME(60), NAME(61),
+		NAME(62), NAME(63), NAME(64),
+	};
+	_Static_assert(sizeof(names) == DUMP_FIELDS_MAX * sizeof(*names), "one for each field");
 
-	snprintf(names[index], sizeof(names[index]), "arg%u", index + 1);
-	return (struct span){names[index], strlen(names[index])};
+	return names[index];
 }
 
 static bool decode_value(const struct event *event, uint32_t index, struct decode *cursor,
