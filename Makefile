@@ -80,6 +80,15 @@ VIEW_OBJ := $(VIEW_SRC:%.c=$(B)/%.o)
 # What the viewer takes from recorder/: unwinding, as the recorder does it.
 VIEW_UNWIND_OBJ := $(patsubst %.c,$(B)/%.o,$(UNWIND_SRC) recorder/scene_clear.c recorder/pack.c)
 
+# The library that reads dumps: what of the viewer it takes, and nothing else.
+READ_SRC := $(addprefix viewer/,ttlog_read.c backward.c decode.c dictionary.c dump_index.c dump_reader.c frames.c kept.c \
+	merge.c message.c meta.c out.c pattern.c query.c query_parse.c query_test.c query_value.c record.c scene.c \
+	select.c when_parse.c)
+READ_OBJ := $(READ_SRC:%.c=$(B)/%.o)
+READ_LIBS := $(call pkg,--libs,liblz4 libcbor)
+# Binutils' others have the same prefix.
+OBJCOPY ?= $(AR:%ar=%objcopy)
+
 PROGRAMS := $(B)/ttlog-recorder $(B)/ttlog-ctl $(B)/ttlog-view
 
 # Said once, before anything is built: what is missing, and who can install it.
@@ -94,7 +103,7 @@ $(error missing: $(MISSING). `make deps` installs what the build needs (BPF=0 ne
 endif
 endif
 
-all: $(B)/libttlog.a $(B)/libttlog.so $(B)/ttlog.pc $(PROGRAMS)
+all: $(B)/libttlog.a $(B)/libttlog.so $(B)/ttlog.pc $(B)/libttlogread.a $(B)/libttlogread.so $(B)/ttlogread.pc $(PROGRAMS)
 
 $(B)/libttlog.a: $(LIB_OBJ)
 	$(call say,AR,$@) rm -f $@ && $(AR) rcs $@ $^
@@ -108,7 +117,24 @@ $(B)/libttlog.so.0: $(LIB_OBJ) lib/ttlog.map
 $(B)/libttlog.so: $(B)/libttlog.so.0
 	$(Q)ln -sf libttlog.so.0 $@
 
-# Made anew each time: it depends on PREFIX, which may be another one now.
+# One object, whose inner names are its own: a program may have a dump_open(), too.
+$(B)/libttlogread.a: $(READ_OBJ)
+	$(call say,AR,$@) rm -f $@ && $(CC) -r -nostdlib -o $(B)/ttlogread.o $^ && \
+		$(OBJCOPY) --localize-hidden $(B)/ttlogread.o && $(AR) rcs $@ $(B)/ttlogread.o
+
+$(B)/libttlogread.so.0: $(READ_OBJ) viewer/ttlog_read.map
+	$(call say,LD,$@) $(CC) -shared $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -Wl,-soname,libttlogread.so.0 \
+		-Wl,--version-script=viewer/ttlog_read.map $(if $(SAN),,-Wl,-z,defs) -Wl,-z,now \
+		-o $@ $(READ_OBJ) $(READ_LIBS)
+
+$(B)/libttlogread.so: $(B)/libttlogread.so.0
+	$(Q)ln -sf libttlogread.so.0 $@
+
+# Made anew each time: they depend on PREFIX, which may be another one now.
+$(B)/ttlogread.pc: viewer/ttlogread.pc.in lib/ttlog.h FORCE
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|' \
+		-e "s|@VERSION@|$$(sed -n 's/#define TTLOG_VERSION "\(.*\)"/\1/p' lib/ttlog.h)|" $< > $@
+
 $(B)/ttlog.pc: lib/ttlog.pc.in lib/ttlog.h FORCE
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|' \
 		-e "s|@VERSION@|$$(sed -n 's/#define TTLOG_VERSION "\(.*\)"/\1/p' lib/ttlog.h)|" $< > $@
@@ -119,12 +145,16 @@ $(B)/ttlog-recorder: $(B)/recorder/main.o $(REC_OBJ) $(SHARED_OBJ)
 $(B)/ttlog-ctl: $(B)/recorder/ctl_main.o $(B)/parts.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(REC_LIBS)
 
-$(B)/ttlog-view: $(B)/viewer/main.o $(VIEW_OBJ) $(VIEW_UNWIND_OBJ)
+$(B)/ttlog-view: $(B)/viewer/main.o $(filter-out %/ttlog_read.o,$(VIEW_OBJ)) $(VIEW_UNWIND_OBJ)
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(VIEW_LIBS)
 
 $(B)/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(ALL_CFLAGS) $(LIB_CFLAGS) $(DEPFLAGS) -c -o $@ $<
+
+# The viewer has the same objects. Those of a build before there was a library are made anew.
+$(READ_OBJ): EXTRA_CFLAGS := -fPIC -fvisibility=hidden
+$(READ_OBJ): viewer/ttlog_read.map
 
 $(B)/viewer/format_sqlite.o: EXTRA_CFLAGS := $(if $(filter 1,$(SQLITE)),-DTTLOG_HAVE_SQLITE)
 
@@ -166,6 +196,7 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/parts.a $(B)/libttlog.a
 $(B)/tests/test_recorder $(B)/tests/test_recorder_ends: | $(B)/ttlog-recorder
 $(B)/tests/test_run $(B)/tests/test_hook $(B)/tests/test_confine $(B)/tests/test_intruders $(B)/tests/test_times: | $(B)/ttlog-recorder
 $(B)/tests/test_ledger $(B)/tests/test_tui_terminal $(B)/tests/test_formats $(B)/tests/test_exports $(B)/tests/test_stats: | $(B)/ttlog-view
+$(B)/tests/test_read: | $(B)/ttlog-view
 $(B)/tests/test_ctl $(B)/tests/test_ctl_server $(B)/tests/test_keep_loop: | $(PROGRAMS)
 $(B)/tests/test_doctor $(B)/tests/test_reload: | $(B)/ttlog-recorder
 $(B)/tests/test_metrics $(B)/tests/test_last_death: | $(B)/ttlog-recorder
@@ -275,6 +306,16 @@ $(B)/examples/hello_cpp: $(B)/lib/examples/hello_cpp.o $(B)/libttlog.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CXX) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
 
+# <ttlog_read.h> is the only header that such a program has from us.
+$(B)/viewer/examples/%.o: viewer/examples/%.c
+	@mkdir -p $(@D) $(B)/include
+	$(Q)ln -sf $(CURDIR)/viewer/ttlog_read.h $(B)/include/
+	$(call say,CC,$<) $(CC) $(filter-out -I.,$(ALL_CFLAGS)) -I$(B)/include $(DEPFLAGS) -c -o $@ $<
+
+$(B)/examples/slowest: $(B)/viewer/examples/slowest.o $(B)/libttlogread.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(READ_LIBS)
+
 $(B)/examples/%: $(B)/lib/examples/%.o $(B)/libttlog.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
@@ -290,7 +331,7 @@ TESTS_PRELOADED := test_disk
 # Stopped behind each instruction: with a sanitizer's own among them it takes minutes.
 TESTS_STEPPED := test_process_handlers test_channel_signals test_stops test_writer_signals
 JOBS := -j$(shell nproc 2>/dev/null || echo 2)
-EXAMPLES := kvserver kvload kvproof hello hello_cpp last_death
+EXAMPLES := kvserver kvload kvproof hello hello_cpp last_death slowest
 
 tests-unit: $(TESTS_UNIT:%=$(B)/tests/%) $(TESTS_FUZZ:%=$(B)/tests/%)
 tests-race: $(TESTS_RACE:%=$(B)/tests/%)
@@ -445,6 +486,11 @@ install: all install-data install-completions
 	install -m 755 $(B)/libttlog.so.0 $(DESTDIR)$(LIBDIR)/
 	ln -sf libttlog.so.0 $(DESTDIR)$(LIBDIR)/libttlog.so
 	install -m 644 $(B)/ttlog.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	install -m 644 viewer/ttlog_read.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(B)/libttlogread.a $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(B)/libttlogread.so.0 $(DESTDIR)$(LIBDIR)/
+	ln -sf libttlogread.so.0 $(DESTDIR)$(LIBDIR)/libttlogread.so
+	install -m 644 $(B)/ttlogread.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
 
 # What is not built: manual pages and units.
@@ -453,7 +499,7 @@ MAN := $(DESTDIR)$(PREFIX)/share/man
 install-data:
 	install -d $(MAN)/man1 $(MAN)/man3 $(MAN)/man5 $(MAN)/man8 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR)
 	install -m 644 viewer/*.1 $(MAN)/man1/
-	install -m 644 lib/*.3 $(MAN)/man3/
+	install -m 644 lib/*.3 viewer/*.3 $(MAN)/man3/
 	install -m 644 recorder/*.5 $(MAN)/man5/
 	install -m 644 recorder/*.8 $(MAN)/man8/
 	sed 's|@BINDIR@|$(PREFIX)/bin|' recorder/systemd/ttlog-recorder.service.in \

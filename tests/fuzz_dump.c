@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * fuzz_dump.c - any bytes as a dump, through everything that the viewer does with one.
- *
- * An input that starts with 'W' holds the contents of frames, with four bytes 0xff between them: they
- * are put into frames with good checksums, which no fuzzer would find by itself.
- */
+/* fuzz_dump.c - any bytes as a dump (wrapped_dump.h), through everything that the viewer does with one. */
 #include <errno.h>
 #include <ftw.h>
-#include <lz4frame.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "tests/view_dump.h"
+#include "tests/wrapped_dump.h"
 #include "viewer/format.h"
 #include "viewer/info.h"
 #include "viewer/select.h"
@@ -151,52 +146,8 @@ static void try_bytes(const void *data, size_t bytes)
 	dump_close(dump);
 }
 
-struct file {
-	unsigned char *data;
-	size_t bytes;
-};
-
-static void put_frame(struct file *file, const uint8_t *content, size_t bytes)
-{
-	const LZ4F_preferences_t preferences = {
-		.frameInfo = {.contentChecksumFlag = LZ4F_contentChecksumEnabled,
-			      .contentSize = bytes},
-	};
-	size_t bound = LZ4F_compressFrameBound(bytes, &preferences);
-
-	file->data = realloc(file->data, file->bytes + bound);
-	if (!file->data)
-		abort();
-	file->bytes += LZ4F_compressFrame(file->data + file->bytes, bound, content, bytes, &preferences);
-}
-
-static void try_wrapped(const uint8_t *data, size_t size)
-{
-	static const unsigned char head[] = "\x50\x2a\x4d\x18\x11\0\0\0TTLOGDMP\1\0\1\0\0\0\0\0\xa0";
-	struct file file = {malloc(sizeof(head)), sizeof(head) - 1};
-	const uint8_t *end;
-	size_t part;
-
-	if (!file.data)
-		abort();
-	memcpy(file.data, head, sizeof(head));
-	while (size) {
-		end = memmem(data, size, "\xff\xff\xff\xff", 4);
-		part = end ? (size_t)(end - data) : size;
-		put_frame(&file, data, part);
-		part = end ? part + 4 : part;
-		data += part;
-		size -= part;
-	}
-	try_bytes(file.data, file.bytes);
-	free(file.data);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (size && data[0] == 'W')
-		try_wrapped(data + 1, size - 1);
-	else
-		try_bytes(data, size);
+	wrapped_run(data, size, try_bytes);
 	return 0;
 }

@@ -36,6 +36,8 @@ others()
 rule 'no includes at all' lib/ttlog.h
 rule 'lib/[a-z_]+\.h' lib/*.c lib/[a-su-z]*.h lib/ttlog_abi.h
 rule 'ttlog\.h|[a-z]+\.h' lib/examples/*
+rule 'ttlog_read\.h' viewer/examples/*
+rule 'no includes at all' viewer/ttlog_read.h
 rule 'bpf/([a-z_]+\.bpf|ttlog_bpf|kernel_types)\.h' bpf/*.bpf.c bpf/*.bpf.h bpf/kernel_types.h
 rule 'bpf/ttlog_bpf\.h|bpf/ttlog\.skel\.h|recorder/[a-z_]+\.h|lib/(ttlog|ttlog_abi)\.h' recorder/watch*.[ch]
 rule 'bpf/stacks\.skel\.h|recorder/(stacks|watch)\.h' recorder/stacks.c

@@ -38,6 +38,17 @@ for cc in gcc clang; do
 	"$root/static"
 done
 
+# What reads dumps, by the example's own source.
+for cc in gcc clang; do
+	# shellcheck disable=SC2046
+	$cc -Wall -Wextra -Werror -O2 -o "$root/shared" viewer/examples/slowest.c $(pkg-config --cflags --libs ttlogread)
+	said=$(LD_LIBRARY_PATH=$root/opt/ttlog/lib "$root/shared" tests/golden/1-fault.bin status)
+	[[ $said = *status=500* ]] || { echo "slowest, shared, by $cc: $said"; exit 1; }
+	$cc -O2 -I"$root/opt/ttlog/include" -o "$root/static" viewer/examples/slowest.c \
+		"$root/opt/ttlog/lib/libttlogread.a" $(pkg-config --libs liblz4 libcbor)
+	[ "$("$root/static" tests/golden/1-fault.bin status)" = "$said" ] || { echo "slowest, static, by $cc"; exit 1; }
+done
+
 # Nothing but the promised symbols leaves the library; everything external in the archive is ours.
 extra=$(nm -D --defined-only "$root/opt/ttlog/lib/libttlog.so.0" | awk '{print $3}' |
 	sed 's/@.*//' | grep -v -E '^(ttlog_|TTLOG_)' || true)
@@ -49,7 +60,7 @@ needed=$(readelf -d "$root/opt/ttlog/lib/libttlog.so.0" | grep NEEDED | grep -v 
 
 for file in bin/ttlog-recorder bin/ttlog-view share/man/man1/ttlog-view.1 share/man/man3/ttlog.3 \
 	share/man/man8/ttlog-recorder.8 share/man/man5/ttlog-recorder.conf.5 bin/ttlog-ctl \
-	share/man/man8/ttlog-ctl.8 share/ttlog/ttlog.lnav.json; do
+	share/man/man8/ttlog-ctl.8 share/man/man3/ttlog_read.3 include/ttlog_read.h share/ttlog/ttlog.lnav.json; do
 	[ -s "$root/opt/ttlog/$file" ] || { echo "$file is not installed"; exit 1; }
 done
 echo "install: shared, static, PIE and not, gcc and clang"

@@ -46,5 +46,9 @@ for name in $(sed -n 's/^\(int\|void\|struct ttlog_interned\) \(ttlog_[a-z_]*[a-
 	$(grep -o '"TTLOG_[A-Z_]*"' lib/settings.c | tr -d '"' | sort -u); do
 	grep -q "$name" lib/ttlog.3 2>/dev/null || { echo "ttlog.3 does not have $name"; bad=1; }
 done
+# The same of ttlog_read.3.
+for name in $(grep -o -E '\<ttlog_read_[a-z_]+\(' viewer/ttlog_read.h | tr -d '(' | sort -u); do
+	grep -q "$name" viewer/ttlog_read.3 2>/dev/null || { echo "ttlog_read.3 does not have $name"; bad=1; }
+done
 [ "$bad" = 0 ] && echo "manuals: pages, --help and the code agree"
 exit "$bad"
