@@ -47,6 +47,7 @@ struct ttlog_live {
 	bool is_skipping; /* what is there already */
 	bool waits_for_dict;
 	uint64_t seen, missed;
+	struct ttlog_live_owner owner; /* of the event that is handed out */
 	struct lane lane[TTLOG_LANE_MAX];
 	_Alignas(8) unsigned char event[READER_CHUNK_BYTES_MAX];
 };
@@ -142,6 +143,19 @@ static bool is_same_tenure(const struct look *look, uint32_t index, uint64_t gen
 	       TTLOG_STATE_OF(state) != TTLOG_CHUNK_INIT;
 }
 
+/* The header does not change as long as the chunk is of one tenure. */
+static void take_owner(const struct look *look, uint32_t index)
+{
+	const struct ttlog_chunk *chunk =
+		(const void *)(look->live->base + look->geometry->chunks_offset +
+			       (uint64_t)index * look->geometry->chunk_bytes);
+	struct ttlog_live_owner *owner = &look->live->owner;
+
+	reader_copy_bytes(&owner->tid, &chunk->tid, sizeof(owner->tid));
+	reader_copy_bytes(owner->name, chunk->thread_name, sizeof(owner->name));
+	owner->name[sizeof(owner->name) - 1] = '\0';
+}
+
 /* False: its chunk changed hands meanwhile. */
 static bool take(const struct look *look, uint32_t index, uint64_t generation,
 		 const unsigned char *at, uint32_t size)
@@ -151,6 +165,7 @@ static bool take(const struct look *look, uint32_t index, uint64_t generation,
 	struct ttlog_reader_event event;
 
 	reader_copy_bytes(live->event, at, size);
+	take_owner(look, index);
 	if (!is_same_tenure(look, index, generation))
 		return false;
 	if (!ttlog_reader_event(&live->dict, live->event, size, &event))
@@ -325,11 +340,11 @@ static int make_places(struct ttlog_live *live)
 	return 0;
 }
 
-int ttlog_live_open(struct ttlog_live **ret_live, const void *base,
-		    const struct ttlog_geometry *geometry, const struct ttlog_live_handler *handler)
+int ttlog_live_open_oldest(struct ttlog_live **ret_live, const void *base,
+			   const struct ttlog_geometry *geometry,
+			   const struct ttlog_live_handler *handler)
 {
 	struct ttlog_live *live = calloc(1, sizeof(*live));
-	uint32_t budget = SKIP_BUDGET;
 
 	if (!live)
 		return -ENOMEM;
@@ -340,11 +355,22 @@ int ttlog_live_open(struct ttlog_live **ret_live, const void *base,
 		ttlog_live_close(live);
 		return -ENOMEM;
 	}
-	live->is_skipping = true;
-	ttlog_live_look(live, UINT32_MAX, &budget);
-	live->is_skipping = false;
-	live->seen = 0;
 	*ret_live = live;
+	return 0;
+}
+
+int ttlog_live_open(struct ttlog_live **ret_live, const void *base,
+		    const struct ttlog_geometry *geometry, const struct ttlog_live_handler *handler)
+{
+	uint32_t budget = SKIP_BUDGET;
+	const int error = ttlog_live_open_oldest(ret_live, base, geometry, handler);
+
+	if (error)
+		return error;
+	(*ret_live)->is_skipping = true;
+	ttlog_live_look(*ret_live, UINT32_MAX, &budget);
+	(*ret_live)->is_skipping = false;
+	(*ret_live)->seen = 0;
 	return 0;
 }
 
@@ -365,6 +391,16 @@ void ttlog_live_forget(struct ttlog_live *live)
 {
 	if (live->verdict)
 		memset(live->verdict, UNKNOWN, live->dict.id_limit);
+}
+
+bool ttlog_live_waits(const struct ttlog_live *live)
+{
+	return live->waits_for_dict;
+}
+
+const struct ttlog_live_owner *ttlog_live_owner(const struct ttlog_live *live)
+{
+	return &live->owner;
 }
 
 const char *ttlog_live_string(const struct ttlog_live *live, uint32_t id)

@@ -30,6 +30,10 @@ struct ttlog_live_handler {
 int ttlog_live_open(struct ttlog_live **ret_live, const void *base,
 		    const struct ttlog_geometry *geometry,
 		    const struct ttlog_live_handler *handler);
+/* The same, but the first look begins with the oldest that is still there. */
+int ttlog_live_open_oldest(struct ttlog_live **ret_live, const void *base,
+			   const struct ttlog_geometry *geometry,
+			   const struct ttlog_live_handler *handler);
 void ttlog_live_close(struct ttlog_live *live); /* NULL is fine */
 void ttlog_live_forget(struct ttlog_live *live);
 
@@ -38,6 +42,16 @@ void ttlog_live_forget(struct ttlog_live *live);
  * and the next look goes on with it. *budget goes down by what was done.
  */
 bool ttlog_live_look(struct ttlog_live *live, uint32_t lanes, uint32_t *budget);
+
+/* Did the last look stop at an event whose site will be known a little later? */
+bool ttlog_live_waits(const struct ttlog_live *live);
+
+/* Whose event it is; for `take`. The name ends with a NUL and may hold any byte. */
+struct ttlog_live_owner {
+	uint32_t tid;
+	char name[TTLOG_THREAD_NAME_BYTES];
+};
+const struct ttlog_live_owner *ttlog_live_owner(const struct ttlog_live *live);
 
 /* An interned string, or NULL; for `take`. */
 const char *ttlog_live_string(const struct ttlog_live *live, uint32_t id);

@@ -305,7 +305,7 @@ static int fd_check(int fd, uint64_t *ret_bytes)
 	return 0;
 }
 
-int ttlog_region_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_base)
+static int map(int fd, int protection, struct ttlog_geometry *ret_geometry, void **ret_base)
 {
 	uint64_t bytes = 0;
 	void *base;
@@ -314,7 +314,7 @@ int ttlog_region_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_bas
 	error = fd_check(fd, &bytes);
 	if (error)
 		return error;
-	base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	base = mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
 	if (base == MAP_FAILED)
 		return -errno;
 	error = ttlog_region_check(base, bytes, ret_geometry);
@@ -324,6 +324,16 @@ int ttlog_region_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_bas
 	}
 	*ret_base = base;
 	return 0;
+}
+
+int ttlog_region_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_base)
+{
+	return map(fd, PROT_READ | PROT_WRITE, ret_geometry, ret_base);
+}
+
+int ttlog_region_map_to_read(int fd, struct ttlog_geometry *ret_geometry, void **ret_base)
+{
+	return map(fd, PROT_READ, ret_geometry, ret_base);
 }
 
 void ttlog_region_unmap(void *base, const struct ttlog_geometry *geometry)

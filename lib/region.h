@@ -64,6 +64,8 @@ int ttlog_region_make(const struct ttlog_geometry *geometry, const char *service
  * version that we don't speak), -EPERM (seals are missing).
  */
 int ttlog_region_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_base);
+/* The same for who only reads: a descriptor that was opened for no more will do. */
+int ttlog_region_map_to_read(int fd, struct ttlog_geometry *ret_geometry, void **ret_base);
 
 /*
  * Puts every page of a mapping into the page table of this process, so that no event pays for a

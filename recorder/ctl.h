@@ -8,6 +8,10 @@
  *   ctl_show.c    what a command makes of its answer
  *   ctl_table.c   columns on a terminal, the pager
  *   ctl_json.c    rows as JSON, one object a line
+ *   ctl_region.c  a living region, for tail
+ *   ctl_feed.c    its events as a dump that goes on
+ *   ctl_viewer.c  ttlog-view at the other end of a pipe
+ *   ctl_tail.c    tail
  *   ctl_words.c   lines on stderr, numbers for people
  *
  * The daemon is not believed more than its clients: what it says is bounded, checked, and cleaned
@@ -34,6 +38,9 @@ struct ctl_options {
 	const char *group_by;	      /* of the same; NULL: not grouped */
 	const char *reason;	      /* NULL: none */
 	bool json, without_legend, without_pager, wait, dumps, help, version;
+	bool follow, has_lines;
+	uint64_t lines;
+	const char *const *viewer; /* for ttlog-view, ended by NULL */
 };
 
 /* ctl_words.c: one line on stderr, after "ttlog-ctl: ". */
@@ -45,7 +52,10 @@ typedef void (*ctl_row_fn)(void *context, const unsigned char *row, size_t bytes
 struct ctl_outcome {
 	int status; /* of the recorder: 0 or a negative errno */
 	uint64_t matched;
+	int fd[CTL_FDS]; /* what came with a row of region; -1: nothing. The caller's */
 };
+
+void ctl_outcome_fini(struct ctl_outcome *outcome); /* closes them */
 
 /*
  * 0, and the outcome; or a negative errno: of connect(), -ETIMEDOUT, -EBADMSG, -ECONNRESET (it

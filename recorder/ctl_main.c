@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* ctl_main.c - ttlog-ctl: its command line. */
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "recorder/ctl.h"
+#include "recorder/ctl_live.h"
 #include "recorder/log.h"
 
 enum key {
 	KEY_SOCKET = 's',
 	KEY_HELP = 'h',
+	KEY_FOLLOW = 'f',
+	KEY_LINES = 'n',
 	KEY_CONTROL = 256,
 	KEY_JSON,
 	KEY_NO_LEGEND,
@@ -22,6 +25,12 @@ enum key {
 	KEY_DIR,
 	KEY_GROUP_BY,
 	KEY_VERSION,
+	/* From here on they are ttlog-view's. */
+	KEY_VIEWER,
+	KEY_PRIORITY = 'p',
+	KEY_TARGET = 't',
+	KEY_GREP = 'g',
+	KEY_FORMAT = 'o',
 };
 
 static const struct option_row {
@@ -41,9 +50,22 @@ static const struct option_row {
 	{"dumps", KEY_DUMPS, NULL, "list: the dumps in the folder, not the living"},
 	{"dir", KEY_DIR, "DIR", "list --dumps: the folder ($TTLOG_SNAPSHOT_DIR)"},
 	{"group-by", KEY_GROUP_BY, "signature", "list --dumps: a line for each bug"},
+	{"follow", KEY_FOLLOW, NULL, "tail: go on with what is recorded from now on"},
+	{"lines", KEY_LINES, "N", "tail: the newest N of what is there (10)"},
+	{"filter", KEY_VIEWER, "EXPR", "tail: where EXPR is true, as ttlog-view has it"},
+	{"query", KEY_VIEWER, "EXPR", "tail: the same with and, or, not and parentheses"},
+	{"priority", KEY_PRIORITY, "LEVEL", "tail: of this level and worse"},
+	{"target", KEY_TARGET, "GLOB", "tail: of these targets"},
+	{"grep", KEY_GREP, "REGEX", "tail: in the message and the fields"},
+	{"format", KEY_FORMAT, "FORMAT", "tail: text, json, or another of ttlog-view's"},
+	{"fields", KEY_VIEWER, "NAMES", "tail: what of them, in which order"},
+	{"time", KEY_VIEWER, "CLOCK", "tail: delta, utc, local, unix"},
 	{"help", KEY_HELP, NULL, "show this"},
 	{"version", KEY_VERSION, NULL, "show the version"},
 };
+
+#define MORE INT_MAX
+#define VIEWER_MAX 100 /* arguments for ttlog-view */
 
 #define OPTIONS (sizeof(option_rows) / sizeof(option_rows[0]))
 
@@ -51,11 +73,15 @@ struct line {
 	struct ctl_options options;
 	int argument_count;
 	char **argument; /* behind the command */
+	const char *viewer[VIEWER_MAX + 1];
+	int viewer_count;
+	bool failed; /* an option made no sense, and that was said */
 };
 
 typedef int (*command_fn)(const struct line *line, enum ctl_verb verb);
 
 static int ask(const struct line *line, enum ctl_verb verb);
+static int watch(const struct line *line, enum ctl_verb verb);
 
 static const struct command_row {
 	const char *name;
@@ -71,6 +97,7 @@ static const struct command_row {
 	{"freeze", CTL_FREEZE, ask, 1, 1, "PID|SERVICE", "overwrite nothing any more"},
 	{"thaw", CTL_THAW, ask, 1, 1, "PID|SERVICE", "go on as before the freeze"},
 	{"snapshot", CTL_SNAPSHOT, ask, 1, 1, "PID|SERVICE", "write a dump of the living process"},
+	{"tail", CTL_REGION, watch, 1, MORE, "PID|SERVICE", "its newest events, and what comes"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -147,6 +174,11 @@ static int make_request(const struct line *line, struct ctl_request *request)
 		ctl_say("--%s is for snapshot", options->wait ? "wait" : "reason");
 		return -1;
 	}
+	if (request->verb != CTL_REGION &&
+	    (options->follow || options->has_lines || line->viewer_count)) {
+		ctl_say("--follow, --lines, and what is ttlog-view's are for tail");
+		return -1;
+	}
 	request->wait = options->wait;
 	return 0;
 }
@@ -204,11 +236,79 @@ static int ask(const struct line *line, enum ctl_verb verb)
 	return ctl_show(&line->options, path, &request);
 }
 
+static int watch(const struct line *line, enum ctl_verb verb)
+{
+	struct ctl_options options = line->options;
+	const char *viewer[VIEWER_MAX + 1];
+	int count = line->viewer_count;
+	struct ctl_request request = {.verb = verb};
+	char path[PATH_MAX];
+
+	memcpy(viewer, line->viewer, sizeof(viewer));
+	/* What follows the process is for ttlog-view, whatever it is. */
+	for (int i = 1; i < line->argument_count; i++) {
+		if (count == VIEWER_MAX) {
+			ctl_say("more for ttlog-view than makes sense");
+			return usage();
+		}
+		viewer[count++] = line->argument[i];
+	}
+	if (options.json && count < VIEWER_MAX)
+		viewer[count++] = "--format=json";
+	viewer[count] = NULL;
+	options.viewer = viewer;
+	if (make_request(line, &request))
+		return usage();
+	if (find_control(&line->options, path, sizeof(path))) {
+		ctl_say("the path of the socket is too long");
+		return usage();
+	}
+	return ctl_tail(&options, path, request.match);
+}
+
 /* ---- the command line ------------------------------------------------------------------- */
 
-static void take_option(struct ctl_options *options, int key, const char *argument)
+static void take_lines(struct line *line, const char *text)
 {
+	char *end;
+
+	errno = 0;
+	line->options.lines = strtoull(text, &end, 10);
+	line->options.has_lines = true;
+	if (*text >= '0' && *text <= '9' && !*end && !errno)
+		return;
+	ctl_say("'%s' is no number of events", text);
+	line->failed = true;
+}
+
+/* As one word, "--name=argument". */
+static void take_viewers(struct line *line, const char *name, const char *argument)
+{
+	static char words[VIEWER_MAX * 256];
+	static size_t used;
+	const int bytes = snprintf(words + used, sizeof(words) - used, "--%s=%s", name, argument);
+
+	if (bytes < 0 || (size_t)bytes >= sizeof(words) - used ||
+	    line->viewer_count == VIEWER_MAX) {
+		ctl_say("more for ttlog-view than makes sense");
+		line->failed = true;
+		return;
+	}
+	line->viewer[line->viewer_count++] = words + used;
+	used += (size_t)bytes + 1;
+}
+
+static void take_option(struct line *line, int key, const char *argument)
+{
+	struct ctl_options *options = &line->options;
+
 	switch (key) {
+	case KEY_FOLLOW:
+		options->follow = true;
+		break;
+	case KEY_LINES:
+		take_lines(line, argument);
+		break;
 	case KEY_CONTROL:
 		options->control = argument;
 		break;
@@ -247,11 +347,25 @@ static void take_option(struct ctl_options *options, int key, const char *argume
 	}
 }
 
-/* 0, or -1: getopt has said why. */
-static int parse(int argc, char **argv, struct ctl_options *options)
+static bool is_viewers(int key)
+{
+	return key == KEY_VIEWER || key == KEY_PRIORITY || key == KEY_TARGET || key == KEY_GREP ||
+	       key == KEY_FORMAT;
+}
+
+static const char *name_of(int key)
+{
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (option_rows[i].key == key)
+			return option_rows[i].name;
+	return "";
+}
+
+/* 0, or -1: it was said why. */
+static int parse(int argc, char **argv, struct line *line)
 {
 	struct option long_options[OPTIONS + 1] = {0};
-	int key;
+	int key, index = -1;
 
 	for (size_t i = 0; i < OPTIONS; i++)
 		long_options[i] = (struct option){
@@ -259,12 +373,16 @@ static int parse(int argc, char **argv, struct ctl_options *options)
 			.has_arg = option_rows[i].argument ? required_argument : no_argument,
 			.val = option_rows[i].key,
 		};
-	while ((key = getopt_long(argc, argv, "s:h", long_options, NULL)) != -1) {
+	while ((key = getopt_long(argc, argv, "s:hfn:p:t:g:o:", long_options, &index)) != -1) {
 		if (key == '?')
 			return -1;
-		take_option(options, key, optarg);
+		if (is_viewers(key))
+			take_viewers(line, key == KEY_VIEWER ? option_rows[index].name : name_of(key),
+				     optarg);
+		else
+			take_option(line, key, optarg);
 	}
-	return 0;
+	return line->failed ? -1 : 0;
 }
 
 /* For fingers that know coredumpctl. */
@@ -297,9 +415,9 @@ static int run(const char *name, struct line *line)
 
 int main(int argc, char **argv)
 {
-	struct line line = {0};
+	struct line line = {.options = {.lines = 10}};
 
-	if (parse(argc, argv, &line.options))
+	if (parse(argc, argv, &line))
 		return usage();
 	if (line.options.help)
 		return help();

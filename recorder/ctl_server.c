@@ -21,6 +21,15 @@
 #define OUT_BYTES 4096
 #define LENGTH_BYTES sizeof(uint32_t)
 
+static void close_hand(struct ctl_peer *peer)
+{
+	for (unsigned int i = 0; i < CTL_FDS; i++) {
+		if (peer->hand[i] >= 0)
+			close(peer->hand[i]);
+		peer->hand[i] = -1;
+	}
+}
+
 static void peer_free(struct ctl_peer *peer)
 {
 	struct ctl_server *server = peer->server;
@@ -29,6 +38,7 @@ static void peer_free(struct ctl_peer *peer)
 	loop_timer_clear(&peer->timer);
 	loop_remove(peer->source);
 	close(peer->fd);
+	close_hand(peer);
 	pack_fini(&peer->out);
 	free(peer->wait);
 	for (uint32_t i = 0; i < server->peer_count; i++)
@@ -84,6 +94,30 @@ void ctl_answer_end(struct ctl_peer *peer, int status)
 	peer->ended = true;
 }
 
+static ssize_t send_packet(struct ctl_peer *peer, const unsigned char *data, size_t bytes)
+{
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(peer->hand))] = {0};
+	struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
+	struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+	ssize_t sent;
+
+	if (peer->hand[0] >= 0) {
+		struct cmsghdr *rights;
+
+		message.msg_control = room;
+		message.msg_controllen = sizeof(room);
+		rights = CMSG_FIRSTHDR(&message);
+		rights->cmsg_level = SOL_SOCKET;
+		rights->cmsg_type = SCM_RIGHTS;
+		rights->cmsg_len = CMSG_LEN(sizeof(peer->hand));
+		memcpy(CMSG_DATA(rights), peer->hand, sizeof(peer->hand));
+	}
+	sent = sendmsg(peer->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent >= 0)
+		close_hand(peer);
+	return sent;
+}
+
 /* 1: all of it is sent, 0: the socket is full, or a negative errno. */
 static int send_packets(struct ctl_peer *peer)
 {
@@ -92,7 +126,7 @@ static int send_packets(struct ctl_peer *peer)
 		uint32_t length;
 
 		memcpy(&length, at, LENGTH_BYTES);
-		if (send(peer->fd, at + LENGTH_BYTES, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		if (send_packet(peer, at + LENGTH_BYTES, length) < 0)
 			return errno == EAGAIN ? 0 : -errno;
 		peer->sent += LENGTH_BYTES + length;
 	}
@@ -136,6 +170,10 @@ static void answer(struct ctl_peer *peer)
 		ctl_packet_end(peer, at);
 		peer->matched = 1;
 		ctl_answer_end(peer, 0);
+	} else if (request->verb == CTL_REGION) {
+		ctl_hand_region(peer);
+	} else if (request->verb == CTL_DEATH) {
+		ctl_tell_death(peer);
 	} else if (request->verb >= CTL_LEVEL) {
 		ctl_act(peer);
 	}
@@ -231,7 +269,7 @@ static bool is_nobody_in_particular(uid_t uid)
 
 static void take_peer(struct ctl_server *server, int fd)
 {
-	struct ctl_peer peer = {.server = server, .fd = fd}, *kept;
+	struct ctl_peer peer = {.server = server, .fd = fd, .hand = {-1, -1}}, *kept;
 	const int room = CTL_ANSWER_BYTES_MAX; /* the kernel doubles it: a packet fits, few do */
 	struct ucred credentials;
 	socklen_t bytes = sizeof(credentials);

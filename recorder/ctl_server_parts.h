@@ -5,6 +5,7 @@
  *   ctl_server.c        sockets, who asks, what is sent when
  *   ctl_server_list.c   list and status: looks into regions in a worker, a few at a time
  *   ctl_server_act.c    level, freeze, thaw, snapshot: at once, in the loop
+ *   ctl_server_region.c region and death: what tail is made of
  *   ctl_server_rows.c   rows as CBOR
  */
 #ifndef RECORDER_CTL_SERVER_PARTS_H
@@ -47,6 +48,7 @@ struct ctl_peer {
 	uint64_t matched;
 	struct ctl_wait *wait;
 	uint32_t wait_count, waiting;
+	int hand[CTL_FDS]; /* go with the first packet that is sent; -1: none */
 };
 
 /* One region that a worker looks at: everything that it needs, as its client may go meanwhile. */
@@ -105,6 +107,10 @@ void ctl_note_reach(struct client *client, bool is_reached);
 bool ctl_matches(const struct ctl_peer *peer, const struct client *client);
 void ctl_act(struct ctl_peer *peer);
 void ctl_told(void *context, uint64_t number, int err, const char *path); /* a dumper_told_fn */
+
+/* ctl_server_region.c: an answer, in one go. */
+void ctl_hand_region(struct ctl_peer *peer);
+void ctl_tell_death(struct ctl_peer *peer);
 
 /* ctl_server_rows.c */
 void ctl_row_client(struct pack *pack, const struct client *client, const struct ctl_look *look,

@@ -67,7 +67,7 @@ static bool is_last(const unsigned char *packet, size_t bytes, struct ctl_outcom
 
 	if (!ctl_map_find(packet, bytes, "end", &item, NULL))
 		return false;
-	*outcome = (struct ctl_outcome){.status = -EBADMSG};
+	outcome->status = -EBADMSG;
 	if (ctl_map_find(packet, bytes, "status", &item, NULL)) {
 		if (item.kind == CTL_UINT && item.value == 0)
 			outcome->status = 0;
@@ -79,12 +79,54 @@ static bool is_last(const unsigned char *packet, size_t bytes, struct ctl_outcom
 	return true;
 }
 
+/* The first that come are kept, if any are wanted. */
+static void take_descriptors(struct msghdr *message, struct ctl_outcome *outcome)
+{
+	for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at; at = CMSG_NXTHDR(message, at)) {
+		if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; CMSG_LEN((i + 1) * sizeof(int)) <= at->cmsg_len; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(at) + i * sizeof(int), sizeof(fd));
+			if (i < CTL_FDS && outcome->fd[i] < 0)
+				outcome->fd[i] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
+static ssize_t receive(int fd, unsigned char *packet, size_t bytes, struct ctl_outcome *outcome)
+{
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(CTL_FDS * sizeof(int))];
+	struct iovec piece = {.iov_base = packet, .iov_len = bytes};
+	struct msghdr message = {.msg_iov = &piece,
+				 .msg_iovlen = 1,
+				 .msg_control = room,
+				 .msg_controllen = sizeof(room)};
+	const ssize_t count = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+
+	if (count >= 0)
+		take_descriptors(&message, outcome);
+	return count;
+}
+
+void ctl_outcome_fini(struct ctl_outcome *outcome)
+{
+	for (unsigned int i = 0; i < CTL_FDS; i++) {
+		if (outcome->fd[i] >= 0)
+			close(outcome->fd[i]);
+		outcome->fd[i] = -1;
+	}
+}
+
 static int read_answer(int fd, ctl_row_fn fn, void *context, struct ctl_outcome *ret_outcome)
 {
 	static unsigned char packet[CTL_ANSWER_BYTES_MAX + 1];
 
 	for (;;) {
-		const ssize_t count = recv(fd, packet, sizeof(packet), 0);
+		const ssize_t count = receive(fd, packet, sizeof(packet), ret_outcome);
 
 		if (count < 0 && errno == EINTR)
 			continue;
@@ -106,11 +148,14 @@ int ctl_ask(const char *path, const struct ctl_request *request, ctl_row_fn fn, 
 	const int fd = open_socket(path, request->wait);
 	int err;
 
+	*ret_outcome = (struct ctl_outcome){.fd = {-1, -1}};
 	if (fd < 0)
 		return fd;
 	err = send_question(fd, request);
 	if (!err)
 		err = read_answer(fd, fn, context, ret_outcome);
 	close(fd);
+	if (err || request->verb != CTL_REGION)
+		ctl_outcome_fini(ret_outcome);
 	return err;
 }

@@ -8,8 +8,8 @@
 
 #include "recorder/log.h"
 
-static const char *const verbs[CTL_VERBS] = {"list",   "status", "level",
-					     "freeze", "thaw",	 "snapshot"};
+static const char *const verbs[CTL_VERBS] = {"list", "status",   "level",  "freeze",
+					     "thaw", "snapshot", "region", "death"};
 static const char *const levels[] = {"trace", "debug", "info", "warn", "error", "fatal", "off"};
 
 const char *ctl_verb_name(enum ctl_verb verb)

@@ -17,7 +17,10 @@
  * Without the last packet the recorder has ended meanwhile. Keys of a question:
  *
  *   version   CTL_VERSION; a greater one is answered with -EPROTONOSUPPORT
- *   do        list, status, level, freeze, thaw, snapshot
+ *   do        list, status, level, freeze, thaw, snapshot; and what tail is made of: region
+ *             (the newest process that matches: one row, with two descriptors: its region, which
+ *             can be read by it and not written, and its pidfd), death (how the process of that pid
+ *             ended, if it is one of the newest deaths: a row, or none)
  *   match     a pid in digits, or a service's name; "" or missing: everything (list), the recorder
  *             itself (status); the others must have one
  *   level     enum ttlog_level (level)
@@ -43,6 +46,7 @@
 #define CTL_REQUEST_BYTES_MAX 1024
 #define CTL_ANSWER_BYTES_MAX (64u << 10) /* of one packet */
 #define CTL_DEPTH_MAX 4
+#define CTL_FDS 2 /* of a row of region */
 
 enum ctl_verb {
 	CTL_LIST,
@@ -51,6 +55,8 @@ enum ctl_verb {
 	CTL_FREEZE,
 	CTL_THAW,
 	CTL_SNAPSHOT,
+	CTL_REGION,
+	CTL_DEATH,
 	CTL_VERBS,
 };
 

@@ -169,6 +169,10 @@
  *       "note": text               why the frames end where they do, or why there are none
  *   }
  *
+ * threads   (only in what is read while it is written, of a living process: those that the metadata could
+ *           not know; an array as in the metadata, whose indices go on in it)
+ *   "threads": array
+ *
  * dictionary  (each of its frames has both)
  *   "sites": map                   id -> {"level", "target", "message", "file", "function": text,
  *                                  "line": int, "printf": bool, "fields": [[name, type], ...]}

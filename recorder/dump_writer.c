@@ -6,16 +6,17 @@
 #include "recorder/dump_writer.h"
 
 #include <errno.h>
-#include <lz4frame.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "recorder/dump_channels.h"
 #include "recorder/dump_format.h"
+#include "recorder/dump_frame.h"
 #include "recorder/dump_meta.h"
 #include "recorder/dump_scene.h"
 #include "recorder/dump_site.h"
+#include "recorder/dump_value.h"
 #include "recorder/pack.h"
 
 /* In front of the items of a map, whose head is known only when they are all there. */
@@ -31,8 +32,7 @@ struct writer {
 	struct ttlog_reader *reader;
 	const struct dump_facts *facts;
 	struct pack body, side;
-	unsigned char *compressed;
-	size_t compressed_capacity;
+	struct dump_frame frame;
 	uint64_t offset; /* from the start of the dump */
 	struct mark *marks;
 	size_t mark_count, mark_capacity;
@@ -70,65 +70,24 @@ static int write_all(struct writer *writer, const void *data, size_t bytes)
 	return 0;
 }
 
-static int compressed_reserve(struct writer *writer, size_t bytes)
-{
-	unsigned char *compressed;
-
-	if (bytes <= writer->compressed_capacity)
-		return 0;
-	compressed = realloc(writer->compressed, bytes);
-	if (!compressed)
-		return -ENOMEM;
-	writer->compressed = compressed;
-	writer->compressed_capacity = bytes;
-	return 0;
-}
-
 static int write_frame(struct writer *writer, const void *data, size_t bytes)
 {
-	const LZ4F_preferences_t preferences = {
-		.frameInfo = {
-			.blockSizeID = LZ4F_max256KB,
-			.blockMode = LZ4F_blockIndependent,
-			.contentChecksumFlag = LZ4F_contentChecksumEnabled,
-			.blockChecksumFlag = LZ4F_blockChecksumEnabled,
-			.contentSize = bytes,
-		},
-	};
 	size_t compressed;
-	int error;
+	const int error = dump_frame_make(&writer->frame, data, bytes, &compressed);
 
-	error = compressed_reserve(writer, LZ4F_compressFrameBound(bytes, &preferences));
-	if (error)
-		return error;
-	compressed = LZ4F_compressFrame(writer->compressed, writer->compressed_capacity, data, bytes,
-				    &preferences);
-	if (LZ4F_isError(compressed))
-		return -ENOMEM;
-	return write_all(writer, writer->compressed, compressed);
-}
-
-static void put_le(unsigned char *to, uint32_t value, unsigned int bytes)
-{
-	for (unsigned int i = 0; i < bytes; i++)
-		to[i] = (unsigned char)(value >> 8 * i);
+	return error ? error : write_all(writer, writer->frame.data, compressed);
 }
 
 /* A frame that every LZ4 reader skips, around what is in the body behind HEAD_ROOM. */
 static int write_skippable(struct writer *writer, uint32_t lz4_magic, const char *magic)
 {
-	unsigned char *start = writer->body.data + HEAD_ROOM - 8 - DUMP_PREFIX_BYTES;
-	size_t bytes = writer->body.bytes - HEAD_ROOM + DUMP_PREFIX_BYTES;
+	unsigned char *start = writer->body.data + HEAD_ROOM - DUMP_SKIPPABLE_BYTES;
+	const size_t bytes = writer->body.bytes - HEAD_ROOM;
 
 	if (writer->body.error)
 		return writer->body.error;
-	put_le(start, lz4_magic, 4);
-	put_le(start + 4, (uint32_t)bytes, 4);
-	memcpy(start + 8, magic, DUMP_MAGIC_BYTES);
-	put_le(start + 16, DUMP_VERSION, 2);
-	put_le(start + 18, DUMP_COMPATIBLE, 2);
-	put_le(start + 20, 0, 4);
-	return write_all(writer, start, bytes + 8);
+	dump_frame_skippable(start, lz4_magic, magic, bytes);
+	return write_all(writer, start, bytes + DUMP_SKIPPABLE_BYTES);
 }
 
 /* Writes head, then the items in the body behind HEAD_ROOM, as one frame. */
@@ -257,36 +216,6 @@ static int write_dictionary(struct writer *writer)
 
 /* ---- events ----------------------------------------------------------------------------------- */
 
-static void put_value(struct pack *pack, const struct ttlog_reader_value *value)
-{
-	switch (value->type) {
-	case TTLOG_TYPE_BOOL:
-		pack_bool(pack, value->bits);
-		break;
-	case TTLOG_TYPE_I8:
-	case TTLOG_TYPE_I16:
-	case TTLOG_TYPE_I32:
-	case TTLOG_TYPE_I64:
-		pack_int(pack, (int64_t)value->bits);
-		break;
-	case TTLOG_TYPE_F32:
-		pack_f32(pack, (uint32_t)value->bits);
-		break;
-	case TTLOG_TYPE_F64:
-		pack_f64(pack, value->bits);
-		break;
-	case TTLOG_TYPE_STRING:
-		pack_string(pack, value->data, value->size);
-		break;
-	case TTLOG_TYPE_BYTES:
-		pack_bytes(pack, value->data, value->size);
-		break;
-	default:
-		pack_uint(pack, value->bits);
-		break;
-	}
-}
-
 static int mark_add(struct writer *writer)
 {
 	size_t capacity = writer->mark_capacity ? writer->mark_capacity * 2 : 64;
@@ -380,7 +309,7 @@ static void batch_add(struct writer *writer, const struct ttlog_reader_event *ev
 	if (flags & DUMP_EVENT_CHANNEL)
 		pack_uint(body, writer->channel_numbers[event->channel]);
 	for (uint32_t i = 0; i < event->value_count; i++)
-		put_value(body, &event->value[i]);
+		dump_value_put(body, &event->value[i]);
 }
 
 static int write_events(struct writer *writer)
@@ -454,7 +383,7 @@ int dump_write(int fd, struct ttlog_reader *reader, const struct dump_facts *fac
 		error = parts[i](&writer);
 	pack_fini(&writer.body);
 	pack_fini(&writer.side);
-	free(writer.compressed);
+	dump_frame_fini(&writer.frame);
 	free(writer.marks);
 	free(writer.newest);
 	free(writer.channel_numbers);

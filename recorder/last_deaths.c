@@ -236,3 +236,22 @@ const struct ttlog_death_answer *last_deaths_find(const struct last_deaths *deat
 
 	return entry ? &entry->answer : NULL;
 }
+
+const struct ttlog_death_answer *last_deaths_of_pid(const struct last_deaths *deaths, uint32_t pid,
+						    uid_t *ret_uid, const char **ret_service)
+{
+	const struct entry *newest = NULL;
+
+	for (unsigned int i = 0; deaths && i < deaths->count; i++) {
+		const struct entry *entry = deaths->entry[i];
+
+		if (entry->answer.pid == pid &&
+		    (!newest || entry->answer.died_ns > newest->answer.died_ns))
+			newest = entry;
+	}
+	if (!newest)
+		return NULL;
+	*ret_uid = newest->uid;
+	*ret_service = newest->service;
+	return &newest->answer;
+}

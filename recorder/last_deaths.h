@@ -38,5 +38,8 @@ bool last_deaths_settled(const struct last_deaths *deaths);
 /* NULL: there is none. */
 const struct ttlog_death_answer *last_deaths_find(const struct last_deaths *deaths, uid_t uid,
 						  const char *service);
+/* Of that pid the one that died last, and whose it was. NULL: there is none. */
+const struct ttlog_death_answer *last_deaths_of_pid(const struct last_deaths *deaths, uint32_t pid,
+						    uid_t *ret_uid, const char **ret_service);
 
 #endif

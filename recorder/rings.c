@@ -125,12 +125,13 @@ int rings_guard(void *base, uint64_t bytes)
 	return -EMFILE;
 }
 
-int rings_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_base)
+static int map(int (*region_map)(int, struct ttlog_geometry *, void **), int fd,
+	       struct ttlog_geometry *ret_geometry, void **ret_base)
 {
 	int err;
 
 	is_mapping = true;
-	err = ttlog_region_map(fd, ret_geometry, ret_base);
+	err = region_map(fd, ret_geometry, ret_base);
 	is_mapping = false;
 	if (err)
 		return err;
@@ -138,6 +139,16 @@ int rings_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_base)
 	if (err)
 		ttlog_region_unmap(*ret_base, ret_geometry);
 	return err;
+}
+
+int rings_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_base)
+{
+	return map(ttlog_region_map, fd, ret_geometry, ret_base);
+}
+
+int rings_map_to_read(int fd, struct ttlog_geometry *ret_geometry, void **ret_base)
+{
+	return map(ttlog_region_map_to_read, fd, ret_geometry, ret_base);
 }
 
 void rings_unmap(void *base, const struct ttlog_geometry *geometry)

@@ -19,6 +19,8 @@
 int rings_open(void);
 /* As ttlog_region_map(), whose errors it has, and -EMFILE: there are too many. */
 int rings_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_base);
+/* The same with ttlog_region_map_to_read(). */
+int rings_map_to_read(int fd, struct ttlog_geometry *ret_geometry, void **ret_base);
 /* One that we made. 0 or -EMFILE. */
 int rings_guard(void *base, uint64_t bytes);
 void rings_unmap(void *base, const struct ttlog_geometry *geometry);

@@ -128,6 +128,8 @@ static int take_data(struct dump *dump, const struct frame *frame)
 		return -EBADMSG;
 	if (span_is(key.span, "ttlog"))
 		return take_meta(dump, frame);
+	if (span_is(key.span, "threads"))
+		return meta_add_threads(&dump->meta, frame->content, frame->bytes);
 	if (span_is(key.span, "sites") || span_is(key.span, "strings"))
 		return dictionary_add(&dump->dictionary, frame->content, frame->bytes);
 	if (span_is(key.span, "scene") || span_is(key.span, "scene_thread"))
@@ -418,6 +420,11 @@ void dump_close(struct dump *dump)
 	free(dump->summary_bytes);
 	free(dump->path);
 	free(dump);
+}
+
+void dump_on_wait(struct dump *dump, dump_wait_fn fn, void *context)
+{
+	frames_on_wait(dump->frames, fn, context);
 }
 
 const char *dump_path(const struct dump *dump)

@@ -60,6 +60,10 @@ int dump_open(struct dump **ret_dump, const char *path, const char **ret_why);
 int dump_open_descriptor(struct dump **ret_dump, int fd, const char **ret_why);
 void dump_close(struct dump *dump); /* NULL is fine */
 
+/* Called before each wait for more of a pipe. */
+typedef void (*dump_wait_fn)(void *context);
+void dump_on_wait(struct dump *dump, dump_wait_fn fn, void *context);
+
 const char *dump_path(const struct dump *dump);
 const struct meta *dump_meta(const struct dump *dump);
 const struct meta_scene *dump_scene(const struct dump *dump); /* empty if there is none */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <lz4frame.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,6 +37,8 @@ struct frames {
 	uint64_t wasted;
 	bool in_damage;
 	struct frames_damage damage;
+	void (*on_wait)(void *context); /* or NULL */
+	void *wait_context;
 };
 
 int frames_open(struct frames **ret_frames, int fd)
@@ -65,6 +68,20 @@ void frames_close(struct frames *frames)
 	free(frames->input);
 	free(frames->content);
 	free(frames);
+}
+
+void frames_on_wait(struct frames *frames, void (*fn)(void *context), void *context)
+{
+	frames->on_wait = fn;
+	frames->wait_context = context;
+}
+
+static void say_if_it_waits(const struct frames *frames)
+{
+	struct pollfd input = {.fd = frames->fd, .events = POLLIN};
+
+	if (frames->on_wait && !poll(&input, 1, 0))
+		frames->on_wait(frames->wait_context);
 }
 
 const struct frames_damage *frames_damage(const struct frames *frames)
@@ -135,6 +152,7 @@ static int fill(struct frames *frames, size_t wanted)
 		error = reserve(&frames->input, &frames->capacity, frames->end + READ_BYTES);
 		if (error)
 			return error;
+		say_if_it_waits(frames);
 		got = read(frames->fd, frames->input + frames->end, frames->capacity - frames->end);
 		if (got < 0 && errno == EINTR)
 			continue;

@@ -32,6 +32,8 @@ struct frames_damage {
 /* Takes the descriptor over, in case of an error too. 0 or -ENOMEM. */
 int frames_open(struct frames **ret_frames, int fd);
 void frames_close(struct frames *frames);
+/* Called before a read that would wait, as in a pipe whose writer has a pause. */
+void frames_on_wait(struct frames *frames, void (*fn)(void *context), void *context);
 
 /* 1, 0 at the end of the file, or a negative errno of reading or of memory. */
 int frames_next(struct frames *frames, struct frame *ret_frame);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "recorder/dump_format.h"
 #include "viewer/decode_keys.h"
@@ -388,9 +389,86 @@ int meta_decode_summary(struct meta *meta, const unsigned char *data, size_t byt
 	return error ? error : cursor.at == cursor.end ? 0 : -EBADMSG;
 }
 
+/* Room for all that there may be, once: who has an event points to its thread. */
+static int make_room(struct meta *meta)
+{
+	struct meta_thread *threads;
+
+	if (meta->threads_before)
+		return 0;
+	threads = calloc(DUMP_THREADS_MAX, sizeof(*threads));
+	if (!threads)
+		return -ENOMEM;
+	if (!meta->threads)
+		meta->threads = calloc(1, sizeof(*meta->threads));
+	if (!meta->threads) {
+		free(threads);
+		return -ENOMEM;
+	}
+	memcpy(threads, meta->threads, meta->thread_count * sizeof(*threads));
+	meta->threads_before = meta->threads;
+	meta->threads = threads;
+	return 0;
+}
+
+struct meta_kept {
+	struct meta_kept *next;
+	unsigned char bytes[];
+};
+
+/* Behind those that there are, as many as there is room for. */
+static int append(struct meta *meta, const struct meta *more)
+{
+	const uint64_t room = DUMP_THREADS_MAX - meta->thread_count;
+	const uint64_t count = more->thread_count < room ? more->thread_count : room;
+	const int error = count ? make_room(meta) : -EBADMSG;
+
+	if (error)
+		return error;
+	memcpy(meta->threads + meta->thread_count, more->threads, count * sizeof(*more->threads));
+	meta->thread_count += count;
+	return 0;
+}
+
+int meta_add_threads(struct meta *meta, const unsigned char *data, size_t bytes)
+{
+	static const struct decode_key keys[] = {CALL("threads", decode_threads), END};
+	struct meta_kept *kept;
+	struct meta more = {0};
+	struct decode cursor;
+	int error;
+
+	if (bytes > DUMP_FRAME_BYTES_MAX - meta->kept_bytes)
+		return -EBADMSG;
+	kept = malloc(sizeof(*kept) + bytes);
+	if (!kept)
+		return -ENOMEM;
+	memcpy(kept->bytes, data, bytes);
+	cursor = (struct decode){kept->bytes, kept->bytes + bytes};
+	error = decode_map(&cursor, keys, &more);
+	if (!error)
+		error = append(meta, &more);
+	free(more.threads);
+	if (error) {
+		free(kept);
+		return error;
+	}
+	kept->next = meta->kept;
+	meta->kept = kept;
+	meta->kept_bytes += bytes;
+	return 0;
+}
+
 void meta_fini(struct meta *meta)
 {
 	free(meta->threads);
+	free(meta->threads_before);
+	while (meta->kept) {
+		struct meta_kept *kept = meta->kept;
+
+		meta->kept = kept->next;
+		free(kept);
+	}
 	free(meta->lanes);
 	free(meta->history.gaps);
 	free(meta->channels.list);

@@ -131,6 +131,9 @@ struct meta {
 	struct meta_recorder recorder;
 	struct meta_clock clock;
 	struct meta_thread *threads;
+	struct meta_thread *threads_before; /* where they were: events may still point there */
+	struct meta_kept *kept;		    /* what the names of more threads point into */
+	size_t kept_bytes;
 	uint64_t thread_count;
 	struct number threads_unlisted;
 	struct meta_channels channels;
@@ -143,6 +146,8 @@ struct meta {
 int meta_decode(struct meta *meta, const unsigned char *data, size_t bytes);
 /* The same for the few keys of the summary in the file's head. */
 int meta_decode_summary(struct meta *meta, const unsigned char *data, size_t bytes);
+/* A map with more threads, behind those that there are. Copies what it needs. 0 or a negative errno. */
+int meta_add_threads(struct meta *meta, const unsigned char *data, size_t bytes);
 void meta_fini(struct meta *meta);
 
 #endif

@@ -29,6 +29,12 @@ static int run(struct select *select, const struct format *format, void *state, 
 	return error ? error : out->error;
 }
 
+/* Whoever reads along has what there is while there is no more. */
+static void flush(void *context)
+{
+	out_flush(context);
+}
+
 int show_events(struct out *out, struct options *options, struct dump *const *dumps,
 		size_t dump_count, struct shown *ret_shown)
 {
@@ -48,6 +54,8 @@ int show_events(struct out *out, struct options *options, struct dump *const *du
 	int error;
 
 	*ret_shown = (struct shown){0};
+	for (size_t i = 0; i < dump_count; i++)
+		dump_on_wait(dumps[i], flush, out);
 	error = format->open(&state, &env);
 	if (!error)
 		error = select_open(&select, &options->select, dumps, dump_count);
