@@ -16,7 +16,7 @@ static char why[200];
 
 static int open_with(const char *name, struct ttlog_read_options options)
 {
-	char path[2 * PATH_MAX];
+	char path[3 * PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s%s%s", *name == '/' ? "" : folder, *name == '/' ? "" : "/", name);
 	options.size = sizeof(options);
@@ -222,6 +222,23 @@ Test(read, metadata_and_cause_are_there_before_the_first_event)
 	cr_assert_not_null(cause->thread);
 	cr_expect_eq(cause->thread->tid, 4245);
 	cr_expect(text_is(cause->thread->comm, "worker-1"));
+	ttlog_read_close(dump);
+}
+
+Test(read, who_sent_the_signal_is_known)
+{
+	const struct ttlog_read_cause *cause;
+	char golden[PATH_MAX + 32];
+
+	snprintf(golden, sizeof(golden), "%s/golden/1-killed.bin", scripts);
+	cr_assert_eq(open_with(golden, (struct ttlog_read_options){0}), 0, "%s", why);
+	cause = ttlog_read_get_cause(dump);
+	cr_expect(text_is(cause->sentence, "killed by SIGKILL from bash (pid 12, uid 0)"));
+	cr_assert_not_null(cause->sender);
+	cr_expect_eq(cause->sender->pid, 12);
+	cr_expect_eq(cause->sender->uid, 0);
+	cr_expect(text_is(cause->sender->comm, "bash"));
+	cr_expect_not(cause->has_fault_address);
 	ttlog_read_close(dump);
 }
 
