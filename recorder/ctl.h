@@ -12,6 +12,7 @@
  *   ctl_feed.c    its events as a dump that goes on
  *   ctl_viewer.c  ttlog-view at the other end of a pipe
  *   ctl_tail.c    tail
+ *   ctl_top.c     top
  *   ctl_words.c   lines on stderr, numbers for people
  *
  * The daemon is not believed more than its clients: what it says is bounded, checked, and cleaned
@@ -38,7 +39,8 @@ struct ctl_options {
 	const char *group_by;	      /* of the same; NULL: not grouped */
 	const char *reason;	      /* NULL: none */
 	bool json, without_legend, without_pager, wait, dumps, help, version;
-	bool follow, has_lines;
+	bool follow, has_lines; /* of tail */
+	bool once;		/* of top */
 	uint64_t lines;
 	const char *const *viewer; /* for ttlog-view, ended by NULL */
 };

@@ -68,5 +68,6 @@ int ctl_viewer_close(struct ctl_viewer *viewer);
 /* ---- ctl_tail.c ---------------------------------------------------------------------- */
 
 int ctl_tail(const struct ctl_options *options, const char *path, const char *match);
+int ctl_top(const struct ctl_options *options, const char *path, const char *match);
 
 #endif

@@ -25,6 +25,7 @@ enum key {
 	KEY_DIR,
 	KEY_GROUP_BY,
 	KEY_VERSION,
+	KEY_ONCE,
 	/* From here on they are ttlog-view's. */
 	KEY_VIEWER,
 	KEY_PRIORITY = 'p',
@@ -60,6 +61,7 @@ static const struct option_row {
 	{"format", KEY_FORMAT, "FORMAT", "tail: text, json, or another of ttlog-view's"},
 	{"fields", KEY_VIEWER, "NAMES", "tail: what of them, in which order"},
 	{"time", KEY_VIEWER, "CLOCK", "tail: delta, utc, local, unix"},
+	{"once", KEY_ONCE, NULL, "top: once, after one second"},
 	{"help", KEY_HELP, NULL, "show this"},
 	{"version", KEY_VERSION, NULL, "show the version"},
 };
@@ -82,6 +84,7 @@ typedef int (*command_fn)(const struct line *line, enum ctl_verb verb);
 
 static int ask(const struct line *line, enum ctl_verb verb);
 static int watch(const struct line *line, enum ctl_verb verb);
+static int count(const struct line *line, enum ctl_verb verb);
 
 static const struct command_row {
 	const char *name;
@@ -98,6 +101,7 @@ static const struct command_row {
 	{"thaw", CTL_THAW, ask, 1, 1, "PID|SERVICE", "go on as before the freeze"},
 	{"snapshot", CTL_SNAPSHOT, ask, 1, 1, "PID|SERVICE", "write a dump of the living process"},
 	{"tail", CTL_REGION, watch, 1, MORE, "PID|SERVICE", "its newest events, and what comes"},
+	{"top", CTL_REGION, count, 1, 1, "PID|SERVICE", "what it records, by site and thread"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -266,6 +270,25 @@ static int watch(const struct line *line, enum ctl_verb verb)
 	return ctl_tail(&options, path, request.match);
 }
 
+static int count(const struct line *line, enum ctl_verb verb)
+{
+	const struct ctl_options *options = &line->options;
+	struct ctl_request request = {.verb = verb};
+	char path[PATH_MAX];
+
+	if (options->follow || options->has_lines || line->viewer_count) {
+		ctl_say("--follow, --lines, and what is ttlog-view's are for tail");
+		return usage();
+	}
+	if (make_request(line, &request))
+		return usage();
+	if (find_control(options, path, sizeof(path))) {
+		ctl_say("the path of the socket is too long");
+		return usage();
+	}
+	return ctl_top(options, path, request.match);
+}
+
 /* ---- the command line ------------------------------------------------------------------- */
 
 static void take_lines(struct line *line, const char *text)
@@ -305,6 +328,9 @@ static void take_option(struct line *line, int key, const char *argument)
 	switch (key) {
 	case KEY_FOLLOW:
 		options->follow = true;
+		break;
+	case KEY_ONCE:
+		options->once = true;
 		break;
 	case KEY_LINES:
 		take_lines(line, argument);

@@ -330,3 +330,51 @@ Test(ctl_tail, a_region_that_is_handed_out_can_be_read_and_nothing_else)
 	end_told(&told);
 	stop_recorder(&recorder);
 }
+
+/* ---- top -------------------------------------------------------------------------------- */
+
+Test(ctl_tail, top_counts_every_event_by_level_site_and_thread)
+{
+	struct recorder_process recorder;
+	static struct running running;
+	struct told told;
+	char tid[32];
+
+	start_recorder(&recorder, NONE);
+	told = start_told();
+	start_ctl(&running, 0, ARGS("top", "--json", "orders"));
+	/* It says so when it begins, and what was before is not counted. */
+	expect_words(&running, "\"total\":0,");
+	tell(&told, 'm');
+	tell(&told, 'e');
+	expect_words(&running, "\"total\":101,");
+	expect_words(&running, "\"msg\":\"an error\"");
+	expect_words(&running, "\"msg\":\"one of many\"");
+	snprintf(tid, sizeof(tid), "\"tid\":%d,", (int)told.service.pid);
+	expect_words(&running, tid);
+	cr_assert(strstr(running.text, "\"error\":1"), "%s", running.text);
+	cr_assert(!strstr(running.text, "the last words"), "%s", running.text);
+	cr_assert_eq(kill(running.pid, SIGINT), 0);
+	expect_end(&running, 0);
+	end_told(&told);
+	stop_recorder(&recorder);
+}
+
+Test(ctl_tail, top_once_is_one_table_and_ends)
+{
+	struct recorder_process recorder;
+	struct told told;
+	const char *text;
+
+	start_recorder(&recorder, NONE);
+	told = start_told();
+	text = tail_as(0, 0, ARGS("top", "--once", "orders"));
+	cr_assert(strstr(text, "0 events/s"), "%s", text);
+	text = tail_as(0, 0, ARGS("top", "--once", "--json", "orders"));
+	cr_assert_eq(count_of(text, "\n"), 1, "%s", text);
+	cr_assert(strstr(text, "\"total\":0,"), "%s", text);
+	tail_as(0, 1, ARGS("top", "nobody"));
+	tail_as(0, 2, ARGS("top", "-f", "orders"));
+	end_told(&told);
+	stop_recorder(&recorder);
+}
