@@ -172,7 +172,10 @@ static enum why follow_into(struct tail *tail, int *ret_err)
 	/* What was recorded before the death is there when it is known. */
 	while (!*ret_err && !stopped && !dead) {
 		pause_or_end(tail, &stopped, &dead);
-		look(tail);
+		if (dead)
+			look_at_the_past(tail); /* with the sites that its last words are the first of */
+		else
+			look(tail);
 		if (ctl_feed_waiting(tail->feed))
 			*ret_err = ctl_feed_flush(tail->feed);
 		say_losses(tail);

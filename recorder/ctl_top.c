@@ -22,6 +22,7 @@
 
 #define INTERVAL_MS 1000
 #define LOOK_MS 100
+#define DICT_TRIES 20 /* of LOOK_MS; a liar may name sites for ever */
 #define THREADS_MAX 1024 /* the events of others are in one that is nobody's */
 #define ROWS 20		 /* where it is no terminal */
 #define TEXT_BYTES 128
@@ -311,9 +312,14 @@ static bool watch_interval(struct top *top, bool *ret_dead)
 		poll(fds, 2, LOOK_MS);
 		if (fds[0].revents)
 			return true;
+		*ret_dead = fds[1].revents != 0;
 		budget = UINT32_MAX;
 		ttlog_live_look(top->live, UINT32_MAX, &budget);
-		*ret_dead = fds[1].revents != 0;
+		/* Its last words may be the first of their site. */
+		for (int i = 0; *ret_dead && ttlog_live_waits(top->live) && i < DICT_TRIES; i++) {
+			poll(NULL, 0, LOOK_MS);
+			ttlog_live_look(top->live, UINT32_MAX, &budget);
+		}
 		if (*ret_dead)
 			break;
 	}
