@@ -257,7 +257,12 @@ static void show_head(const struct top *top, const struct glance *glance, uint64
 	       glance->dropped);
 	for (uint32_t i = 0; i < TTLOG_OFF; i++)
 		printf("%s%s %" PRIu64, i ? ", " : "", ctl_level_name(i), rate(top->levels[i], ns));
-	fputs(" a second\n\n", stdout);
+	fputs(" a second\n", stdout);
+	if (ttlog_live_missed(top->live) > top->missed)
+		printf("%" PRIu64 " chunks were overwritten before they were seen: these are too "
+		       "few\n",
+		       ttlog_live_missed(top->live) - top->missed);
+	putchar('\n');
 }
 
 /* Rows of each table: as many as the terminal has room for. */
@@ -267,7 +272,7 @@ static uint32_t rows_of(bool is_terminal)
 
 	if (!is_terminal || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_row < 16)
 		return is_terminal ? 5 : ROWS;
-	return (size.ws_row - 6u) / 2;
+	return (size.ws_row - 7u) / 2;
 }
 
 /* False: nobody reads it. */
