@@ -77,20 +77,25 @@ static int errno_of(int code)
 /* ---- binding ----------------------------------------------------------------------------------
  */
 
-static void bind_text(struct format_sqlite *sqlite, sqlite3_stmt *statement, int at,
-		      struct span span)
+void format_sqlite_text(struct out *out, struct span span)
 {
 	size_t used = 0, length;
 	uint32_t code = 0;
 
-	sqlite->text.bytes = 0;
+	out->bytes = 0;
 	for (; used < span.bytes; used += length ? length : 1) {
 		length = utf8_next(span.data + used, span.bytes - used, &code);
 		if (length && code)
-			out_bytes(&sqlite->text, span.data + used, length);
+			out_bytes(out, span.data + used, length);
 		else
-			out_text(&sqlite->text, "\xef\xbf\xbd");
+			out_text(out, "\xef\xbf\xbd");
 	}
+}
+
+static void bind_text(struct format_sqlite *sqlite, sqlite3_stmt *statement, int at,
+		      struct span span)
+{
+	format_sqlite_text(&sqlite->text, span);
 	sqlite3_bind_text64(statement, at, sqlite->text.bytes ? sqlite->text.data : "",
 			    sqlite->text.bytes, SQLITE_TRANSIENT, SQLITE_UTF8);
 }

@@ -18,4 +18,7 @@
 
 extern const struct format sqlite_format;
 
+/* With SQLite: what is in `out` becomes this text, whole to its readers: without NUL, always UTF-8. */
+void format_sqlite_text(struct out *out, struct span span);
+
 #endif

@@ -154,7 +154,7 @@ static void put_sound(struct out *out, struct span span, char doubled)
 /* ---- CSV --------------------------------------------------------------------------------------
  */
 
-static void csv_cell(struct out *out, struct span span, bool text)
+void format_csv_cell(struct out *out, struct span span, bool text)
 {
 	bool formula = text && span.bytes && span.data[0] && strchr("=+-@\t\r", span.data[0]);
 	bool quoted = formula;
@@ -185,7 +185,7 @@ static int csv_open(void **ret_state, const struct format_env *env)
 	for (uint32_t i = 0; i < table->column_count; i++) {
 		if (i)
 			out_char(table->out, ',');
-		csv_cell(table->out, table->columns[i].name, true);
+		format_csv_cell(table->out, table->columns[i].name, true);
 	}
 	out_char(table->out, '\n');
 	return 0;
@@ -207,7 +207,7 @@ static int csv_event(void *state, struct record *record)
 		} else {
 			text = make(table, &table->columns[i], record);
 		}
-		csv_cell(table->out, span_of(&table->made), text);
+		format_csv_cell(table->out, span_of(&table->made), text);
 	}
 	return stepped(table, record);
 }

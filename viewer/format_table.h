@@ -13,4 +13,7 @@
 
 extern const struct format csv_format, logfmt_format;
 
+/* A cell of CSV; a text that a spreadsheet would take for a formula is disarmed. */
+void format_csv_cell(struct out *out, struct span span, bool text);
+
 #endif

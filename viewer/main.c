@@ -16,6 +16,7 @@
 #include "viewer/pager.h"
 #include "viewer/show.h"
 #include "viewer/siblings.h"
+#include "viewer/sql.h"
 #include "viewer/verify.h"
 
 struct view {
@@ -195,6 +196,9 @@ static enum view_exit finish(struct view *view, int error, const struct shown *s
 	/* Whoever reads us has seen enough: no reason to complain. */
 	if (written == -EPIPE)
 		return VIEW_FINE;
+	/* What is wrong with it was said. */
+	if (options->sql && (error == -EINVAL || error == -ETIME))
+		return error == -EINVAL ? VIEW_USAGE : VIEW_UNREADABLE;
 	if (error == -E2BIG) {
 		fprintf(stderr, "ttlog-view: too much to turn around: the input is no file, or cut. "
 				"How many of it, --limit=N?\n");
@@ -280,6 +284,9 @@ static int show_inputs(struct view *view, struct shown *ret_shown)
 		verify_all(view);
 	else if (options->info)
 		show_infos(view);
+	else if (options->sql)
+		return sql_run(&view->out, &view->options, view->dumps, view->dump_count,
+			       ret_shown);
 	else
 		return show_events(&view->out, &view->options, view->dumps, view->dump_count,
 				   ret_shown);

@@ -42,6 +42,8 @@ struct options {
 	enum time_mode time;
 	struct columns *columns; /* --fields; NULL: not said */
 	struct stats_wish stats;
+	const char *sql; /* NULL: not said */
+	unsigned int sql_seconds;
 	const char *output;	 /* NULL: the standard output */
 	bool colour_said;	 /* with --color=always */
 	unsigned int width;	 /* of the terminal that is the standard output; 0: it is none */
@@ -104,6 +106,8 @@ enum option_result options_debuginfod(struct options *options, const char *argum
 enum option_result options_debug_dir(struct options *options, const char *argument);
 enum option_result options_group_by(struct options *options, const char *argument);
 enum option_result options_top(struct options *options, const char *argument);
+enum option_result options_sql(struct options *options, const char *argument);
+enum option_result options_sql_seconds(struct options *options, const char *argument);
 enum option_result options_help(struct options *options, const char *argument);
 enum option_result options_version(struct options *options, const char *argument);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "viewer/options.h"
 
@@ -39,6 +40,45 @@ enum option_result options_top(struct options *options, const char *argument)
 	return OPTION_TAKEN;
 }
 
+enum option_result options_sql(struct options *options, const char *argument)
+{
+	options->sql = argument;
+	return OPTION_TAKEN;
+}
+
+enum option_result options_sql_seconds(struct options *options, const char *argument)
+{
+	char *end;
+	unsigned long seconds = strtoul(argument, &end, 10);
+
+	if (*end || argument[0] < '0' || argument[0] > '9' || !seconds || seconds > 86400) {
+		fprintf(stderr,
+			"ttlog-view: --sql-seconds takes a number from 1 to 86400, not '%s'\n",
+			argument);
+		return OPTION_WRONG;
+	}
+	options->sql_seconds = (unsigned int)seconds;
+	return OPTION_TAKEN;
+}
+
+static bool sql_agrees(const struct options *options)
+{
+	if (options->info || options->list || options->verify || options->interactive ||
+	    stats_wanted(&options->stats)) {
+		fprintf(stderr,
+			"ttlog-view: --sql is alone: not with --stats and its like, --info, "
+			"--list, --verify or --interactive\n");
+		return false;
+	}
+	if (options->format != formats[0] && strcmp(options->format->name, "json") != 0 &&
+	    strcmp(options->format->name, "csv") != 0) {
+		fprintf(stderr, "ttlog-view: --sql is shown as text, json or csv, not %s\n",
+			options->format->name);
+		return false;
+	}
+	return true;
+}
+
 bool options_stats_agree(struct options *options)
 {
 	struct stats_wish *wish = &options->stats;
@@ -47,6 +87,8 @@ bool options_stats_agree(struct options *options)
 		fprintf(stderr, "ttlog-view: out of memory\n");
 		return false;
 	}
+	if (options->sql)
+		return sql_agrees(options);
 	if (!stats_wanted(wish))
 		return true;
 	if (options->info || options->list || options->verify || options->interactive) {

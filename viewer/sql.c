@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "viewer/sql.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#ifdef TTLOG_HAVE_SQLITE
+
+#include <sqlite3.h>
+#include <string.h>
+#include <time.h>
+
+#include "viewer/sql_rows.h"
+#include "viewer/sql_tables.h"
+
+#define STEPS_BETWEEN 1000 /* of SQLite's machine, between two looks at the clock */
+#define LENGTH_MAX (16 << 20)
+#define STATEMENT_MAX (64 << 10)
+
+static int64_t now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static int is_late(void *context)
+{
+	return now_s() > *(const int64_t *)context;
+}
+
+/* Reading, and functions that only compute. */
+static int authorize(void *context, int action, const char *first, const char *second,
+		     const char *database, const char *trigger)
+{
+	static const char *const refused[] = {"load_extension", "readfile", "writefile", "edit",
+					      "fts3_tokenizer"};
+
+	(void)context;
+	(void)first;
+	(void)database;
+	(void)trigger;
+	if (action == SQLITE_SELECT || action == SQLITE_READ || action == SQLITE_RECURSIVE)
+		return SQLITE_OK;
+	if (action != SQLITE_FUNCTION || !second)
+		return SQLITE_DENY;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
+		if (sqlite3_stricmp(second, refused[i]) == 0)
+			return SQLITE_DENY;
+	return SQLITE_OK;
+}
+
+static int open_database(sqlite3 **ret_database, struct sql_source *source, int64_t *deadline_s)
+{
+	sqlite3 *database;
+
+	sqlite3_hard_heap_limit64(SQL_MEMORY_BYTES);
+	if (sqlite3_open_v2(":memory:", ret_database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY,
+			    NULL) != SQLITE_OK)
+		return -ENOMEM;
+	database = *ret_database;
+	sqlite3_limit(database, SQLITE_LIMIT_LENGTH, LENGTH_MAX);
+	sqlite3_limit(database, SQLITE_LIMIT_SQL_LENGTH, STATEMENT_MAX);
+	sqlite3_limit(database, SQLITE_LIMIT_ATTACHED, 0);
+	sqlite3_progress_handler(database, STEPS_BETWEEN, is_late, deadline_s);
+	if (sql_tables_add(database, source))
+		return -ENOMEM;
+	/* They declare themselves as they are met for the first time, which nobody may do later. */
+	if (sqlite3_exec(database, "SELECT 1 FROM dumps, events, fields LIMIT 0", NULL, NULL,
+			 NULL) != SQLITE_OK)
+		return -ENOMEM;
+	sqlite3_set_authorizer(database, authorize, NULL);
+	return 0;
+}
+
+/* otherwise: what it is if it is none of the bounds. */
+static int complain(sqlite3 *database, int code, int otherwise)
+{
+	if ((code & 0xff) == SQLITE_NOMEM) {
+		fprintf(stderr, "ttlog-view: --sql: it takes more than %d MiB of memory\n",
+			SQL_MEMORY_BYTES >> 20);
+		return -ETIME;
+	}
+	if ((code & 0xff) == SQLITE_INTERRUPT) {
+		fprintf(stderr, "ttlog-view: --sql: it takes too long: see --sql-seconds\n");
+		return -ETIME;
+	}
+	fprintf(stderr, "ttlog-view: --sql: %s\n", sqlite3_errmsg(database));
+	return (code & 0xff) == SQLITE_AUTH ? -EINVAL : otherwise;
+}
+
+/* Nothing but blanks and the end of a statement. */
+static bool is_empty(const char *rest)
+{
+	return rest[strspn(rest, " \t\r\n;")] == '\0';
+}
+
+static enum sql_rows_kind kind_of(const struct options *options)
+{
+	if (strcmp(options->format->name, "csv") == 0)
+		return SQL_ROWS_CSV;
+	return options->json ? SQL_ROWS_JSON : SQL_ROWS_TEXT;
+}
+
+static int run(struct out *out, sqlite3 *database, const struct options *options,
+	       struct shown *ret_shown)
+{
+	sqlite3_stmt *statement = NULL;
+	const char *rest;
+	int error = 0;
+	int code = sqlite3_prepare_v2(database, options->sql, -1, &statement, &rest);
+
+	if (code != SQLITE_OK)
+		return complain(database, code, -EINVAL);
+	if (!statement || !is_empty(rest)) {
+		fprintf(stderr, "ttlog-view: --sql takes one statement\n");
+		sqlite3_finalize(statement);
+		return -EINVAL;
+	}
+	code = sql_rows_show(out, statement, kind_of(options), &ret_shown->events);
+	if (code != SQLITE_DONE && !out->error)
+		error = complain(database, code, -ETIME);
+	sqlite3_finalize(statement);
+	return error ? error : out->error;
+}
+
+int sql_run(struct out *out, struct options *options, struct dump *const *dumps, size_t dump_count,
+	    struct shown *ret_shown)
+{
+	struct sql_source source = {
+		.dumps = dumps, .dump_count = dump_count, .selection = &options->select};
+	int64_t deadline_s = now_s() + (options->sql_seconds ? options->sql_seconds : SQL_SECONDS);
+	sqlite3 *database = NULL;
+	int error = open_database(&database, &source, &deadline_s);
+
+	*ret_shown = (struct shown){0};
+	if (!error)
+		error = run(out, database, options, ret_shown);
+	sqlite3_close(database);
+	return error;
+}
+
+#else
+
+int sql_run(struct out *out, struct options *options, struct dump *const *dumps, size_t dump_count,
+	    struct shown *ret_shown)
+{
+	(void)out;
+	(void)options;
+	(void)dumps;
+	(void)dump_count;
+	*ret_shown = (struct shown){0};
+	fprintf(stderr, "ttlog-view: --sql: this ttlog-view was built without SQLite\n");
+	return -EINVAL;
+}
+
+#endif
