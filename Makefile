@@ -390,7 +390,7 @@ demo: deps
 
 # ---- benchmarks: one program a question; nothing is asserted, whatever the machine is doing ----
 
-BENCHES := $(addprefix bench_,event busy sparse threads channels instructions bytes paced cold skew death dump screen view clients cost control history triggers)
+BENCHES := $(addprefix bench_,event busy sparse threads channels instructions bytes paced cold skew death dump screen view clients adopt cost control history triggers)
 
 $(B)/bench/%.o: EXTRA_CFLAGS := -O2
 
