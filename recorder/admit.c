@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "recorder/client.h"
@@ -22,6 +23,8 @@
 #include "recorder/log.h"
 #include "recorder/rings.h"
 #include "recorder/watch.h"
+
+#define NEWS_S 10 /* the age of a process up to which all that it has recorded is news */
 
 struct making {
 	struct workers_job job;
@@ -191,6 +194,22 @@ static int welcome(struct client *client, const int fd[2])
 	return client->offered ? 0 : err;
 }
 
+/*
+ * Was everything in its ring recorded while it waited for us? Of one that is adopted: not if an
+ * earlier recorder has looked, nor if it has been there for long: then its errors are of yesterday.
+ */
+static bool is_news(const struct client *client)
+{
+	struct timespec now;
+
+	if (!client->adopted)
+		return true;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return !client->control_is_old &&
+	       (uint64_t)now.tv_sec <
+		       client->subject->identity.start_ns / UINT64_C(1000000000) + NEWS_S;
+}
+
 /* Nothing can go wrong any more: from the WELCOME on its ring is lost without us. */
 static void come_alive(struct client *client)
 {
@@ -206,7 +225,7 @@ static void come_alive(struct client *client)
 	clients->registered++;
 	counters.registrations++;
 	periodic_begin(client);
-	triggers_begin(clients->triggers, client);
+	triggers_begin(clients->triggers, client, is_news(client));
 	log_detail("%s (pid %d) %s %llu bytes%s", client->hello.service, (int)client->pid,
 		   client->adopted ? "is adopted, with" : "records into",
 		   (unsigned long long)client->subject->geometry.region_bytes,
@@ -445,7 +464,7 @@ int admit_region(struct client *client, int region_fd)
 	if (client->state == CLIENT_LIVE) {
 		admit_keep_history(client);
 		heartbeat_look(client);
-		triggers_begin(clients->triggers, client);
+		triggers_begin(clients->triggers, client, true);
 	}
 	log_detail("%s (pid %d) records into a region of its own, %llu bytes",
 		   client->hello.service, (int)client->pid,

@@ -317,12 +317,16 @@ static uint32_t lanes_of(const struct rule *rule)
 	return all & ~(UINT32_C(1) << TTLOG_LANE_MAIN | UINT32_C(1) << TTLOG_LANE_BOOT);
 }
 
-static void open_live(struct client_triggers *mine)
+static void open_live(struct client_triggers *mine, bool from_first)
 {
 	const struct ttlog_live_handler handler = {is_wanted, take_event, mine};
 	const struct subject *subject = mine->client->subject;
+	const int err = from_first ? ttlog_live_open_oldest(&mine->live, subject->base,
+							    &subject->geometry, &handler)
+				   : ttlog_live_open(&mine->live, subject->base, &subject->geometry,
+						     &handler);
 
-	if (ttlog_live_open(&mine->live, subject->base, &subject->geometry, &handler))
+	if (err)
 		log_limited(LOG_LEVEL_WARNING, "%s (pid %d): no memory to look for events",
 			    mine->client->hello.service, (int)mine->client->pid);
 }
@@ -353,7 +357,7 @@ static bool prepare(struct client_triggers *mine, uint64_t now)
 	return is_any;
 }
 
-void triggers_begin(struct triggers *triggers, struct client *client)
+void triggers_begin(struct triggers *triggers, struct client *client, bool from_first)
 {
 	const struct rules *rules = triggers->rules;
 	const uint64_t now = now_ns();
@@ -373,7 +377,7 @@ void triggers_begin(struct triggers *triggers, struct client *client)
 		return;
 	}
 	if (mine->lanes)
-		open_live(mine);
+		open_live(mine, from_first);
 	mine->interval_ns = LOOK_MIN_NS;
 	mine->look_ns = now + LOOK_MIN_NS;
 	if (!loop_timer_armed(&triggers->timer) || triggers->timer_ns > mine->look_ns)
@@ -455,7 +459,7 @@ void triggers_set_rules(struct triggers *triggers, struct rules *rules)
 	set_timer(triggers, NEVER);
 	for (uint32_t i = 0; i < clients->config.count_max; i++)
 		if (clients->slot[i])
-			triggers_begin(triggers, clients->slot[i]);
+			triggers_begin(triggers, clients->slot[i], false);
 }
 
 const struct triggers *clients_triggers(const struct clients *clients)

@@ -40,8 +40,11 @@ const struct trigger_figures *triggers_figures(const struct triggers *triggers, 
 uint64_t triggers_seen(const struct triggers *triggers);
 uint64_t triggers_missed(const struct triggers *triggers);
 
-/* A client is LIVE, has another region, or is about to go. */
-void triggers_begin(struct triggers *triggers, struct client *client);
+/*
+ * A client is LIVE, has another region, or is about to go. from_first: what its ring has already is
+ * news too, for it records since its WELCOME, and nobody was here to look.
+ */
+void triggers_begin(struct triggers *triggers, struct client *client, bool from_first);
 void triggers_end(struct triggers *triggers, struct client *client);
 
 #endif

@@ -206,6 +206,47 @@ Test(rules, a_storm_is_rationed_and_the_rest_counted)
 	stop_recorder(&recorder);
 }
 
+/* Its ring is handed over, or taken, while it records: none of that is too early for a rule. */
+Test(rules, what_came_before_the_recorder_had_time_counts)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES];
+
+	start_with(&recorder, "[trigger errors]\nwhen = level>=error\n");
+	cr_assert_eq(kill(recorder.pid, SIGSTOP), 0);
+	start_service(&service, record_when_told);
+	order(&service, 'e');
+	cr_assert_eq(kill(recorder.pid, SIGCONT), 0);
+	expect_line(&recorder, "-rule-errors.bin", line, sizeof(line));
+	check_dump(line, "rule-errors", "it failed");
+	end_service(&service);
+	stop_recorder(&recorder);
+}
+
+Test(rules, what_an_earlier_recorder_has_seen_is_not_news)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES];
+
+	start_with(&recorder, "[trigger errors]\nwhen = level>=error\nrate = 100/1h\n"
+			      "[trigger slow]\nwhen = seconds>0.5\nwhen = level=info\n");
+	start_service(&service, record_when_told);
+	order(&service, 'e');
+	expect_line(&recorder, "-rule-errors.bin", line, sizeof(line));
+	cr_assert_eq(kill(recorder.pid, SIGKILL), 0);
+	end_status(&recorder);
+	close(recorder.stderr_fd);
+	/* When it is listening it has adopted who is there. */
+	start_recorder(&recorder, (const char *const[]){"--config", configuration, NULL});
+	order(&service, 's');
+	expect_line(&recorder, "-rule-", line, sizeof(line));
+	cr_assert(strstr(line, "-rule-slow.bin"), "%s", line);
+	end_service(&service);
+	stop_recorder(&recorder);
+}
+
 /* ---- the clock, and another configuration ----------------------------------------------- */
 
 Test(rules, a_dump_comes_every_so_often)
