@@ -7,6 +7,8 @@
 #   make check-arm64  cross-compiles for arm64, runs the unit and race tests under qemu-user
 #   make soak       a reader copies rings that are lapped, checked event by event; SOAK_SECONDS=300 in all,
 #                   half of them under TSan; not part of check, where the same takes seconds
+#   make fuzz       libFuzzer on every input that isn't ours, FUZZ_SECONDS=60 each, or FUZZ="dump read" of them; what
+#                   it finds stays in build-fuzz/, and tests/corpus is what make check replays
 #   make bench      measures, as ratios to a floor in the same run
 #   make bench-peers    the same event in other recorders, side by side; installs them (make deps-peers)
 #   make install    PREFIX=/usr/local DESTDIR=
@@ -98,7 +100,7 @@ MISSING := $(strip $(foreach p,liblz4 libcbor $(if $(filter 1,$(UNWIND)),libdw) 
 	$(if $(filter 1,$(BPF)),$(if $(BPFTOOL),,bpftool) $(if $(shell command -v $(CLANG)),,$(CLANG))))
 
 ifneq ($(MISSING),)
-ifneq ($(filter-out deps deps-arm64 deps-kernels deps-peers clean check check-arm64 check-kernels soak demo bench bench-peers install-data,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-arm64 deps-kernels deps-peers clean check check-arm64 check-kernels soak fuzz demo bench bench-peers install-data,$(or $(MAKECMDGOALS),all)),)
 $(error missing: $(MISSING). `make deps` installs what the build needs (BPF=0 needs no libbpf, clang, bpftool; UNWIND=0 no libdw, libiberty))
 endif
 endif
@@ -288,9 +290,11 @@ CAUSES_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/causes_*.c))
 $(B)/tests/crash_causes: $(B)/tests/crash_causes.o $(CAUSES_OBJ) $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PARTS_LIBS)
 
-# A fuzz target and its replay: tests/fuzz_main.c runs LLVMFuzzerTestOneInput over files and folders.
-$(B)/tests/fuzz_%: $(B)/tests/fuzz_%.o $(B)/tests/fuzz_main.o $(B)/parts.a $(B)/libttlog.a
-	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PARTS_LIBS)
+# A fuzz target and its replay: tests/fuzz_main.c runs LLVMFuzzerTestOneInput over files and folders. Under
+# SAN=fuzzer-no-link the fuzzer has a main() of its own.
+FUZZ_MAIN := $(if $(findstring fuzzer,$(SAN)),,$(B)/tests/fuzz_main.o)
+$(B)/tests/fuzz_%: $(B)/tests/fuzz_%.o $(FUZZ_MAIN) $(B)/parts.a $(B)/libttlog.a
+	$(call say,LD,$@) $(CC) $(SANFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PARTS_LIBS)
 
 # Examples are built as a user would build them: <ttlog.h> from a folder of its own, no hidden visibility.
 $(B)/lib/examples/%.o: lib/examples/%.c
@@ -383,6 +387,20 @@ soak: deps
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SAN=thread B=build-tsan $(filter build-tsan/%,$(SOAKED))
 	$(Q)set -e; export TSAN_OPTIONS=halt_on_error=1; for t in $(SOAKED); do \
 		echo "$$t, $(SOAK_EACH) s"; $$t $(SOAK_EACH); done
+
+# One after the other. Its memory is bounded by libFuzzer's own limits: 2 GiB in all, and 25 s an input.
+FUZZ_SECONDS ?= 60
+FUZZ ?= $(TESTS_FUZZ:fuzz_%=%)
+
+fuzz: deps
+	$(Q)$(MAKE) --no-print-directory $(JOBS) SAN=fuzzer-no-link,address,undefined B=build-fuzz CC=$(CLANG) \
+		$(FUZZ:%=build-fuzz/tests/fuzz_%)
+	$(Q)set -e; for t in $(FUZZ); do mkdir -p build-fuzz/corpus/$$t; echo "fuzz_$$t, $(FUZZ_SECONDS) s"; \
+		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+		ASAN_OPTIONS=allocator_may_return_null=1:handle_abort=1 \
+		build-fuzz/tests/fuzz_$$t -max_total_time=$(FUZZ_SECONDS) -timeout=25 -close_fd_mask=1 \
+			-artifact_prefix=build-fuzz/$$t- build-fuzz/corpus/$$t tests/corpus/$$t >build-fuzz/$$t.log 2>&1 || \
+			{ tail -40 build-fuzz/$$t.log; exit 1; }; tail -1 build-fuzz/$$t.log; done
 
 demo: deps
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all examples
@@ -529,6 +547,6 @@ clean:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: FORCE all clean check check-arm64 check-kernels soak demo bench benches bench-peers peers deps deps-arm64 deps-kernels deps-peers install install-data install-completions examples tests-unit tests-race tests-all
+.PHONY: FORCE all clean check check-arm64 check-kernels soak fuzz demo bench benches bench-peers peers deps deps-arm64 deps-kernels deps-peers install install-data install-completions examples tests-unit tests-race tests-all
 .SECONDARY:
 .DELETE_ON_ERROR:
