@@ -5,13 +5,6 @@
  */
 #include "tests/view_shown.h"
 
-static void need(const char *command)
-{
-	shell("%s >/dev/null 2>&1", command);
-	if (status)
-		cr_skip("there is no %s", command);
-}
-
 static void setup_exports(void)
 {
 	setup();

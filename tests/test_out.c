@@ -99,6 +99,23 @@ Test(out, numbers_are_whole)
 	cr_expect_str_eq(ended(), "18446744073709551615 -9223372036854775808 0");
 }
 
+Test(out, counts_are_in_groups_of_three_and_lined_up)
+{
+	static const struct {
+		uint64_t count;
+		size_t columns;
+		const char *text;
+	} rows[] = {
+		{0, 0, "0"},		{999, 5, "  999"},	{1000, 5, "1,000"},	{1000, 6, " 1,000"},
+		{1234567, 0, "1,234,567"}, {UINT64_MAX, 4, "18,446,744,073,709,551,615"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		out_count(&out, rows[i].count, rows[i].columns);
+		cr_expect_str_eq(ended(), rows[i].text);
+	}
+}
+
 Test(out, more_than_a_buffer_reaches_the_descriptor_in_order)
 {
 	char name[] = "/tmp/test_out.XXXXXX", data[4096];

@@ -3,14 +3,12 @@
 #ifndef TESTS_TUI_KEYS_H
 #define TESTS_TUI_KEYS_H
 
-/* Before <time.h>, which has a TIME_UTC of its own. */
-#include "viewer/tui.h"
-
 #include <criterion/criterion.h>
 #include <locale.h>
 #include <time.h>
 
 #include "tests/tui_dump.h"
+#include "viewer/tui.h"
 
 static struct tui *tui;
 static struct selection selection;

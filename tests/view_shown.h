@@ -55,6 +55,14 @@ static __attribute__((format(printf, 1, 2))) void shell(const char *format, ...)
 	read_back("err", complaint, sizeof(complaint));
 }
 
+/* A program of someone else's, without which the test can't be. */
+static __attribute__((unused)) void need(const char *command)
+{
+	shell("%s >/dev/null 2>&1", command);
+	if (status)
+		cr_skip("there is no %s", command);
+}
+
 static __attribute__((unused)) void expect_shown(const char *arguments, const char *wanted)
 {
 	shell("$V %s", arguments);

@@ -16,23 +16,12 @@
 #define THREADS_SHOWN 32
 #define CHANNELS_SHOWN 32
 
-/* 1,234,567 */
 static void put_count(struct out *out, struct number count)
 {
-	char digits[32];
-	size_t at = sizeof(digits);
-	uint64_t left = count.bits;
-
-	if (!count.known) {
+	if (count.known)
+		out_count(out, count.bits, 0);
+	else
 		out_text(out, "not known");
-		return;
-	}
-	for (unsigned int i = 0; left || !i; i++, left /= 10) {
-		if (i && i % 3 == 0)
-			digits[--at] = ',';
-		digits[--at] = (char)('0' + left % 10);
-	}
-	out_bytes(out, digits + at, sizeof(digits) - at);
 }
 
 static void put_column(struct out *out, struct number count, size_t columns)

@@ -121,6 +121,20 @@ void out_int(struct out *out, int64_t number)
 	out_uint(out, number < 0 ? -(uint64_t)number : (uint64_t)number);
 }
 
+void out_count(struct out *out, uint64_t count, size_t columns)
+{
+	char digits[32];
+	size_t at = sizeof(digits);
+
+	for (unsigned int i = 0; count || !i; i++, count /= 10) {
+		if (i && i % 3 == 0)
+			digits[--at] = ',';
+		digits[--at] = (char)('0' + count % 10);
+	}
+	out_pad(out, ' ', sizeof(digits) - at < columns ? columns - (sizeof(digits) - at) : 0);
+	out_bytes(out, digits + at, sizeof(digits) - at);
+}
+
 void out_printf(struct out *out, const char *format, ...)
 {
 	const size_t guess = 128;

@@ -34,6 +34,7 @@ void out_char(struct out *out, char c);
 void out_pad(struct out *out, char c, size_t count);
 void out_uint(struct out *out, uint64_t number);
 void out_int(struct out *out, int64_t number);
+void out_count(struct out *out, uint64_t count, size_t columns); /* 1,234,567, to the right of so many */
 void out_printf(struct out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*

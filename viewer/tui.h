@@ -176,8 +176,7 @@ int64_t tui_chosen_time(const struct tui *tui);
 /* The thread of that number, counted through all dumps. False: there is none. */
 bool tui_thread_find(const struct tui *tui, size_t number, size_t *ret_source, uint64_t *ret_index);
 
-/* 1,234,567, to the right of so many columns; a text, escaped, to the left. */
-void tui_put_count(struct out *out, uint64_t count, size_t columns);
+/* Escaped, and to the left of so many columns. */
 void tui_put_padded(struct out *out, struct span text, size_t columns);
 
 /* The longest verdict of the dumps, in columns. */

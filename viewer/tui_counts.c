@@ -8,21 +8,6 @@
 #define NAME_COLUMNS 24
 #define HISTOGRAM_ROWS_MAX 128
 
-/* 1,234,567, to the right of so many columns */
-void tui_put_count(struct out *out, uint64_t count, size_t columns)
-{
-	char digits[32];
-	size_t at = sizeof(digits);
-
-	for (unsigned int i = 0; count || !i; i++, count /= 10) {
-		if (i && i % 3 == 0)
-			digits[--at] = ',';
-		digits[--at] = (char)('0' + count % 10);
-	}
-	out_pad(out, ' ', sizeof(digits) - at < columns ? columns - (sizeof(digits) - at) : 0);
-	out_bytes(out, digits + at, sizeof(digits) - at);
-}
-
 void tui_put_padded(struct out *out, struct span text, size_t columns)
 {
 	size_t taken = out_escaped(out, text, 0);
@@ -38,11 +23,11 @@ static void heading(struct out *out, const char *text)
 static void put_progress(struct tui *tui, struct out *out)
 {
 	out_text(out, TEXT_BOLD);
-	tui_put_count(out, tui->census->events, 0);
+	out_count(out, tui->census->events, 0);
 	out_text(out, " events" TEXT_RESET);
 	if (tui->census->events < paged_events(tui->paged) && tui_census_is_complete(tui->census)) {
 		out_text(out, " that are shown, of ");
-		tui_put_count(out, paged_events(tui->paged), 0);
+		out_count(out, paged_events(tui->paged), 0);
 	}
 	if (!tui_census_is_complete(tui->census))
 		out_printf(out, ", counting: %" PRIu64 "%%",
@@ -56,7 +41,7 @@ static void put_levels(struct tui *tui, struct out *out)
 		if (!tui->census->levels[i])
 			continue;
 		out_printf(out, "  %-6s", level_name((enum site_level)i));
-		tui_put_count(out, tui->census->levels[i], 14);
+		out_count(out, tui->census->levels[i], 14);
 		out_char(out, '\n');
 	}
 }
@@ -90,7 +75,7 @@ void tui_make_stats(struct tui *tui)
 		const struct census_group *group = &sites->group[order[i]];
 		const struct site *site = group->key;
 
-		tui_put_count(out, group->events, 12);
+		out_count(out, group->events, 12);
 		out_char(out, ' ');
 		if (site) {
 			out_printf(out, " %-5s ", level_name(site->level));
@@ -157,12 +142,12 @@ void tui_make_histogram(struct tui *tui)
 		}
 		out_pad(out, ' ', tui->scratch.bytes < 18 ? 18 - tui->scratch.bytes : 0);
 		out_span(out, span_of(&tui->scratch));
-		tui_put_count(out, sums[i][CENSUS_ALL], 13);
+		out_count(out, sums[i][CENSUS_ALL], 13);
 		out_text(out, sums[i][CENSUS_WARN] ? "\033[33m" : TEXT_DIM);
-		tui_put_count(out, sums[i][CENSUS_WARN], 9);
+		out_count(out, sums[i][CENSUS_WARN], 9);
 		out_text(out, TEXT_RESET);
 		out_text(out, sums[i][CENSUS_ERROR] ? "\033[31m" : TEXT_DIM);
-		tui_put_count(out, sums[i][CENSUS_ERROR], 9);
+		out_count(out, sums[i][CENSUS_ERROR], 9);
 		out_text(out, TEXT_RESET " ");
 		put_bar(out, sums[i][CENSUS_ALL], most, columns);
 		out_char(out, '\n');
@@ -209,8 +194,8 @@ static void put_thread(struct tui *tui, struct out *out, size_t number, size_t s
 		out_text(out, "  ");
 	tui_put_padded(out, thread->name, NAME_COLUMNS);
 	out_printf(out, " %8" PRIu64 " ", thread->tid.bits);
-	tui_put_count(out, thread->events.bits, 14);
-	tui_put_count(out, events_of_thread(tui, thread), 14);
+	out_count(out, thread->events.bits, 14);
+	out_count(out, events_of_thread(tui, thread), 14);
 	if (paged_sources(tui->paged) > 2) {
 		out_text(out, "  ");
 		tui->scratch.bytes = 0;

@@ -139,12 +139,12 @@ static void write_when(struct out *out, const struct meta *meta)
 	out_escaped(out, meta->hostname, 0);
 	if (meta->overwritten.bits) {
 		out_text(out, ", ");
-		tui_put_count(out, meta->overwritten.bits, 0);
+		out_count(out, meta->overwritten.bits, 0);
 		out_text(out, " older events overwritten");
 	}
 	if (meta->dropped.bits) {
 		out_text(out, ", ");
-		tui_put_count(out, meta->dropped.bits, 0);
+		out_count(out, meta->dropped.bits, 0);
 		out_text(out, " dropped");
 	}
 }
@@ -357,9 +357,9 @@ static void write_position(struct tui *tui, struct out *out)
 	out_char(out, ' ');
 	when_time(out, item.ns);
 	out_text(out, " UTC  ");
-	tui_put_count(out, row->rank + 1, 0);
+	out_count(out, row->rank + 1, 0);
 	out_char(out, '/');
-	tui_put_count(out, total, 0);
+	out_count(out, total, 0);
 	if (total)
 		out_printf(out, " %.0f%%", (double)(row->rank + 1) * 100 / (double)total);
 }
@@ -386,12 +386,12 @@ static void write_work(struct tui *tui, struct out *out)
 {
 	if (tui->save.active) {
 		out_text(out, " saving: ");
-		tui_put_count(out, tui->save.events, 0);
+		out_count(out, tui->save.events, 0);
 		out_printf(out, " events, %.0f%%; ^C stops ",
 			   (double)tui->save.seen * 100 / (double)(paged_total(tui->paged) + 1));
 	} else if (tui->model.scanned && tui_model_is_busy(&tui->model)) {
 		out_text(out, " looking: ");
-		tui_put_count(out, tui->model.scanned, 0);
+		out_count(out, tui->model.scanned, 0);
 		out_text(out, " events so far; ^C stops ");
 	}
 }
