@@ -71,6 +71,17 @@ static void make_three(void)
 	open_dump();
 }
 
+/* Arithmetic with no pointer at all is undefined, by however little. */
+Test(last, an_event_without_values_has_a_place_for_them)
+{
+	begin();
+	made_event(1, 0, made_site(TTLOG_INFO, "queue", "Empty", (const uint8_t[]){0}, (const char *const[]){""}));
+	open_dump();
+	cr_assert_eq(last_record(last, 0)->event.value_count, 0);
+	cr_expect_not_null(last_record(last, 0)->event.values);
+	done();
+}
+
 Test(last, info_has_the_last_event_of_each_thread)
 {
 	make_three();

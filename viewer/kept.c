@@ -55,7 +55,8 @@ int keep_add(struct keep *keep, const struct event *event)
 	kept->event = *event;
 	if (event->values_bytes)
 		memcpy(kept->bytes, event->values, event->values_bytes);
-	kept->event.values = kept->bytes;
+	/* Without any there may be no memory; a pointer it is all the same. */
+	kept->event.values = kept->bytes ? kept->bytes : (const unsigned char *)"";
 	if (keep->count < keep->limit)
 		keep->count++;
 	keep->next = keep->next + 1 == keep->limit ? 0 : keep->next + 1;

@@ -80,7 +80,8 @@ void last_take(struct last *last, const struct event *event)
 	} else {
 		kept->event.values_bytes = kept->event.value_count = 0;
 	}
-	kept->event.values = kept->bytes;
+	/* Without any there may be no memory; a pointer it is all the same. */
+	kept->event.values = kept->bytes ? kept->bytes : (const unsigned char *)"";
 }
 
 struct record *last_record(struct last *last, uint64_t index)
