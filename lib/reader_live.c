@@ -2,8 +2,10 @@
 /*
  * reader_live.c - remembers for each chunk how far it was looked at.
  *
- * A lane whose hand stands still has no new tenures: then only the chunks that were owned are
- * looked at, one word each if nothing came. A wanted event is copied, and counts if its chunk is
+ * A lane whose hand stands still has no new tenures but those whose ticket was drawn before: a
+ * writer draws some events before it takes, and anybody may be stopped in between. So then the
+ * chunks that were owned are looked at, those of the last tickets, and now and then all of them;
+ * one word each if nothing came. A wanted event is copied, and counts if its chunk is
  * still of the same tenure behind that; see reader_copy.c for why.
  */
 #include "lib/reader_live.h"
@@ -19,6 +21,10 @@
 /* A liar's dictionary may be new each time, and copying it takes a while. */
 #define DICT_PAUSE_NS UINT64_C(200000000)
 #define SKIP_BUDGET UINT32_MAX
+/* Tickets that may be drawn and not used, and places behind its own at which one may be used. */
+#define TICKETS_OPEN 32
+#define PLACES_BEHIND 8
+#define LOOKS_A_FULL_ONE 16 /* for who draws a ticket and is stopped until others drew so many */
 
 enum verdict { UNKNOWN, UNWANTED, WANTED };
 
@@ -34,6 +40,7 @@ struct lane {
 	uint32_t *owned; /* chunks to look at though the hand stands still */
 	uint32_t owned_count;
 	uint32_t next; /* chunk of a look that was cut short; 0: of none */
+	uint32_t looks; /* since all of them were looked at */
 	bool is_cut;
 };
 
@@ -239,7 +246,8 @@ static bool look_at(const struct look *look, uint32_t index, bool *ret_open)
 	const unsigned int of = TTLOG_STATE_OF(state);
 	bool is_through;
 
-	*ret_open = of == TTLOG_CHUNK_OWNED || look->lane == TTLOG_LANE_CHANNEL;
+	*ret_open = of == TTLOG_CHUNK_OWNED || of >= TTLOG_CHUNK_COND ||
+		    look->lane == TTLOG_LANE_CHANNEL;
 	if (!generation || of == TTLOG_CHUNK_FREE || of >= TTLOG_CHUNK_INIT)
 		return true;
 	if (generation != place->generation) {
@@ -258,6 +266,17 @@ static bool look_at(const struct look *look, uint32_t index, bool *ret_open)
 
 /* ---- lanes ----------------------------------------------------------------------------------- */
 
+/* May it be taken with a ticket that was drawn before the look? */
+static bool is_awaited(const struct look *look, uint32_t index)
+{
+	const uint32_t count = look->geometry->chunk_count;
+	const uint64_t behind =
+		(look->live->lane[look->lane].hand % count + count + PLACES_BEHIND - 1 - index) %
+		count;
+
+	return behind < TICKETS_OPEN + PLACES_BEHIND;
+}
+
 /* All of its chunks, from where the last look was cut short. */
 static bool look_at_all(const struct look *look)
 {
@@ -267,10 +286,11 @@ static bool look_at_all(const struct look *look)
 	if (!lane->is_cut)
 		lane->owned_count = lane->next = 0;
 	lane->is_cut = true;
+	lane->looks = 0;
 	for (; lane->next < look->geometry->chunk_count; lane->next++) {
 		if (!look_at(look, lane->next, &is_open))
 			return false;
-		if (is_open)
+		if (is_open || is_awaited(look, lane->next))
 			lane->owned[lane->owned_count++] = lane->next;
 	}
 	lane->is_cut = false;
@@ -303,7 +323,7 @@ static bool look_at_lane(struct ttlog_live *live, uint32_t id, uint32_t *budget)
 	struct lane *lane = &live->lane[id];
 	const uint64_t hand = atomic_load_explicit(&ledger->lane[id].hand, memory_order_acquire);
 
-	if (hand == lane->hand && !lane->is_cut)
+	if (hand == lane->hand && !lane->is_cut && ++lane->looks < LOOKS_A_FULL_ONE)
 		return look_at_owned(&look);
 	/* What is taken meanwhile moves it on. */
 	if (!lane->is_cut)

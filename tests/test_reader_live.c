@@ -119,6 +119,20 @@ Test(reader_live, hands_out_each_event_once)
 	cr_assert_eq(ttlog_live_missed(live), 0);
 }
 
+/* Whatever the look comes in between: the writer makes its next chunk ready some events ahead. */
+Test(reader_live, an_event_is_seen_by_the_look_that_follows_it)
+{
+	begin();
+	record(1);
+	look_until(&taken, 1);
+	for (uint64_t i = 2; i < 20000; i++) {
+		record(1);
+		cr_assert(look(UINT32_MAX));
+		cr_assert_eq(taken, i, "the look behind event %llu", (unsigned long long)i);
+	}
+	cr_assert_eq(ttlog_live_missed(live), 0);
+}
+
 Test(reader_live, goes_on_where_its_budget_ended)
 {
 	unsigned int looks = 0;
