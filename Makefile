@@ -60,10 +60,10 @@ SQLITE ?= $(if $(shell pkg-config --exists sqlite3 2>/dev/null && echo yes),1,0)
 SQLITE_LIBS := $(if $(filter 1,$(SQLITE)),$(call pkg,--libs,sqlite3))
 # Optional: without it the option --interactive says so.
 NCURSES ?= $(if $(shell pkg-config --exists ncursesw 2>/dev/null && echo yes),1,0)
-VIEW_LIBS := $(call pkg,--libs,liblz4 libcbor) $(UNWIND_LIBS) $(SQLITE_LIBS) \
+VIEW_LIBS := $(call pkg,--libs,liblz4 libcbor) -lm $(UNWIND_LIBS) $(SQLITE_LIBS) \
 	$(if $(filter 1,$(NCURSES)),$(call pkg,--libs,ncursesw))
 # Of what is linked with parts.a.
-PARTS_LIBS := $(REC_LIBS) $(SQLITE_LIBS)
+PARTS_LIBS := $(REC_LIBS) $(SQLITE_LIBS) -lm
 
 LIB_SRC := $(filter-out lib/reader%.c,$(wildcard lib/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
@@ -197,7 +197,7 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/parts.a $(B)/libttlog.a
 # They start the recorder that lies beside them.
 $(B)/tests/test_recorder $(B)/tests/test_recorder_ends: | $(B)/ttlog-recorder
 $(B)/tests/test_run $(B)/tests/test_hook $(B)/tests/test_confine $(B)/tests/test_intruders $(B)/tests/test_times: | $(B)/ttlog-recorder
-$(B)/tests/test_ledger $(B)/tests/test_tui_terminal $(B)/tests/test_formats $(B)/tests/test_exports $(B)/tests/test_stats $(B)/tests/test_sql: | $(B)/ttlog-view
+$(B)/tests/test_ledger $(B)/tests/test_tui_terminal $(B)/tests/test_formats $(B)/tests/test_exports $(B)/tests/test_stats $(B)/tests/test_sql $(B)/tests/test_diff: | $(B)/ttlog-view
 $(B)/tests/test_read: | $(B)/ttlog-view
 $(B)/tests/test_ctl $(B)/tests/test_ctl_tail $(B)/tests/test_ctl_server $(B)/tests/test_keep_loop: | $(PROGRAMS)
 $(B)/tests/test_doctor $(B)/tests/test_reload: | $(B)/ttlog-recorder

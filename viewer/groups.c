@@ -211,20 +211,38 @@ static int add_group(struct groups *groups, uint64_t hash, uint32_t *slot)
 	return 0;
 }
 
+/* The slot of that key: its group's, or one that is free. */
+static uint32_t slot_of(const struct groups *groups, uint64_t hash, struct span key)
+{
+	uint32_t slot = (uint32_t)hash % TABLE_SIZE;
+
+	for (; groups->table[slot]; slot = (slot + 1) % TABLE_SIZE) {
+		const struct group *group = &groups->list[groups->table[slot] - 1];
+
+		if (group->hash == hash &&
+		    span_equal(key, (struct span){group->key, group->key_bytes}))
+			break;
+	}
+	return slot;
+}
+
+struct group *groups_find(const struct groups *groups, const struct group *alike)
+{
+	const struct span key = {alike->key, alike->key_bytes};
+	const uint32_t index = groups->table[slot_of(groups, hash_of(groups->seed, key), key)];
+
+	return index ? &groups->list[index - 1] : NULL;
+}
+
 /* By the key that was made. 0 or a negative errno. */
 static int find_group(struct groups *groups, uint32_t *ret_index)
 {
 	const struct span key = span_of(&groups->key);
 	const uint64_t hash = hash_of(groups->seed, key);
-	uint32_t slot = (uint32_t)hash % TABLE_SIZE;
+	const uint32_t slot = slot_of(groups, hash, key);
 	int error;
 
-	for (; groups->table[slot]; slot = (slot + 1) % TABLE_SIZE) {
-		const struct group *group = &groups->list[groups->table[slot] - 1];
-
-		if (group->hash != hash ||
-		    !span_equal(key, (struct span){group->key, group->key_bytes}))
-			continue;
+	if (groups->table[slot]) {
 		*ret_index = groups->table[slot] - 1;
 		return 0;
 	}
@@ -291,7 +309,7 @@ static struct group_measure *measure_of(struct groups *groups, struct group *gro
 	measure = group->measures ? malloc(sizeof(*measure)) : NULL;
 	if (!measure)
 		return NULL;
-	measure->name = name;
+	*measure = (struct group_measure){.name = name};
 	sketch_init(&measure->sketch);
 	group->measures[group->measure_count++] = measure;
 	groups->measure_count++;
@@ -305,6 +323,17 @@ static long double number_of(const struct value *value)
 	return value->kind == VALUE_UINT ? (long double)value->number : (long double)value->real;
 }
 
+static void add_number(struct groups *groups, struct group_measure *measure,
+		       const struct value *value)
+{
+	const long double number = number_of(value);
+
+	measure->rises += measure->sketch.values && number > measure->last;
+	measure->last = number;
+	sketch_add(&measure->sketch, number, value->kind == VALUE_F32 || value->kind == VALUE_F64,
+		   &groups->sketch_budget);
+}
+
 static void measure(struct groups *groups, struct group *group, struct record *record)
 {
 	record_decode(record);
@@ -316,15 +345,13 @@ static void measure(struct groups *groups, struct group *group, struct record *r
 			continue;
 		measure = measure_of(groups, group, value->name);
 		if (measure)
-			sketch_add(&measure->sketch, number_of(value),
-				   value->kind == VALUE_F32 || value->kind == VALUE_F64,
-				   &groups->sketch_budget);
+			add_number(groups, measure, value);
 		else
 			group->unmeasured++;
 	}
 }
 
-int groups_add(struct groups *groups, struct record *record)
+int groups_add(struct groups *groups, struct record *record, struct group **ret_group)
 {
 	const struct event *event = &record->event;
 	struct group *group;
@@ -345,6 +372,8 @@ int groups_add(struct groups *groups, struct record *record)
 	group->events++;
 	if (groups->measures)
 		measure(groups, group, record);
+	if (ret_group)
+		*ret_group = group;
 	return 0;
 }
 

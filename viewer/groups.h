@@ -39,6 +39,8 @@ struct span group_part_name(const struct group_part *part);
 struct group_measure {
 	struct span name;
 	struct sketch sketch;
+	long double last;
+	uint64_t rises; /* so many were above the one before: nearly all of an identifier are */
 };
 
 struct group {
@@ -47,6 +49,7 @@ struct group {
 	size_t key_bytes;
 	uint64_t events;
 	int64_t first_ns, last_ns;
+	int64_t since_ns; /* its counter's: nothing of it is missing from here on */
 	const struct dump *first_dump, *last_dump;
 	struct group_measure **measures;
 	uint32_t measure_count;
@@ -71,8 +74,10 @@ struct groups {
 /* 0 or -ENOMEM. What by and measured point to outlives the groups. */
 int groups_open(struct groups *groups, const struct group_by *by);
 void groups_close(struct groups *groups);
-/* 0 or -ENOMEM. */
-int groups_add(struct groups *groups, struct record *record);
+/* 0 or -ENOMEM. *ret_group, which may be NULL, holds until the next. */
+int groups_add(struct groups *groups, struct record *record, struct group **ret_group);
+/* That has this key. NULL: there is none. */
+struct group *groups_find(const struct groups *groups, const struct group *alike);
 
 /* The groups by their events, the busiest first: an array of that many pointers, for free(). */
 struct group **groups_order(struct groups *groups);

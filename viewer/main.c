@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "viewer/diff.h"
 #include "viewer/info.h"
 #include "viewer/inputs.h"
 #include "viewer/interactive.h"
@@ -197,6 +198,8 @@ static enum view_exit finish(struct view *view, int error, const struct shown *s
 	if (written == -EPIPE)
 		return VIEW_FINE;
 	/* What is wrong with it was said. */
+	if (options->diff && error == -EINVAL)
+		return VIEW_USAGE;
 	if (options->sql && (error == -EINVAL || error == -ETIME))
 		return error == -EINVAL ? VIEW_USAGE : VIEW_UNREADABLE;
 	if (error == -E2BIG) {
@@ -287,6 +290,9 @@ static int show_inputs(struct view *view, struct shown *ret_shown)
 	else if (options->sql)
 		return sql_run(&view->out, &view->options, view->dumps, view->dump_count,
 			       ret_shown);
+	else if (options->diff)
+		return diff_run(&view->out, &view->options, view->dumps, view->dump_count,
+				ret_shown);
 	else
 		return show_events(&view->out, &view->options, view->dumps, view->dump_count,
 				   ret_shown);

@@ -93,7 +93,7 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 		return false;
 	options->info |= options->threads || options->unwind;
 	if (!options_select_agree(options) || !options_stats_agree(options) ||
-	    !options_show_agree(options))
+	    !options_diff_agree(options) || !options_show_agree(options))
 		return usage(ret_exit);
 	options->paths = argv + optind;
 	options->path_count = (size_t)(argc - optind);

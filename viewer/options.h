@@ -8,7 +8,7 @@
  *   options_table.c   the rows             options_select.c  takes what selects
  *   options.c         getopt               options_show.c    takes how it is shown
  *   options_help.c    --help, --help=all      options_redo.c  takes what unwinds again
- *   options_stats.c   takes what counts
+ *   options_stats.c   takes what counts      options_diff.c   and what compares
  */
 #ifndef VIEWER_OPTIONS_H
 #define VIEWER_OPTIONS_H
@@ -32,6 +32,14 @@ struct wanted {
 	struct out targets, tids, pids, services;
 };
 
+/* --since and --until: the last of the query, for --diff takes them away. */
+struct wanted_time {
+	enum query_op op;
+	const char *option, *argument;
+};
+
+#define OPTIONS_TIMES_MAX QUERY_TERMS_MAX
+
 struct options {
 	bool json, info, threads, exit_code, colour, interactive;
 	bool unwind, debuginfod;
@@ -42,6 +50,8 @@ struct options {
 	enum time_mode time;
 	struct columns *columns; /* --fields; NULL: not said */
 	struct stats_wish stats;
+	bool diff;
+	uint64_t diff_rows; /* of each kind */
 	const char *sql; /* NULL: not said */
 	unsigned int sql_seconds;
 	const char *output;	 /* NULL: the standard output */
@@ -49,6 +59,9 @@ struct options {
 	unsigned int width;	 /* of the terminal that is the standard output; 0: it is none */
 	struct selection select;
 	struct wanted wanted; /* what of it is put together at the end */
+	struct wanted_time times[OPTIONS_TIMES_MAX];
+	size_t time_count;
+	uint32_t untimed; /* terms of the query before those of --since and --until */
 	bool context_said;
 	bool list, verify, without_pager;
 	char **paths;
@@ -118,6 +131,7 @@ unsigned int options_width(void);
 bool options_show_agree(struct options *options);
 bool options_select_agree(struct options *options);
 bool options_stats_agree(struct options *options);
+bool options_diff_agree(struct options *options);
 
 void options_select_init(struct options *options);
 void options_select_fini(struct options *options);

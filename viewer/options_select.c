@@ -66,23 +66,41 @@ enum option_result options_grep(struct options *options, const char *argument)
 	return added("regular expression", argument, result, &error);
 }
 
-static enum option_result add_time(struct options *options, enum query_op op, const char *what,
-				   const char *argument)
+static enum option_result want_time(struct options *options, enum query_op op, const char *option,
+				    const char *argument)
 {
-	struct query_error error;
-	int result = query_add_test(&options->select.query, QUERY_TIME, op, argument, &error);
+	if (options->time_count == OPTIONS_TIMES_MAX) {
+		fprintf(stderr, "ttlog-view: too many times: %s\n", option);
+		return OPTION_WRONG;
+	}
+	options->times[options->time_count++] = (struct wanted_time){op, option, argument};
+	return OPTION_TAKEN;
+}
 
-	return added(what, argument, result, &error);
+static bool add_times(struct options *options)
+{
+	bool fine = true;
+
+	options->untimed = options->select.query.term_count;
+	for (size_t i = 0; i < options->time_count && fine; i++) {
+		const struct wanted_time *time = &options->times[i];
+		struct query_error error;
+		int result = query_add_test(&options->select.query, QUERY_TIME, time->op,
+					    time->argument, &error);
+
+		fine = added(time->option, time->argument, result, &error) == OPTION_TAKEN;
+	}
+	return fine;
 }
 
 enum option_result options_since(struct options *options, const char *argument)
 {
-	return add_time(options, QUERY_GREATER_EQUAL, "--since", argument);
+	return want_time(options, QUERY_GREATER_EQUAL, "--since", argument);
 }
 
 enum option_result options_until(struct options *options, const char *argument)
 {
-	return add_time(options, QUERY_LESS_EQUAL, "--until", argument);
+	return want_time(options, QUERY_LESS_EQUAL, "--until", argument);
 }
 
 /* ---- levels -----------------------------------------------------------------------------------
@@ -256,7 +274,8 @@ bool options_select_agree(struct options *options)
 	return add_collected(options, &wanted->targets, QUERY_TARGET, "--target") &&
 	       add_collected(options, &wanted->tids, QUERY_TID, "--tid") &&
 	       add_collected(options, &wanted->pids, QUERY_PID, "--pid") &&
-	       add_collected(options, &wanted->services, QUERY_SERVICE, "--service");
+	       add_collected(options, &wanted->services, QUERY_SERVICE, "--service") &&
+	       add_times(options);
 }
 
 void options_select_init(struct options *options)

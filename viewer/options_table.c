@@ -51,7 +51,8 @@ const struct option_row option_rows[] = {
 	 "auto (default), always or never", TAKE(options_color)},
 
 	{"interactive", 'i', OPTIONS_INSTEAD, true, NULL,
-	 "scroll, search and filter on the screen", FLAG(interactive)},	{"no-pager", 0, OPTIONS_SHOW, false, NULL,
+	 "scroll, search and filter on the screen", FLAG(interactive)},
+	{"no-pager", 0, OPTIONS_SHOW, false, NULL,
 	 "not through TTLOG_PAGER, PAGER or less", FLAG(without_pager)},
 
 	{"info", 'I', OPTIONS_INSTEAD, true, NULL,
@@ -72,6 +73,8 @@ const struct option_row option_rows[] = {
 	 "the N busiest of these; alone: sites", TAKE(options_top)},
 	{"histogram", 0, OPTIONS_INSTEAD, true, NULL,
 	 "how many over time, as a chart", FLAG(stats.histogram)},
+	{"diff", 0, OPTIONS_INSTEAD, true, NULL,
+	 "what FILE, a death, has that a healthy one has not", FLAG(diff)},
 	{"sql", 0, OPTIONS_INSTEAD, true, "SELECT",
 	 "what SQL finds in tables events, fields and dumps", TAKE(options_sql)},
 	{"sql-seconds", 0, OPTIONS_INSTEAD, false, "N",

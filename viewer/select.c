@@ -256,7 +256,7 @@ static int prepare_around(struct select *select)
 	return error;
 }
 
-static int add_bound(struct selection *selection, enum query_op op, int64_t ns)
+int select_add_bound(struct selection *selection, enum query_op op, int64_t ns)
 {
 	struct query_error error;
 	char text[48];
@@ -278,8 +278,8 @@ static int bound_around(struct selection *selection)
 	if (__builtin_add_overflow(ns, selection->context_ns, &to))
 		to = INT64_MAX;
 	selection->around = false;
-	error = add_bound(selection, QUERY_GREATER_EQUAL, from);
-	return error ? error : add_bound(selection, QUERY_LESS_EQUAL, to);
+	error = select_add_bound(selection, QUERY_GREATER_EQUAL, from);
+	return error ? error : select_add_bound(selection, QUERY_LESS_EQUAL, to);
 }
 
 static int prepare(struct select *select)

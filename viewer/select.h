@@ -27,6 +27,9 @@ struct select;
 /* What T and 10:42 are in these dumps: the first death, and the last moment of all. */
 struct when_base select_base(struct dump *const *dumps, size_t count);
 
+/* A test of the time more, which has no text: QUERY_LESS and its like. 0 or -ENOMEM. */
+int select_add_bound(struct selection *selection, enum query_op op, int64_t ns);
+
 /* 0 or a negative errno; resolves the query. Selection and dumps outlive the select. */
 int select_open(struct select **ret_select, struct selection *selection, struct dump *const *dumps,
 		size_t count);

@@ -126,7 +126,7 @@ int stats_event(void *state, struct record *record)
 	if (stats->wish->histogram)
 		histogram_add(&stats->histogram, event->time_ns, event->site->level);
 	for (size_t i = 0; i < stats->table_count && !error; i++)
-		error = groups_add(&stats->tables[i].groups, record);
+		error = groups_add(&stats->tables[i].groups, record, NULL);
 	return error;
 }
 

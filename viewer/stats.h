@@ -68,6 +68,14 @@ int stats_open(void **ret_state, const struct format_env *env);
 int stats_event(void *state, struct record *record);
 void stats_close(void *state);
 
+/* Parts that a difference is made of, too; a number that is none is null. */
+void stats_json_uint(struct out *out, const char *key, uint64_t number);
+void stats_json_real(struct out *out, const char *key, double number);
+/* Integers with all of their digits. */
+void stats_json_number(struct out *out, const char *key, long double number, bool real);
+/* "key", an object. */
+void stats_json_key(struct out *out, const struct group_by *by, const struct group *group);
+
 int stats_text_end(void *state, bool complete);
 int stats_json_end(void *state, bool complete);
 

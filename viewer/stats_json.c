@@ -8,12 +8,12 @@
 #include "viewer/stats.h"
 #include "viewer/when.h"
 
-static void put_uint(struct out *out, const char *key, uint64_t number)
+void stats_json_uint(struct out *out, const char *key, uint64_t number)
 {
 	json_number(out, key, (struct number){number, true});
 }
 
-static void put_real(struct out *out, const char *key, double number)
+void stats_json_real(struct out *out, const char *key, double number)
 {
 	json_key(out, key);
 	if (isfinite(number))
@@ -22,8 +22,7 @@ static void put_real(struct out *out, const char *key, double number)
 		out_text(out, "null");
 }
 
-/* Integers with all of their digits. */
-static void put_number(struct out *out, const char *key, long double number, bool real)
+void stats_json_number(struct out *out, const char *key, long double number, bool real)
 {
 	json_key(out, key);
 	out_printf(out, real ? "%.17Lg" : "%.0Lf", number);
@@ -56,20 +55,20 @@ static void put_measure(struct out *out, const struct group_measure *measure)
 
 	out_json_string(out, measure->name);
 	out_text(out, ":{");
-	put_uint(out, "values", sketch->values);
-	put_number(out, "min", sketch->min, sketch->real);
-	put_real(out, "mean", (double)(sketch->sum / sketch->values));
-	put_number(out, "p50", sketch_percentile(sketch, 0.5), sketch->real);
-	put_number(out, "p95", sketch_percentile(sketch, 0.95), sketch->real);
-	put_number(out, "p99", sketch_percentile(sketch, 0.99), sketch->real);
-	put_number(out, "max", sketch->max, sketch->real);
-	put_real(out, "error", sketch_error(sketch));
+	stats_json_uint(out, "values", sketch->values);
+	stats_json_number(out, "min", sketch->min, sketch->real);
+	stats_json_real(out, "mean", (double)(sketch->sum / sketch->values));
+	stats_json_number(out, "p50", sketch_percentile(sketch, 0.5), sketch->real);
+	stats_json_number(out, "p95", sketch_percentile(sketch, 0.95), sketch->real);
+	stats_json_number(out, "p99", sketch_percentile(sketch, 0.99), sketch->real);
+	stats_json_number(out, "max", sketch->max, sketch->real);
+	stats_json_real(out, "error", sketch_error(sketch));
 	out_char(out, '}');
 }
 
-static void put_key(struct out *out, const struct group_by *by, struct span key)
+void stats_json_key(struct out *out, const struct group_by *by, const struct group *group)
 {
-	struct span text;
+	struct span key = {group->key, group->key_bytes}, text;
 
 	json_key(out, "key");
 	out_char(out, '{');
@@ -94,9 +93,9 @@ static void put_group(struct out *out, const struct stats *stats, const struct s
 		      const struct group *group)
 {
 	out_char(out, '{');
-	put_key(out, table->by, (struct span){group->key, group->key_bytes});
-	put_uint(out, "events", group->events);
-	put_real(out, "rate", stats_rate(stats, group->events));
+	stats_json_key(out, table->by, group);
+	stats_json_uint(out, "events", group->events);
+	stats_json_real(out, "rate", stats_rate(stats, group->events));
 	put_times(out, group->events, group->first_ns, group->last_ns);
 	if (table->groups.measures) {
 		json_key(out, "fields");
@@ -107,7 +106,7 @@ static void put_group(struct out *out, const struct stats *stats, const struct s
 			put_measure(out, group->measures[i]);
 		}
 		out_char(out, '}');
-		put_uint(out, "unmeasured", group->unmeasured);
+		stats_json_uint(out, "unmeasured", group->unmeasured);
 	}
 	out_char(out, '}');
 }
@@ -136,8 +135,8 @@ static int put_table(struct out *out, const struct stats *stats, struct stats_ta
 		put_group(out, stats, table, order[i]);
 	}
 	out_char(out, ']');
-	put_uint(out, "unlisted", table->groups.count - count);
-	put_uint(out, "others", table->groups.others.events);
+	stats_json_uint(out, "unlisted", table->groups.count - count);
+	stats_json_uint(out, "others", table->groups.others.events);
 	free(order);
 	return 0;
 }
@@ -148,7 +147,7 @@ static void put_levels(struct out *out, const char *key, const uint64_t *levels)
 	out_char(out, '{');
 	for (int i = LEVEL_UNKNOWN; i >= LEVEL_TRACE; i--)
 		if (levels[i])
-			put_uint(out, level_name((enum site_level)i), levels[i]);
+			stats_json_uint(out, level_name((enum site_level)i), levels[i]);
 	out_char(out, '}');
 }
 
@@ -158,12 +157,12 @@ static void put_lost(struct out *out, const struct stats *stats)
 
 	json_key(out, "lost");
 	out_char(out, '{');
-	put_uint(out, "overwritten", lost.overwritten);
-	put_uint(out, "dropped", lost.dropped);
-	put_uint(out, "truncated", lost.truncated);
-	put_uint(out, "torn", lost.torn);
-	put_uint(out, "gaps", lost.gaps);
-	put_uint(out, "gap_events", lost.gap_events);
+	stats_json_uint(out, "overwritten", lost.overwritten);
+	stats_json_uint(out, "dropped", lost.dropped);
+	stats_json_uint(out, "truncated", lost.truncated);
+	stats_json_uint(out, "torn", lost.torn);
+	stats_json_uint(out, "gaps", lost.gaps);
+	stats_json_uint(out, "gap_events", lost.gap_events);
 	out_char(out, '}');
 }
 
@@ -191,7 +190,7 @@ static int put_histogram(struct out *out, const struct stats *stats)
 		any = true;
 		json_ns(out, "from_ns",
 			(struct number){(uint64_t)rows.start_ns + i * rows.width_ns, true});
-		put_uint(out, "events", events);
+		stats_json_uint(out, "events", events);
 		put_levels(out, "levels", rows.rows[i].levels);
 		out_char(out, '}');
 	}
@@ -208,8 +207,8 @@ int stats_json_end(void *state, bool complete)
 
 	(void)complete;
 	out_char(out, '{');
-	put_uint(out, "events", stats->events);
-	put_real(out, "rate", stats_rate(stats, stats->events));
+	stats_json_uint(out, "events", stats->events);
+	stats_json_real(out, "rate", stats_rate(stats, stats->events));
 	put_times(out, stats->events, stats->first_ns, stats->last_ns);
 	if (stats->wish->stats) {
 		put_levels(out, "levels", stats->levels);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "viewer/count_text.h"
 #include "viewer/stats.h"
 #include "viewer/text_line.h"
 #include "viewer/when.h"
@@ -31,34 +32,15 @@ static void put_cell(struct page *page, size_t columns, bool right)
 	page->cell.bytes = 0;
 }
 
-/* 1,234,567 */
-static void put_digits(struct out *out, uint64_t count)
-{
-	char digits[32];
-	size_t at = sizeof(digits);
-
-	for (unsigned int i = 0; count || !i; i++, count /= 10) {
-		if (i && i % 3 == 0)
-			digits[--at] = ',';
-		digits[--at] = (char)('0' + count % 10);
-	}
-	out_bytes(out, digits + at, sizeof(digits) - at);
-}
-
 static void put_count(struct page *page, uint64_t count)
 {
-	put_digits(&page->cell, count);
+	count_digits(&page->cell, count);
 	put_cell(page, COUNT_COLUMNS, true);
 }
 
 static void put_rate(struct page *page, uint64_t events)
 {
-	const double rate = stats_rate(page->stats, events);
-
-	if (isnan(rate))
-		out_char(&page->cell, '-');
-	else
-		out_printf(&page->cell, rate < 1000 ? "%.2f" : rate < 1e9 ? "%.0f" : "%.3g", rate);
+	count_rate(&page->cell, stats_rate(page->stats, events));
 	put_cell(page, COUNT_COLUMNS, true);
 }
 
@@ -85,56 +67,18 @@ static void put_heading(struct page *page, const char *text)
 /* ---- groups -----------------------------------------------------------------------------------
  */
 
-/* In quotes where it could be taken for something else, or for several. */
-static void put_text(struct out *out, struct span text)
-{
-	bool plain = text.bytes > 0;
-
-	for (size_t i = 0; i < text.bytes && plain; i++)
-		plain = text.data[i] != ' ' && text.data[i] != '"';
-	if (plain) {
-		out_escaped(out, text, 0);
-		return;
-	}
-	out_char(out, '"');
-	out_escaped(out, text, '"');
-	out_char(out, '"');
-}
-
-static void put_key(struct page *page, const struct group_by *by, struct span key)
-{
-	struct span text;
-
-	for (uint32_t i = 0; i < by->count; i++) {
-		enum group_part_kind kind = group_next_part(&key, &text);
-
-		out_text(page->out, "  ");
-		if (kind == GROUP_MISSING)
-			out_char(page->out, '-');
-		else
-			put_text(page->out, text);
-	}
-}
-
 static void put_title(struct page *page, const struct stats_table *table)
 {
 	put_heading(page, table->title ? table->title : "groups");
 	out_printf(page->out, "%*s%*s%*s%*s", COUNT_COLUMNS, "events", COUNT_COLUMNS, "a second",
 		   TIME_COLUMNS, "first", TIME_COLUMNS, "last");
-	for (uint32_t i = 0; i < table->by->count; i++) {
-		out_text(page->out, "  ");
-		out_escaped(page->out, group_part_name(&table->by->part[i]), 0);
-	}
-	out_char(page->out, '\n');
+	count_titles(page->out, table->by);
 }
 
 static void put_number(struct out *out, const char *name, long double number)
 {
 	out_printf(out, "  %s ", name);
-	if (fabsl(number) < 1e15L && number == (long double)(int64_t)number)
-		out_printf(out, "%.0Lf", number);
-	else
-		out_printf(out, "%.6Lg", number);
+	count_number(out, number);
 }
 
 static void put_measure(struct page *page, const struct group_measure *measure)
@@ -150,7 +94,7 @@ static void put_measure(struct page *page, const struct group_measure *measure)
 	put_number(page->out, "p99", sketch_percentile(sketch, 0.99));
 	put_number(page->out, "max", sketch->max);
 	out_text(page->out, "  of ");
-	put_digits(page->out, sketch->values);
+	count_digits(page->out, sketch->values);
 	if (sketch->shift)
 		out_printf(page->out, "  (percentiles within %.3g %%)", 100 * sketch_error(sketch));
 	out_char(page->out, '\n');
@@ -162,7 +106,7 @@ static void put_group(struct page *page, const struct stats_table *table, const 
 	put_rate(page, group->events);
 	put_time(page, group->first_dump, group->first_ns);
 	put_time(page, group->last_dump, group->last_ns);
-	put_key(page, table->by, (struct span){group->key, group->key_bytes});
+	count_key(page->out, table->by, group);
 	out_char(page->out, '\n');
 	for (uint32_t i = 0; i < group->measure_count; i++)
 		put_measure(page, group->measures[i]);
@@ -202,7 +146,7 @@ static void put_summary(struct page *page)
 {
 	const struct stats *stats = page->stats;
 
-	put_digits(page->out, stats->events);
+	count_digits(page->out, stats->events);
 	out_text(page->out, stats->events == 1 ? " event" : " events");
 	if (stats->events) {
 		out_text(page->out, " from ");

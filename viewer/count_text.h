@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* count_text.h - counts, rates and what they are of, as people read them: --stats, --diff. */
+#ifndef VIEWER_COUNT_TEXT_H
+#define VIEWER_COUNT_TEXT_H
+
+#include "viewer/groups.h"
+
+void count_digits(struct out *out, uint64_t count); /* 1,234,567 */
+void count_rate(struct out *out, double rate);	    /* NAN: "-" */
+void count_number(struct out *out, long double number);
+/* In quotes where it could be taken for something else, or for several. */
+void count_name(struct out *out, struct span text);
+/* Each part with two spaces before it. */
+void count_key(struct out *out, const struct group_by *by, const struct group *group);
+void count_titles(struct out *out, const struct group_by *by);
+
+#endif
