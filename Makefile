@@ -6,7 +6,8 @@
 #   make check-kernels  the death tests under Debian's kernels 6.1 and 6.12, in QEMU
 #   make check-arm64  cross-compiles for arm64, runs the unit and race tests under qemu-user
 #   make soak       a reader copies rings that are lapped, checked event by event; SOAK_SECONDS=300 in all,
-#                   half of them under TSan; not part of check, where the same takes seconds
+#                   half of them under TSan; and a writer dies at every place that crash_step knows, not
+#                   at one in 12; not part of check, where the same takes seconds
 #   make fuzz       libFuzzer on every input that isn't ours, FUZZ_SECONDS=60 each, or FUZZ="dump read" of them; what
 #                   it finds stays in build-fuzz/, and tests/corpus is what make check replays
 #   make bench      measures, as ratios to a floor in the same run
@@ -383,10 +384,11 @@ SOAK_EACH = $(shell echo $$(($(SOAK_SECONDS) / 6)))
 SOAKED := $(foreach b,build build-tsan,$(addprefix $(b)/tests/,race_ring race_reader race_history))
 
 soak: deps
-	$(Q)$(MAKE) --no-print-directory $(JOBS) B=build $(filter build/%,$(SOAKED))
+	$(Q)$(MAKE) --no-print-directory $(JOBS) B=build $(filter build/%,$(SOAKED)) build/tests/crash_step
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SAN=thread B=build-tsan $(filter build-tsan/%,$(SOAKED))
 	$(Q)set -e; export TSAN_OPTIONS=halt_on_error=1; for t in $(SOAKED); do \
 		echo "$$t, $(SOAK_EACH) s"; $$t $(SOAK_EACH); done
+	$(Q)CRASH_STEP_ONE_IN=1 build/tests/crash_step
 
 # One after the other. Its memory is bounded by libFuzzer's own limits: 2 GiB in all, and 25 s an input.
 FUZZ_SECONDS ?= 60

@@ -87,6 +87,16 @@ static int find_image(struct dl_phdr_info *info, size_t size, void *argument)
 	return 1; /* the first is the program itself */
 }
 
+unsigned int coverage_hash(void)
+{
+	unsigned int hash = 0;
+
+	dl_iterate_phdr(find_image, NULL);
+	for (uint64_t at = image.start; at < image.end; at++)
+		hash = hash * 31 + *(const uint8_t *)(uintptr_t)(image.bias + at);
+	return hash;
+}
+
 void coverage_init(void)
 {
 	dl_iterate_phdr(find_image, NULL);

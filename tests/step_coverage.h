@@ -16,6 +16,8 @@ enum coverage_death {
 	COVERAGE_KILL = 2, /* died there by SIGKILL, and the region was judged */
 };
 
+/* Of the code that this program has, wherever it was built. */
+unsigned int coverage_hash(void);
 /* Before the fork of whoever adds: all of them add to the same. */
 void coverage_init(void);
 /* pc is the instruction that the writer did not come to execute. */

@@ -29,6 +29,7 @@ enum between { NOTHING, SIGNAL, FREEZE, RIVAL };
 
 struct trial {
 	const struct scenario *scenario;
+	const struct ways_part *part;
 	struct ways_tally tally;
 	struct stepper_path path;
 	/* Where its locked instructions are, each one once. */
@@ -71,6 +72,17 @@ static void judge_end(struct trial *trial, const char *way, uint64_t instruction
 	stepper_look(stepper);
 	if (!judge(stepper, NULL, complaint) || !judge_owners(stepper, complaint))
 		report(trial, way, instruction, complaint);
+}
+
+/* Is this place one of those that are left out? */
+static bool skip_place(const struct trial *trial)
+{
+	return trial->part->one_in > 1 && random() % trial->part->one_in;
+}
+
+static bool skip_walk(const struct trial *trial)
+{
+	return !trial->part->has_all_walks && skip_place(trial);
 }
 
 /* ---- what comes in between ------------------------------------------------------------------- */
@@ -224,14 +236,17 @@ static void walk_handlers(struct trial *trial)
 	if (!trial->scenario->signal_every)
 		return;
 	for (unsigned int i = 0; i < places; i++)
-		walk(trial, "every instruction of a handler", SIGNAL,
-		     1 + (uint64_t)random() % trial->tally.instructions);
+		if (!skip_walk(trial))
+			walk(trial, "every instruction of a handler", SIGNAL,
+			     1 + (uint64_t)random() % trial->tally.instructions);
 	/* It is there, and the writer does not know yet. */
-	if (trial->commit_count > 1)
+	if (trial->commit_count > 1 && !skip_walk(trial))
 		walk(trial, "every instruction behind a commit", SIGNAL, trial->commit[1]);
-	if (trial->scenario->signal_every <= 2 && trial->condemned)
+	if (trial->scenario->signal_every > 2)
+		return;
+	if (trial->condemned && !skip_walk(trial))
 		walk(trial, "every instruction, one is condemned", SIGNAL, trial->condemned);
-	if (trial->scenario->signal_every <= 2 && trial->empty)
+	if (trial->empty && !skip_walk(trial))
 		walk(trial, "every instruction, one is empty", SIGNAL, trial->empty);
 }
 
@@ -240,6 +255,8 @@ static void walk_locked(struct trial *trial)
 	const struct scenario *scenario = trial->scenario;
 
 	for (uint32_t i = 0; i < trial->locked_count; i++) {
+		if (skip_walk(trial))
+			continue;
 		if (scenario->signal_every && trial->tally.instructions < LONG_PIECE)
 			walk(trial, "every instruction after a handler", SIGNAL, trial->locked[i]);
 		if (scenario->rival_every)
@@ -345,7 +362,7 @@ static void rival_once(struct trial *trial, uint64_t instruction)
 /*
  * Behind every so many instructions; 0 is never, 1 is each. Where those above 2 would be more than
  * `limit` places, they lie close at the start of the piece, which is where the decisions are, and a
- * few are spread over the rest.
+ * few are spread over the rest. Of all these, a part is left out.
  */
 static void each(struct trial *trial, unsigned int every, unsigned int limit,
 		 void (*way)(struct trial *trial, uint64_t instruction))
@@ -359,15 +376,17 @@ static void each(struct trial *trial, unsigned int every, unsigned int limit,
 		limit = UINT_MAX;
 	for (uint64_t i = every > 1 ? (uint64_t)random() % every : 0, done = 0; i < count;
 	     i += step) {
-		way(trial, i);
+		if (!skip_place(trial))
+			way(trial, i);
 		if (places > limit && ++done == limit * 3 / 4)
 			step = (count - i) / (limit - done) + 1;
 	}
 }
 
-void ways_run(const struct scenario *scenario, struct ways_tally *ret_tally)
+void ways_run(const struct scenario *scenario, const struct ways_part *part,
+	      struct ways_tally *ret_tally)
 {
-	struct trial trial = {.scenario = scenario};
+	struct trial trial = {.scenario = scenario, .part = part};
 
 	running = scenario;
 	trial.tally.instructions = walk(&trial, "every instruction", NOTHING, 0);

@@ -16,10 +16,14 @@
  * And with looks behind every instruction from there on: a rival in front of each locked
  * instruction, so that compare-and-swaps are lost, a freeze on both sides of it, and handlers at a
  * few places.
+ *
+ * All of that takes minutes. A part of it does what comes without anything in between behind every
+ * instruction, as ever, and of the rest one place in so many.
  */
 #ifndef STEP_WAYS_H
 #define STEP_WAYS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tests/step_scenarios.h"
@@ -29,7 +33,13 @@ struct ways_tally {
 	uint64_t defects;
 };
 
-/* Does all of it; says what went wrong. */
-void ways_run(const struct scenario *scenario, struct ways_tally *ret_tally);
+struct ways_part {
+	unsigned int one_in; /* of the places; 1 = all of them */
+	bool has_all_walks;  /* no place with looks behind it is left out */
+};
+
+/* Says what went wrong. Which places are left out depends on random(). */
+void ways_run(const struct scenario *scenario, const struct ways_part *part,
+	      struct ways_tally *ret_tally);
 
 #endif
