@@ -63,8 +63,6 @@ static int memfd_allocate(int fd, uint64_t bytes)
 {
 	uint64_t offset = 0;
 
-	if (ftruncate(fd, (off_t)bytes) != 0)
-		return -errno;
 	while (offset < bytes) {
 		uint64_t piece = bytes - offset;
 
@@ -76,6 +74,13 @@ static int memfd_allocate(int fd, uint64_t bytes)
 			return -errno;
 	}
 	return 0;
+}
+
+/* Only who touches a page asks for a huge one. What comes of it is small pages, or none, elsewhere. */
+static void populate_huge(void *base, uint64_t bytes)
+{
+	if (madvise(base, bytes, MADV_HUGEPAGE) == 0)
+		(void)madvise(base, bytes, MADV_POPULATE_WRITE);
 }
 
 int ttlog_region_populate(void *base, const struct ttlog_geometry *geometry)
@@ -140,14 +145,20 @@ int ttlog_region_make(const struct ttlog_geometry *geometry, const char *service
 	fd = memfd_open();
 	if (fd < 0)
 		return fd;
-	error = memfd_allocate(fd, bytes);
-	if (error)
+	if (ftruncate(fd, (off_t)bytes) != 0) {
+		error = -errno;
 		goto out_close;
+	}
 	base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (base == MAP_FAILED) {
 		error = -errno;
 		goto out_close;
 	}
+	if (geometry->huge_pages)
+		populate_huge(base, bytes);
+	error = memfd_allocate(fd, bytes);
+	if (error)
+		goto out_unmap;
 	if (syscall(SYS_fcntl, fd, F_ADD_SEALS, SEALS) != 0) {
 		error = -errno;
 		goto out_unmap;

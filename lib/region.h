@@ -32,6 +32,7 @@ struct ttlog_geometry {
 	struct ttlog_clock_point clock;
 	char service[TTLOG_SERVICE_BYTES]; /* NUL-terminated, whatever the region says */
 	char group[TTLOG_GROUP_BYTES];	   /* the same; the plan says "" */
+	uint32_t huge_pages; /* make it of those, if the kernel has some for it; the plan says 0 */
 	struct ttlog_lane_geometry lane[TTLOG_LANE_MAX];
 };
 

@@ -382,6 +382,7 @@ static int start_making(struct client *client)
 	making->clock_source = client->hello.clock_source;
 	memcpy(making->service, client->hello.service, sizeof(making->service));
 	plan(client, &making->plan);
+	making->plan.huge_pages = rings_may_be_huge();
 	making->plan.recorder_hash = clients->config.recorder_hash;
 	making->plan.flush_interval_s = client->hello.flush_interval_s;
 	memcpy(making->plan.group, client->hello.group, sizeof(making->plan.group));

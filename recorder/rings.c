@@ -3,6 +3,7 @@
 #include "recorder/rings.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -24,6 +25,7 @@ static _Atomic unsigned int used; /* so many were in use at a time, at the most 
 static _Atomic uint64_t missing_pages;
 static int junk_fd = -1;
 static uintptr_t page_bytes;
+static bool may_be_huge;
 /* In here any page is one of a region, of which nothing is known yet. */
 static _Thread_local volatile bool is_mapping;
 
@@ -95,11 +97,33 @@ static int open_junk(void)
 	return fd;
 }
 
+/* "always" and "within_size" need nobody who asks. */
+static bool read_may_be_huge(void)
+{
+	const int fd = open("/sys/kernel/mm/transparent_hugepage/shmem_enabled",
+			    O_RDONLY | O_CLOEXEC);
+	char words[128];
+	ssize_t bytes;
+
+	if (fd < 0)
+		return false;
+	bytes = read(fd, words, sizeof(words) - 1);
+	close(fd);
+	words[bytes > 0 ? bytes : 0] = '\0';
+	return strstr(words, "[advise]");
+}
+
+bool rings_may_be_huge(void)
+{
+	return may_be_huge;
+}
+
 int rings_open(void)
 {
 	const struct sigaction action = {.sa_sigaction = page_is_missing, .sa_flags = SA_SIGINFO};
 
 	page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
+	may_be_huge = read_may_be_huge();
 	if (junk_fd < 0)
 		junk_fd = open_junk();
 	if (junk_fd < 0)

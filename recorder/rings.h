@@ -10,6 +10,7 @@
 #ifndef RECORDER_RINGS_H
 #define RECORDER_RINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,8 @@
 
 /* Before the first region, in each process that has some. 0 or a negative errno. */
 int rings_open(void);
+/* Does the kernel make shared memory of huge pages for who asks? As it was at rings_open(). */
+bool rings_may_be_huge(void);
 /* As ttlog_region_map(), whose errors it has, and -EMFILE: there are too many. */
 int rings_map(int fd, struct ttlog_geometry *ret_geometry, void **ret_base);
 /* The same with ttlog_region_map_to_read(). */

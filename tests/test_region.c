@@ -246,7 +246,7 @@ Test(region, what_was_made_is_sealed_private_and_close_on_exec)
 	close(fd);
 }
 
-Test(region, every_page_is_there_before_the_first_event)
+static void check_pages(uint32_t huge_pages)
 {
 	static unsigned char present[TTLOG_REGION_BYTES_DEFAULT / 4096];
 	struct rusage before, after;
@@ -255,7 +255,9 @@ Test(region, every_page_is_there_before_the_first_event)
 	void *base;
 	int fd;
 
-	make(0, NULL, &plan, &fd, &base);
+	ttlog_region_plan(0, &plan);
+	plan.huge_pages = huge_pages;
+	cr_assert_eq(ttlog_region_make(&plan, NULL, TTLOG_CLOCK_MONOTONIC, &fd, &base), 0);
 	cr_assert_eq(fstat(fd, &stat), 0);
 	/* Allocated by who makes it, put into its page tables by who records. */
 	cr_assert_geq((uint64_t)stat.st_blocks * 512, plan.region_bytes);
@@ -270,6 +272,17 @@ Test(region, every_page_is_there_before_the_first_event)
 	cr_assert_leq((uint64_t)(after.ru_minflt - before.ru_minflt), plan.region_bytes / 4096 / 4);
 	ttlog_region_unmap(base, &plan);
 	close(fd);
+}
+
+Test(region, every_page_is_there_before_the_first_event)
+{
+	check_pages(0);
+}
+
+/* Whether the kernel has some or not. */
+Test(region, every_page_is_there_before_the_first_event_where_huge_ones_are_asked_for)
+{
+	check_pages(1);
 }
 
 Test(region, a_long_service_name_is_cut)
