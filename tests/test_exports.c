@@ -111,6 +111,36 @@ Test(exports, ctf_is_read_by_babeltrace)
 	cr_expect(strstr(complaint, "taken: Directory not empty"), "%s", complaint);
 }
 
+/* Of each event's own fields those that are named; what else there is makes the format. */
+static const struct {
+	const char *format, *read;
+} exports[] = {
+	{"perfetto", "protoc --decode_raw <chosen"},
+	{"otlp", "cat chosen"},
+	{"otlp-proto", "protoc --decode_raw <chosen"},
+	{"journal", "sed -n 's/^F_\\([A-Z]*\\)=.*/\"\\L\\1\"/p' chosen"},
+	{"sqlite", "sqlite3 chosen 'SELECT json_quote(name) FROM fields'"},
+	{"sqlite", "sqlite3 chosen 'SELECT fields FROM events'"},
+	{"ctf", "babeltrace2 chosen 2>/dev/null | sed 's/\\([a-z]*\\) =/\"\\1\"/g'"},
+};
+
+Test(exports, fields_choose_what_the_events_have_of_their_own)
+{
+	need("sqlite3 --version");
+	need("babeltrace2 --version");
+	need("protoc --version");
+	for (size_t i = 0; i < sizeof(exports) / sizeof(*exports); i++) {
+		shell("rm -rf chosen; $V -o %s -O chosen --fields id,level,status plain.bin; echo $?; %s | "
+		      "grep -oE '\"(id|status|span|ms)\"' | sort -u", exports[i].format, exports[i].read);
+		if (strstr(complaint, "built without"))
+			continue;
+		cr_expect_str_eq(output, "0\n\"id\"\n\"status\"\n", "%s: %s%s", exports[i].format, output, complaint);
+		shell("rm -rf chosen all; $V -o %s -O chosen --fields msg,fields plain.bin && $V -o %s -O all plain.bin && "
+		      "diff -r chosen all", exports[i].format, exports[i].format);
+		cr_expect_eq(status, 0, "%s: %s%s", exports[i].format, output, complaint);
+	}
+}
+
 Test(exports, json_is_read_by_lnav_with_our_format)
 {
 	need("lnav -V");

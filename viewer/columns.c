@@ -69,6 +69,18 @@ void columns_close(struct columns *columns)
 	free(columns);
 }
 
+bool columns_have_field(const struct columns *columns, struct span name)
+{
+	for (uint32_t i = 0; columns && i < columns->count; i++) {
+		const struct column *column = &columns->column[i];
+
+		if (column->kind == COLUMN_FIELDS ||
+		    (column->kind == COLUMN_FIELD && span_equal(column->name, name)))
+			return true;
+	}
+	return !columns;
+}
+
 static struct cell text_cell(struct span text)
 {
 	return (struct cell){.kind = CELL_TEXT, .text = text};

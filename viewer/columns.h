@@ -71,4 +71,7 @@ struct cell {
  * decoded. */
 struct cell column_cell(const struct column *column, struct record *record, struct out *scratch);
 
+/* Is one of the event's own fields, of that name, among them? NULL: all are. */
+bool columns_have_field(const struct columns *columns, struct span name);
+
 #endif

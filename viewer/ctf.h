@@ -11,6 +11,7 @@
 #ifndef VIEWER_CTF_H
 #define VIEWER_CTF_H
 
+#include "viewer/columns.h"
 #include "viewer/dump_reader.h"
 #include "viewer/id_set.h"
 #include "viewer/out.h"
@@ -45,11 +46,13 @@ struct ctf_trace {
 	struct id_set known_sites;
 	const struct site **sites; /* that there are events of */
 	size_t site_count, site_capacity;
+	const struct columns *columns; /* fields that are wanted; NULL: all */
 	struct out scratch, text;
 };
 
 /* 0 or a negative errno; ctf_trace_fini() is legal in any case, on one that is zeroed too. */
-int ctf_trace_init(struct ctf_trace *trace, struct dump *dump, int folder);
+int ctf_trace_init(struct ctf_trace *trace, struct dump *dump, int folder,
+		   const struct columns *columns);
 void ctf_trace_fini(struct ctf_trace *trace);
 int ctf_trace_event(struct ctf_trace *trace, struct record *record);
 /* Writes what is left of the packets, the losses, and the metadata. */

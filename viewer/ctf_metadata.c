@@ -140,7 +140,8 @@ static void put_identifier(struct out *out, const struct site *site, uint32_t in
 		out_printf(out, "__%u", index + 1);
 }
 
-static void put_class(struct out *out, const struct site *site, uint32_t id)
+static void put_class(struct out *out, const struct site *site, uint32_t id,
+		      const struct columns *columns)
 {
 	struct out name;
 
@@ -157,6 +158,8 @@ static void put_class(struct out *out, const struct site *site, uint32_t id)
 	if (ctf_is_unknown(site))
 		out_text(out, "\t\ttext _values;\n");
 	for (uint32_t i = 0; i < site->field_count; i++) {
+		if (!columns_have_field(columns, site->fields[i].name))
+			continue;
 		out_printf(out, "\t\t%s ", type_names[ctf_type_of(site->fields[i].type)]);
 		put_identifier(out, site, i);
 		out_text(out, ";\n");
@@ -213,5 +216,5 @@ void ctf_write_metadata(struct out *out, const struct ctf_trace *trace)
 	out_text(out, "};\n\n");
 	out_text(out, streams);
 	for (size_t i = 0; i < trace->site_count; i++)
-		put_class(out, trace->sites[i], trace->sites[i]->id);
+		put_class(out, trace->sites[i], trace->sites[i]->id, trace->columns);
 }

@@ -241,12 +241,13 @@ static void make_uuid(struct ctf_trace *trace)
 	trace->uuid[8] = (trace->uuid[8] & 0x3f) | 0x80;
 }
 
-int ctf_trace_init(struct ctf_trace *trace, struct dump *dump, int folder)
+int ctf_trace_init(struct ctf_trace *trace, struct dump *dump, int folder,
+		   const struct columns *columns)
 {
 	const struct meta *meta = dump_meta(dump);
 	int error = 0;
 
-	*trace = (struct ctf_trace){.dump = dump, .folder = folder};
+	*trace = (struct ctf_trace){.dump = dump, .folder = folder, .columns = columns};
 	out_init(&trace->scratch, -1);
 	out_init(&trace->text, -1);
 	make_uuid(trace);
@@ -328,14 +329,17 @@ static void put_fields(struct ctf_trace *trace, struct out *out, const struct re
 	if (ctf_is_unknown(site)) {
 		trace->text.bytes = 0;
 		for (uint32_t i = 0; i < record->count; i++) {
-			out_text(&trace->text, i ? " " : "");
+			if (!columns_have_field(trace->columns, record->value[i].name))
+				continue;
+			out_text(&trace->text, trace->text.bytes ? " " : "");
 			value_write(&trace->text, &record->value[i]);
 		}
 		put_string(out, span_of(&trace->text));
 	}
 	for (uint32_t i = 0; i < site->field_count; i++)
-		put_value(trace, out, ctf_type_of(site->fields[i].type),
-			  i < record->count ? &record->value[i] : NULL);
+		if (columns_have_field(trace->columns, site->fields[i].name))
+			put_value(trace, out, ctf_type_of(site->fields[i].type),
+				  i < record->count ? &record->value[i] : NULL);
 }
 
 int ctf_trace_event(struct ctf_trace *trace, struct record *record)

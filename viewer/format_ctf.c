@@ -88,7 +88,7 @@ static int open_traces(struct format_ctf *ctf, const struct format_env *env)
 		return folder;
 	if (env->dump_count == 1) {
 		ctf->count = 1;
-		return ctf_trace_init(&ctf->traces[0], env->dumps[0], folder);
+		return ctf_trace_init(&ctf->traces[0], env->dumps[0], folder, env->columns);
 	}
 	for (size_t i = 0; i < env->dump_count && !error; i++) {
 		own = make_trace_folder(folder, env->dumps[i], i);
@@ -97,7 +97,7 @@ static int open_traces(struct format_ctf *ctf, const struct format_env *env)
 			break;
 		}
 		ctf->count = i + 1;
-		error = ctf_trace_init(&ctf->traces[i], env->dumps[i], own);
+		error = ctf_trace_init(&ctf->traces[i], env->dumps[i], own, env->columns);
 	}
 	close(folder);
 	return error;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "viewer/columns.h"
 #include "viewer/id_set.h"
 #include "viewer/message.h"
 #include "viewer/stamp.h"
@@ -15,6 +16,7 @@
 
 struct format_journal {
 	struct out *out, scratch;
+	const struct columns *columns;
 	struct stamps stamps; /* the deaths, by time */
 	size_t mark_next;
 };
@@ -169,7 +171,8 @@ static void put_event(struct format_journal *journal, const struct record *recor
 	put_number(journal, "CODE_LINE", (struct number){site->line, site->level != LEVEL_UNKNOWN});
 	put(journal, "CODE_FUNC", site->function);
 	for (uint32_t i = 0; i < record->count; i++)
-		put_field(journal, &record->value[i]);
+		if (columns_have_field(journal->columns, record->value[i].name))
+			put_field(journal, &record->value[i]);
 	out_char(journal->out, '\n');
 }
 
@@ -194,6 +197,7 @@ static int journal_open(void **ret_state, const struct format_env *env)
 	if (!journal)
 		return -ENOMEM;
 	journal->out = env->out;
+	journal->columns = env->columns;
 	out_init(&journal->scratch, -1);
 	if (stamps_init(&journal->stamps, env->dumps, env->dump_count, TIME_DAY_UTC)) {
 		journal_close(journal);

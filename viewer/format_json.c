@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "viewer/columns.h"
 #include "viewer/message.h"
 #include "viewer/when.h"
 
@@ -64,12 +65,18 @@ void format_json_value(struct out *out, struct out *scratch, const struct value 
 		out_span(out, span_of(scratch));
 }
 
-void format_json_fields(struct out *out, struct out *scratch, const struct record *record)
+void format_json_fields(struct out *out, struct out *scratch, const struct columns *columns,
+			const struct record *record)
 {
+	bool any = false;
+
 	out_char(out, '{');
 	for (uint32_t i = 0; i < record->count; i++) {
-		if (i)
+		if (!columns_have_field(columns, record->value[i].name))
+			continue;
+		if (any)
 			out_char(out, ',');
+		any = true;
 		out_json_string(out, record->value[i].name);
 		out_char(out, ':');
 		format_json_value(out, scratch, &record->value[i]);
@@ -110,7 +117,7 @@ void format_json_object(struct out *out, struct out *scratch, struct record *rec
 	json_number(out, "line", line);
 	json_span(out, "func", site->function);
 	json_key(out, "fields");
-	format_json_fields(out, scratch, record);
+	format_json_fields(out, scratch, NULL, record);
 	out_char(out, '}');
 }
 

@@ -15,8 +15,9 @@ extern const struct format json_format, json_pretty_format;
 
 /* The object alone, without the end of its line. */
 void format_json_object(struct out *out, struct out *scratch, struct record *record);
-/* What "fields" has: an object. The record is decoded. */
-void format_json_fields(struct out *out, struct out *scratch, const struct record *record);
+/* What "fields" has: an object, of all or of those that the columns have. The record is decoded. */
+void format_json_fields(struct out *out, struct out *scratch, const struct columns *columns,
+			const struct record *record);
 void format_json_value(struct out *out, struct out *scratch, const struct value *value);
 
 /* Parts that the information about a dump is made of, too. Keys are ours and need no escapes. */

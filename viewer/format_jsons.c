@@ -127,7 +127,7 @@ static void put_columns(struct format_json *json, struct out *out, struct record
 	if (all || some)
 		json_key(out, "fields");
 	if (all)
-		format_json_fields(out, &json->scratch, record);
+		format_json_fields(out, &json->scratch, NULL, record);
 	else if (some) {
 		out_char(out, '{');
 		for (uint32_t i = 0; i < columns->count; i++)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "viewer/columns.h"
 #include "viewer/message.h"
 #include "viewer/otlp_values.h"
 #include "viewer/protobuf.h"
@@ -44,6 +45,7 @@ struct entry {
 
 struct format_otlp {
 	struct out *out;
+	const struct columns *columns;
 	struct otlp_writer writer;
 	struct out records, record, text, resource, scope, logs;
 	struct entry entries[BATCH_RECORDS];
@@ -58,11 +60,12 @@ static const unsigned char severities[LEVEL_COUNT] = {
 /* ---- a record ---------------------------------------------------------------------------------
  */
 
-static bool has_field(const struct record *record, const char *name)
+static bool shows_field(const struct format_otlp *otlp, const struct record *record,
+			const char *name)
 {
 	for (uint32_t i = 0; i < record->count; i++)
 		if (span_is(record->value[i].name, name))
-			return true;
+			return columns_have_field(otlp->columns, record->value[i].name);
 	return false;
 }
 
@@ -87,9 +90,11 @@ static void put_attributes(struct format_otlp *otlp, const struct record *record
 	};
 
 	for (uint32_t i = 0; i < record->count; i++)
-		otlp_value(&otlp->writer, &otlp->record, RECORD_ATTRIBUTES, &record->value[i]);
+		if (columns_have_field(otlp->columns, record->value[i].name))
+			otlp_value(&otlp->writer, &otlp->record, RECORD_ATTRIBUTES,
+				   &record->value[i]);
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-		if (has_field(record, known[i].key))
+		if (shows_field(otlp, record, known[i].key))
 			continue;
 		otlp_text(&otlp->writer, &otlp->record, RECORD_ATTRIBUTES, known[i].key,
 			  known[i].text);
@@ -300,6 +305,7 @@ static int open_as(void **ret_state, const struct format_env *env, bool json)
 	if (!otlp)
 		return -ENOMEM;
 	otlp->out = env->out;
+	otlp->columns = env->columns;
 	otlp_writer_init(&otlp->writer, json);
 	out_init(&otlp->records, -1);
 	out_init(&otlp->record, -1);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "viewer/columns.h"
 #include "viewer/message.h"
 #include "viewer/perfetto_tracks.h"
 #include "viewer/protobuf.h"
@@ -72,6 +73,7 @@ static int perfetto_open(void **ret_state, const struct format_env *env)
 	if (!perfetto)
 		return -ENOMEM;
 	perfetto->out = env->out;
+	perfetto->columns = env->columns;
 	out_init(&perfetto->packet, -1);
 	out_init(&perfetto->message, -1);
 	out_init(&perfetto->part, -1);
@@ -220,7 +222,8 @@ static int put_event(struct perfetto *perfetto, struct perfetto_process *process
 	if (event->site->printf || type == TYPE_SLICE_END)
 		put_message(perfetto, record);
 	for (uint32_t i = 0; i < record->count; i++)
-		put_annotation(perfetto, &record->value[i]);
+		if (columns_have_field(perfetto->columns, record->value[i].name))
+			put_annotation(perfetto, &record->value[i]);
 	pb_bytes(&perfetto->packet, PACKET_TRACK_EVENT, span_of(message));
 	message->bytes = 0;
 	perfetto_put_packet(perfetto, event->time_ns, SEQUENCE_NEEDS_STATE);
@@ -246,6 +249,8 @@ static void write_log_text(struct perfetto *perfetto, const struct record *recor
 	detail->bytes = 0;
 	message_write(detail, record->event.site, record->value, record->count);
 	for (uint32_t i = 0; !record->event.site->printf && i < record->count; i++) {
+		if (!columns_have_field(perfetto->columns, record->value[i].name))
+			continue;
 		out_char(detail, ' ');
 		out_span(detail, record->value[i].name);
 		out_char(detail, '=');

@@ -22,6 +22,7 @@ struct format_sqlite {
 	sqlite3 *database;
 	sqlite3_stmt *event, *field;
 	struct dump *const *dumps;
+	const struct columns *columns;
 	size_t dump_count, newest;
 	struct out text, scratch;
 	uint64_t written;
@@ -244,6 +245,7 @@ static int sqlite_open(void **ret_state, const struct format_env *env)
 	sqlite->dumps = env->dumps;
 	sqlite->dump_count = env->dump_count;
 	sqlite->path = env->output;
+	sqlite->columns = env->columns;
 	error = create(sqlite);
 	if (error)
 		sqlite_close(sqlite);
@@ -286,7 +288,7 @@ static void bind_columns(struct format_sqlite *sqlite, struct record *record)
 			sqlite3_bind_int(sqlite->event, ++at, (int)record->event.site->level);
 	}
 	sqlite->scratch.bytes = sqlite->text.bytes = 0;
-	format_json_fields(&sqlite->text, &sqlite->scratch, record);
+	format_json_fields(&sqlite->text, &sqlite->scratch, sqlite->columns, record);
 	sqlite3_bind_text64(sqlite->event, at, sqlite->text.data, sqlite->text.bytes,
 			    SQLITE_TRANSIENT, SQLITE_UTF8);
 }
@@ -312,7 +314,8 @@ static int sqlite_event(void *state, struct record *record)
 	bind_columns(sqlite, record);
 	error = run(sqlite->event);
 	for (uint32_t i = 0; i < record->count && !error; i++)
-		error = put_field(sqlite, &record->value[i]);
+		if (columns_have_field(sqlite->columns, record->value[i].name))
+			error = put_field(sqlite, &record->value[i]);
 	if (!error && sqlite->written % TRANSACTION_EVENTS == 0)
 		error = errno_of(sqlite3_exec(sqlite->database, "COMMIT; BEGIN", NULL, NULL, NULL));
 	if (!error)

@@ -202,7 +202,7 @@ static int csv_event(void *state, struct record *record)
 			out_char(table->out, ',');
 		if (table->columns[i].kind == COLUMN_FIELDS) {
 			table->made.bytes = 0;
-			format_json_fields(&table->made, &table->scratch, record);
+			format_json_fields(&table->made, &table->scratch, NULL, record);
 			text = true;
 		} else {
 			text = make(table, &table->columns[i], record);

@@ -55,6 +55,7 @@ struct perfetto_process {
 
 struct perfetto {
 	struct out *out;
+	const struct columns *columns;
 	struct out packet, message, part, detail, scratch; /* each within the one before */
 	struct perfetto_process *processes;
 	size_t process_count, newest;

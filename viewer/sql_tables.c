@@ -439,7 +439,7 @@ static void event_column(struct sql_cursor *cursor, sqlite3_context *to, int col
 	} else if (column - 2 >= count) {
 		record_decode(&cursor->record);
 		cursor->text.bytes = cursor->scratch.bytes = 0;
-		format_json_fields(&cursor->text, &cursor->scratch, &cursor->record);
+		format_json_fields(&cursor->text, &cursor->scratch, NULL, &cursor->record);
 		sqlite3_result_text64(to, cursor->text.data, cursor->text.bytes, SQLITE_TRANSIENT,
 				      SQLITE_UTF8);
 	} else if (kinds[column - 2] == COLUMN_FIELDS) {
