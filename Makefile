@@ -198,7 +198,7 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/parts.a $(B)/libttlog.a
 # They start the recorder that lies beside them.
 $(B)/tests/test_recorder $(B)/tests/test_recorder_ends: | $(B)/ttlog-recorder
 $(B)/tests/test_run $(B)/tests/test_hook $(B)/tests/test_confine $(B)/tests/test_intruders $(B)/tests/test_times: | $(B)/ttlog-recorder
-$(B)/tests/test_ledger $(B)/tests/test_tui_terminal $(B)/tests/test_formats $(B)/tests/test_exports $(B)/tests/test_stats $(B)/tests/test_sql $(B)/tests/test_diff: | $(B)/ttlog-view
+$(B)/tests/test_ledger $(B)/tests/test_tui_terminal $(B)/tests/test_formats $(B)/tests/test_exports $(B)/tests/test_stats $(B)/tests/test_sql $(B)/tests/test_diff $(B)/tests/test_follow: | $(B)/ttlog-view
 $(B)/tests/test_read: | $(B)/ttlog-view
 $(B)/tests/test_ctl $(B)/tests/test_ctl_tail $(B)/tests/test_ctl_server $(B)/tests/test_keep_loop: | $(PROGRAMS)
 $(B)/tests/test_doctor $(B)/tests/test_reload: | $(B)/ttlog-recorder

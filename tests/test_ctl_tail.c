@@ -102,9 +102,10 @@ static void kill_told(struct told *told)
 	close(told->orders);
 }
 
-static void start_ctl(struct running *ret_running, uid_t user, const char *const *arguments)
+static void start(struct running *ret_running, uid_t user, const char *path,
+		  const char *const *arguments)
 {
-	const char *argv[RECORDER_ARGS_MAX] = {program};
+	const char *argv[RECORDER_ARGS_MAX] = {path};
 	int out[2];
 
 	for (int i = 1; *arguments && i < RECORDER_ARGS_MAX - 1; i++)
@@ -116,13 +117,18 @@ static void start_ctl(struct running *ret_running, uid_t user, const char *const
 		dup2(out[1], STDERR_FILENO);
 		if (user && (setregid(user, user) || setreuid(user, user)))
 			_exit(122);
-		execv(program, (char *const *)(uintptr_t)argv);
+		execv(path, (char *const *)(uintptr_t)argv);
 		_exit(121);
 	}
 	close(out[1]);
 	ret_running->fd = out[0];
 	ret_running->bytes = 0;
 	ret_running->text[0] = '\0';
+}
+
+static void start_ctl(struct running *ret_running, uid_t user, const char *const *arguments)
+{
+	start(ret_running, user, program, arguments);
 }
 
 /* False: it says no more. */
@@ -250,6 +256,32 @@ Test(ctl_tail, it_follows_until_the_process_dies_and_says_how)
 	cr_assert(strstr(running.text, "SIGKILL"), "%s", running.text);
 	cr_assert_eq(count_of(running.text, "\"msg\":"), 3, "%s", running.text);
 	expect_killed(&recorder, line, sizeof(line), "the last words");
+	stop_recorder(&recorder);
+}
+
+Test(ctl_tail, the_viewer_follows_with_its_own_options)
+{
+	struct recorder_process recorder;
+	static struct running running;
+	struct told told;
+	char viewer[PATH_MAX + 16], pid[16], line[LINE_BYTES];
+
+	start_recorder(&recorder, NONE);
+	snprintf(viewer, sizeof(viewer), "%s/ttlog-view", recorder_folder);
+	told = start_told();
+	snprintf(pid, sizeof(pid), "%d", (int)told.service.pid);
+	tell(&told, 'm');
+	start(&running, 0, viewer,
+	      ARGS("-n", "2", "--follow", pid, "-f", "msg=one of many,an error", "-o", "json"));
+	expect_words(&running, "\"i\":99");
+	tell(&told, 'n');
+	tell(&told, 'e');
+	expect_words(&running, "\"code\":7");
+	kill_told(&told);
+	expect_end(&running, 0);
+	cr_assert_eq(count_of(running.text, "\"msg\":"), 3, "%s", running.text);
+	cr_assert(strstr(running.text, "SIGKILL"), "%s", running.text);
+	expect_killed(&recorder, line, sizeof(line), "an error");
 	stop_recorder(&recorder);
 }
 

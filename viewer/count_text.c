@@ -3,19 +3,6 @@
 
 #include <math.h>
 
-void count_digits(struct out *out, uint64_t count)
-{
-	char digits[32];
-	size_t at = sizeof(digits);
-
-	for (unsigned int i = 0; count || !i; i++, count /= 10) {
-		if (i && i % 3 == 0)
-			digits[--at] = ',';
-		digits[--at] = (char)('0' + count % 10);
-	}
-	out_bytes(out, digits + at, sizeof(digits) - at);
-}
-
 void count_rate(struct out *out, double rate)
 {
 	if (isnan(rate))

@@ -5,7 +5,6 @@
 
 #include "viewer/groups.h"
 
-void count_digits(struct out *out, uint64_t count); /* 1,234,567 */
 void count_rate(struct out *out, double rate);	    /* NAN: "-" */
 void count_number(struct out *out, long double number);
 /* In quotes where it could be taken for something else, or for several. */

@@ -43,7 +43,7 @@ static void put_more(struct page *page, uint64_t more)
 {
 	if (!more)
 		return;
-	count_digits(&page->cell, more);
+	out_count(&page->cell, more, 0);
 	end_cell(page, RATE_COLUMNS);
 	out_text(page->out, "  more of them: --limit=N\n");
 }
@@ -56,7 +56,7 @@ static void put_window(struct page *page, const struct diff_side *side)
 	const double seconds = ((double)side->to_ns - (double)side->from_ns) / 1e9;
 
 	out_pad(page->out, ' ', NAME_COLUMNS);
-	count_digits(page->out, side->events);
+	out_count(page->out, side->events, 0);
 	out_text(page->out, side->events == 1 ? " event" : " events");
 	if (side->known && seconds > 0) {
 		out_text(page->out, " in ");
@@ -153,7 +153,7 @@ static void put_row(struct page *page, const struct diff_row *row, const struct 
 	put_rate(page, row, DIFF_THAT);
 	put_times(&page->cell, row);
 	end_cell(page, CHANGE_COLUMNS);
-	count_digits(&page->cell, row->events[DIFF_THIS]);
+	out_count(&page->cell, row->events[DIFF_THIS], 0);
 	end_cell(page, RATE_COLUMNS);
 	if (by)
 		count_key(page->out, by, row->group);
@@ -250,7 +250,7 @@ static void put_alike(struct page *page)
 			continue;
 		out_text(page->out, any ? ", " : "\nalike, or too few to say: ");
 		any = true;
-		count_digits(page->out, rows[i].count);
+		out_count(page->out, rows[i].count, 0);
 		out_printf(page->out, " %s", rows[i].what);
 	}
 	out_text(page->out, any ? "\n" : "");

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "viewer/diff.h"
+#include "viewer/follow.h"
 #include "viewer/info.h"
 #include "viewer/inputs.h"
 #include "viewer/interactive.h"
@@ -311,6 +312,10 @@ int main(int argc, char **argv)
 	out_init(&view.out, STDOUT_FILENO);
 	if (!options_parse(&view.options, argc, argv, &result))
 		goto out;
+	if (view.options.follow) {
+		result = follow_run(&view.options);
+		goto out;
+	}
 	result = VIEW_UNREADABLE;
 	if (!open_output(&view))
 		goto out;

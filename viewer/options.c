@@ -39,6 +39,7 @@ static bool take(struct options *options, const struct option_row *row, const ch
 		result = row->take(options, argument);
 	else
 		*(bool *)((char *)options + row->flag) = true;
+	options->taken[options->taken_count++] = (struct option_taken){row, argument};
 	*ret_exit = result == OPTION_WRONG ? VIEW_USAGE : VIEW_FINE;
 	return result == OPTION_TAKEN;
 }
@@ -83,7 +84,8 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 		.colour = options_colour_wanted(), .format = formats[0], .width = options_width()};
 	options_select_init(options);
 	*ret_exit = VIEW_UNREADABLE;
-	if (!wanted || !letters)
+	options->taken = calloc((size_t)argc + 1, sizeof(*options->taken));
+	if (!wanted || !letters || !options->taken)
 		fprintf(stderr, "ttlog-view: out of memory\n");
 	else
 		parsed = parse_all(options, argc, argv, wanted, letters, ret_exit);
@@ -92,11 +94,11 @@ bool options_parse(struct options *options, int argc, char **argv, enum view_exi
 	if (!parsed)
 		return false;
 	options->info |= options->threads || options->unwind;
-	if (!options_select_agree(options) || !options_stats_agree(options) ||
-	    !options_diff_agree(options) || !options_show_agree(options))
-		return usage(ret_exit);
 	options->paths = argv + optind;
 	options->path_count = (size_t)(argc - optind);
+	if (!options_follow_agree(options) || !options_select_agree(options) || !options_stats_agree(options) ||
+	    !options_diff_agree(options) || !options_show_agree(options))
+		return usage(ret_exit);
 	return true;
 }
 
@@ -107,4 +109,5 @@ void options_fini(struct options *options)
 	options_select_fini(options);
 	columns_close(options->columns);
 	group_by_fini(&options->stats.by);
+	free(options->taken);
 }

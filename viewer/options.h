@@ -8,7 +8,8 @@
  *   options_table.c   the rows             options_select.c  takes what selects
  *   options.c         getopt               options_show.c    takes how it is shown
  *   options_help.c    --help, --help=all      options_redo.c  takes what unwinds again
- *   options_stats.c   takes what counts      options_diff.c   and what compares
+ *   options_stats.c   takes what counts      options_diff.c    and what compares
+ *   options_follow.c  what follows
  */
 #ifndef VIEWER_OPTIONS_H
 #define VIEWER_OPTIONS_H
@@ -40,6 +41,11 @@ struct wanted_time {
 
 #define OPTIONS_TIMES_MAX QUERY_TERMS_MAX
 
+struct option_taken {
+	const struct option_row *row;
+	const char *argument; /* NULL: none */
+};
+
 struct options {
 	bool json, info, threads, exit_code, colour, interactive;
 	bool unwind, debuginfod;
@@ -63,6 +69,9 @@ struct options {
 	size_t time_count;
 	uint32_t untimed; /* terms of the query before those of --since and --until */
 	bool context_said;
+	const char *follow; /* a service or a pid; NULL: dumps */
+	struct option_taken *taken; /* all that were given, in order */
+	size_t taken_count;
 	bool list, verify, without_pager;
 	char **paths;
 	size_t path_count;
@@ -121,6 +130,7 @@ enum option_result options_group_by(struct options *options, const char *argumen
 enum option_result options_top(struct options *options, const char *argument);
 enum option_result options_sql(struct options *options, const char *argument);
 enum option_result options_sql_seconds(struct options *options, const char *argument);
+enum option_result options_follow(struct options *options, const char *argument);
 enum option_result options_help(struct options *options, const char *argument);
 enum option_result options_version(struct options *options, const char *argument);
 
@@ -132,6 +142,7 @@ bool options_show_agree(struct options *options);
 bool options_select_agree(struct options *options);
 bool options_stats_agree(struct options *options);
 bool options_diff_agree(struct options *options);
+bool options_follow_agree(const struct options *options);
 
 void options_select_init(struct options *options);
 void options_select_fini(struct options *options);

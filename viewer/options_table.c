@@ -55,6 +55,8 @@ const struct option_row option_rows[] = {
 	{"no-pager", 0, OPTIONS_SHOW, false, NULL,
 	 "not through TTLOG_PAGER, PAGER or less", FLAG(without_pager)},
 
+	{"follow", 'F', OPTIONS_INSTEAD, true, "NAME|PID",
+	 "of a living process, and what comes; no files", TAKE(options_follow)},
 	{"info", 'I', OPTIONS_INSTEAD, true, NULL,
 	 "the process and its death; no events", FLAG(info)},
 	{"threads", 0, OPTIONS_INSTEAD, false, NULL,

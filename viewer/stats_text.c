@@ -34,7 +34,7 @@ static void put_cell(struct page *page, size_t columns, bool right)
 
 static void put_count(struct page *page, uint64_t count)
 {
-	count_digits(&page->cell, count);
+	out_count(&page->cell, count, 0);
 	put_cell(page, COUNT_COLUMNS, true);
 }
 
@@ -94,7 +94,7 @@ static void put_measure(struct page *page, const struct group_measure *measure)
 	put_number(page->out, "p99", sketch_percentile(sketch, 0.99));
 	put_number(page->out, "max", sketch->max);
 	out_text(page->out, "  of ");
-	count_digits(page->out, sketch->values);
+	out_count(page->out, sketch->values, 0);
 	if (sketch->shift)
 		out_printf(page->out, "  (percentiles within %.3g %%)", 100 * sketch_error(sketch));
 	out_char(page->out, '\n');
@@ -146,7 +146,7 @@ static void put_summary(struct page *page)
 {
 	const struct stats *stats = page->stats;
 
-	count_digits(page->out, stats->events);
+	out_count(page->out, stats->events, 0);
 	out_text(page->out, stats->events == 1 ? " event" : " events");
 	if (stats->events) {
 		out_text(page->out, " from ");
