@@ -13,11 +13,17 @@
 static struct tui *tui;
 static struct selection selection;
 static char screen_text[1 << 18];
+static const char *tui_folders[SOURCE_FOLDERS_MAX]; /* --source-dir */
 
 static inline void tui_begin(void)
 {
-	const struct tui_setup setup = {
-		.dumps = tui_dumps, .dump_count = tui_dump_count, .selection = &selection};
+	struct tui_setup setup = {.dumps = tui_dumps,
+				  .dump_count = tui_dump_count,
+				  .selection = &selection,
+				  .source_folders = tui_folders};
+
+	while (tui_folders[setup.source_folder_count])
+		setup.source_folder_count++;
 
 	setlocale(LC_CTYPE, "C.UTF-8");
 	cr_assert_eq(tui_open(&tui, &setup), 0);

@@ -82,6 +82,8 @@ bool interactive_run(struct options *options, struct dump *const *dumps, size_t 
 		.selection = &options->select,
 		.columns = options->columns,
 		.time = options->time,
+		.source_folders = options->source_dirs,
+		.source_folder_count = options->source_dir_count,
 	};
 
 	*ret_error = tui_run(&setup, options->colour);

@@ -17,6 +17,7 @@
 #include "viewer/format.h"
 #include "viewer/select.h"
 #include "viewer/redo.h"
+#include "viewer/source_text.h"
 #include "viewer/stats.h"
 
 /* What the program says with its exit status. */
@@ -49,6 +50,8 @@ struct option_taken {
 struct options {
 	bool json, info, threads, exit_code, colour, interactive;
 	bool unwind, debuginfod;
+	const char *source_dirs[SOURCE_FOLDERS_MAX];
+	size_t source_dir_count;
 	bool group; /* with those of the same set */
 	char *debug_dirs[REDO_FOLDERS_MAX]; /* absolute */
 	unsigned int debug_dir_count;
@@ -126,6 +129,7 @@ enum option_result options_color(struct options *options, const char *argument);
 enum option_result options_unwind(struct options *options, const char *argument);
 enum option_result options_debuginfod(struct options *options, const char *argument);
 enum option_result options_debug_dir(struct options *options, const char *argument);
+enum option_result options_source_dir(struct options *options, const char *argument);
 enum option_result options_group_by(struct options *options, const char *argument);
 enum option_result options_top(struct options *options, const char *argument);
 enum option_result options_sql(struct options *options, const char *argument);

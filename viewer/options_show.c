@@ -69,6 +69,18 @@ enum option_result options_output(struct options *options, const char *argument)
 	return OPTION_TAKEN;
 }
 
+enum option_result options_source_dir(struct options *options, const char *argument)
+{
+	if (options->source_dir_count == SOURCE_FOLDERS_MAX) {
+		fprintf(stderr, "ttlog-view: --source-dir may be given %d times\n",
+			SOURCE_FOLDERS_MAX);
+		return OPTION_WRONG;
+	}
+	options->source_dirs[options->source_dir_count++] = argument;
+	options->interactive = true;
+	return OPTION_TAKEN;
+}
+
 bool options_show_agree(struct options *options)
 {
 	const unsigned int flags = options->info ? 0 : options->format->flags;

@@ -52,6 +52,8 @@ const struct option_row option_rows[] = {
 
 	{"interactive", 'i', OPTIONS_INSTEAD, true, NULL,
 	 "scroll, search and filter on the screen", FLAG(interactive)},
+	{"source-dir", 0, OPTIONS_INSTEAD, false, "DIR",
+	 "--interactive, with source lines from below DIR", TAKE(options_source_dir)},
 	{"no-pager", 0, OPTIONS_SHOW, false, NULL,
 	 "not through TTLOG_PAGER, PAGER or less", FLAG(without_pager)},
 

@@ -13,6 +13,7 @@
 #define VIEWER_TUI_H
 
 #include "viewer/select.h"
+#include "viewer/source_text.h"
 #include "viewer/text_line.h"
 #include "viewer/tui_census.h"
 #include "viewer/tui_model.h"
@@ -36,6 +37,7 @@ enum tui_key {
 	TUI_KEY_F1,
 	TUI_KEY_F3 = TUI_KEY_F1 + 2,
 	TUI_KEY_F4,
+	TUI_KEY_F5,
 	TUI_KEY_F10 = TUI_KEY_F1 + 9,
 };
 
@@ -86,6 +88,8 @@ struct tui_setup {
 	struct selection *selection; /* its query, and its --around */
 	const struct columns *columns; /* NULL: all */
 	enum time_mode time;
+	const char *const *source_folders;
+	size_t source_folder_count;
 };
 
 struct tui {
@@ -107,6 +111,7 @@ struct tui {
 	size_t head_rows; /* of the verdict */
 	bool fields;	  /* the panel below */
 	size_t fields_top;
+	struct source_text source; /* of the selected event */
 	struct tui_prompt prompt;
 	uint64_t *origin, *origin_behind; /* where a search began: before that row, and behind it */
 	size_t origin_lead;

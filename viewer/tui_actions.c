@@ -451,7 +451,7 @@ const struct tui_action tui_actions[] = {
 	{{0}, "Other", NULL, NULL},
 	{{'S'}, "save the events that are shown (.json, .csv, .logfmt, else text)", NULL, save},
 	{{'y', 'c'}, "copy the event to the terminal's clipboard", NULL, copy},
-	{{TUI_CTRL('l')}, "draw the screen again", NULL, redraw},
+	{{TUI_CTRL('l'), 'R', TUI_KEY_F5}, "draw the screen again", NULL, redraw},
 	{{'?', 'h', TUI_KEY_F1}, "this help", "help", help},
 	{{'q', 'Q', TUI_KEY_F10}, "quit; close what is open", "quit", quit},
 	{{TUI_CTRL('c')}, "stop what takes long; else quit", NULL, interrupt},
@@ -481,6 +481,7 @@ const char *tui_key_name(int key, char buffer[8])
 		{TUI_KEY_F1, "F1"},
 		{TUI_KEY_F3, "F3"},
 		{TUI_KEY_F4, "F4"},
+		{TUI_KEY_F5, "F5"},
 		{TUI_KEY_F10, "F10"},
 	};
 

@@ -20,6 +20,30 @@ static void field_text(struct out *out, const char *name, struct span text)
 	out_char(out, '\n');
 }
 
+/* Its line, if this machine has the file. */
+static void put_source_line(struct tui *tui, struct out *out, const struct event *event)
+{
+	const struct meta *meta = dump_meta(event->dump);
+	const struct source_text *source = &tui->source;
+
+	source_text_find(&tui->source, event->site);
+	if (!source->line.bytes)
+		return;
+	field_label(out, "");
+	out_span(out, span_of(&source->line));
+	if (meta->created_ns.known && source->changed_ns > (int64_t)meta->created_ns.bits)
+		out_text(out, TEXT_DIM "  (the file has changed since)" TEXT_RESET);
+	out_char(out, '\n');
+}
+
+static void put_source_around(const struct tui *tui, struct out *out)
+{
+	if (!tui->source.around.bytes)
+		return;
+	out_char(out, '\n');
+	out_span(out, span_of(&tui->source.around));
+}
+
 static void put_origin(struct out *out, const struct event *event)
 {
 	const struct site *site = event->site;
@@ -111,6 +135,7 @@ void tui_fields_write(struct tui *tui, struct out *out)
 	out_escaped(out, span_of(&tui->scratch), 0);
 	out_char(out, '\n');
 	put_origin(out, &item.event);
+	put_source_line(tui, out, &item.event);
 	put_values(tui, out);
 	put_moment(tui, out, &item.event);
 	field_label(out, "level");
@@ -120,4 +145,5 @@ void tui_fields_write(struct tui *tui, struct out *out)
 	put_who(out, &item.event);
 	if (item.event.channel)
 		field_text(out, "channel", item.event.channel->name);
+	put_source_around(tui, out);
 }

@@ -91,7 +91,8 @@ static int take(struct terminal *terminal, int code)
 	} else if (code == TUI_CTRL('z')) {
 		suspend();
 	} else {
-		if (code == TUI_CTRL('l'))
+		if (!terminal->tui->prompt.kind &&
+		    (code == TUI_CTRL('l') || code == 'R' || code == KEY_F(5)))
 			clearok(stdscr, TRUE);
 		if (key_of(code))
 			tui_key(terminal->tui, key_of(code));
