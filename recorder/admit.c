@@ -133,6 +133,10 @@ void admit_refuse(struct client *client, int status)
 	counters_refuse(status);
 	if (client->subject)
 		client->subject->over = true;
+	/* Once it is refused it may call, and who is watched is not heard. */
+	if (client->watched)
+		watch_remove(client->clients->watch, client->pidfd, client->id);
+	client->watched = false;
 	if (client->socket_fd >= 0)
 		send_welcome(client, status, none);
 	client_free(client);
@@ -189,6 +193,11 @@ static int welcome(struct client *client, const int fd[2])
 
 	if (!err)
 		return client_read(client);
+	if (err == -ETOOMANYREFS)
+		log_limited(LOG_LEVEL_WARNING,
+			    "%s (pid %d) can't be handed its memory: too many descriptors of our "
+			    "user are in sockets; it has to be adopted",
+			    client->hello.service, (int)client->pid);
 	client_drain(client);
 	client_hang_up(client);
 	return client->offered ? 0 : err;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "tests/hello_by_hand.h"
 #include "tests/service_process.h"
 
 TestSuite(adopt, .init = recorder_prepare, .fini = recorder_clean, .timeout = 150);
@@ -185,6 +186,39 @@ Test(adopt, hears_who_can_not_reach_the_socket)
 Test(adopt, finds_who_can_not_reach_the_socket_without_ebpf)
 {
 	check_unreachable((const char *const[]){"--no-bpf", NULL});
+}
+
+/*
+ * Of its own user (root in a container, say) somebody can have so many descriptors on their way that
+ * the recorder can send none itself, for as long as he likes.
+ */
+Test(adopt, hears_who_can_not_be_handed_a_region)
+{
+	struct recorder_process recorder;
+	struct rlimit before, few;
+	struct service service;
+	char line[LINE_BYTES];
+	int fds[200], pair[2];
+
+	for (int i = 0; i < 200; i++)
+		fds[i] = STDIN_FILENO;
+	start_recorder(&recorder, NONE);
+	cr_assert_eq(prlimit(recorder.pid, RLIMIT_NOFILE, NULL, &before), 0);
+	few = (struct rlimit){128, before.rlim_max};
+	cr_assert_eq(prlimit(recorder.pid, RLIMIT_NOFILE, &few, NULL), 0);
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	cr_assert_eq(send_with_fds(pair[0], "x", 1, fds, 200), 1);
+	start_service(&service, live);
+	expect_line(&recorder, "too many descriptors", line, sizeof(line));
+	expect_adoption(&recorder, service.pid);
+	expect_death(&recorder, &service);
+	close(pair[0]);
+	close(pair[1]);
+	cr_assert_eq(prlimit(recorder.pid, RLIMIT_NOFILE, &before, NULL), 0);
+	start_service(&service, live);
+	expect_line(&recorder, "records into", line, sizeof(line));
+	expect_death(&recorder, &service);
+	stop_recorder(&recorder);
 }
 
 static void start_walled_in(struct service *ret_service, int namespaces, const char *root)
