@@ -46,7 +46,7 @@ void keep_set_limits(struct keep *keep, const struct keep_limits *limits);
  */
 bool keep_admit(struct keep *keep, const struct subject *subject, const struct verdict *verdict,
 		struct keep_place *ret_place);
-/* Who dies in the same way, again: the same program, service, user, cause, and place of a fault. */
+/* Who dies in the same way, again: the same build of a program, service, user, cause, and place of a fault. */
 uint64_t keep_died_ns(const struct verdict *verdict); /* CLOCK_REALTIME */
 void keep_death_of(const struct subject *subject, const struct verdict *verdict,
 		   struct keep_death *ret_death);

@@ -3,7 +3,8 @@
  * keep_death.c - tells deaths apart before anything is read of them.
  *
  * A dump's signature needs its stack, and that takes as long as the dump. What is known at once has
- * to do: two bugs that look the same here share what is written of their loop.
+ * to do: the cause, the build, and of a fault its place. Two bugs that look the same here share what
+ * is written of their loop; so do all of one build that end in abort().
  */
 #include <string.h>
 #include <time.h>
@@ -56,6 +57,11 @@ uint64_t keep_died_ns(const struct verdict *verdict)
 void keep_death_of(const struct subject *subject, const struct verdict *verdict,
 		   struct keep_death *ret_death)
 {
+	const struct signature_facts facts = {
+		.exe = subject->identity.exe,
+		.modules = subject->modules ? subject->modules->list : NULL,
+		.module_count = subject->modules ? subject->modules->count : 0,
+	};
 	uint64_t hash = SIGNATURE_HASH_START;
 
 	hash = hash_number(hash, verdict->how);
@@ -63,7 +69,8 @@ void keep_death_of(const struct subject *subject, const struct verdict *verdict,
 	hash = hash_number(hash, verdict->have_exit_code ? (uint64_t)verdict->exit_code : 0);
 	hash = hash_number(hash, subject->identity.uid);
 	hash = hash_text(hash, subject->service);
-	hash = hash_text(hash, subject->identity.exe);
+	/* The next build, under the same name, begins a loop of its own. */
+	hash = signature_hash_build(hash, &facts);
 	if (verdict->how == VERDICT_FAULT)
 		hash = hash_place(hash, subject->modules, verdict->ip);
 	*ret_death = (struct keep_death){

@@ -215,7 +215,7 @@ static const struct scene_module *find_module(const struct scene_module *modules
 	return NULL;
 }
 
-static uint64_t hash_build(uint64_t hash, const struct signature_facts *facts)
+uint64_t signature_hash_build(uint64_t hash, const struct signature_facts *facts)
 {
 	const struct scene_module *module;
 	size_t bytes;
@@ -238,7 +238,7 @@ void signature_make(const struct signature_facts *facts, char ret_signature[SIGN
 {
 	uint64_t hash = hash_cause(SIGNATURE_HASH_START, facts->verdict);
 
-	hash = hash_build(hash, facts);
+	hash = signature_hash_build(hash, facts);
 	if (facts->scene && facts->scene->thread_count && place_matters(facts->verdict))
 		hash = facts->verdict->stack_overflow ? hash_circle(hash, facts->scene)
 						      : hash_innermost(hash, facts->scene);

@@ -29,6 +29,9 @@ struct signature_facts {
 /* SIGNATURE_DIGITS hexadecimal digits and a NUL; never all zeros. */
 void signature_make(const struct signature_facts *facts, char ret_signature[SIGNATURE_BYTES]);
 
+/* Continues a hash with which program it was: the facts' executable, by build-id if that is known. */
+uint64_t signature_hash_build(uint64_t hash, const struct signature_facts *facts);
+
 /* FNV-1a with 64 bits, to be continued: start with SIGNATURE_HASH_START. */
 #define SIGNATURE_HASH_START UINT64_C(0xcbf29ce484222325)
 uint64_t signature_hash(uint64_t hash, const void *data, size_t bytes);
