@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "recorder/dump_format.h"
+#include "viewer/checksum.h"
 
 #define READ_BYTES (256u << 10)
 #define INPUT_BYTES_MAX                                                                            \
@@ -201,11 +202,31 @@ static int content_room(struct frames *frames, size_t header_bytes)
 	return reserve(&frames->content, &frames->content_capacity, wanted);
 }
 
+/* Does the frame, whose header is read, end with a checksum of its content? */
+static bool has_checksum(struct frames *frames)
+{
+	LZ4F_frameInfo_t info;
+	size_t consumed = 0;
+
+	return !LZ4F_isError(LZ4F_getFrameInfo(frames->context, &info, NULL, &consumed)) &&
+	       info.contentChecksumFlag == LZ4F_contentChecksumEnabled;
+}
+
+static bool is_intact(const struct frames *frames, size_t frame_bytes)
+{
+	return checksum_fits(frames->input + frames->start, frame_bytes, frames->content,
+			     frames->content_bytes);
+}
+
 /* 1 and the frame's bytes, 0 when it is damaged (and how far that was seen), or a negative errno.
  */
 static int decompress(struct frames *frames, size_t *ret_bytes)
 {
+	/* What is seen of the content is seen of its blocks: one checksum is enough, and it is
+	 * ours. */
+	const LZ4F_decompressOptions_t unchecked = {.skipChecksums = 1};
 	size_t at = 0, room, taken, hint;
+	bool checked_here = false;
 	int error;
 
 	frames->content_bytes = 0;
@@ -227,16 +248,19 @@ static int decompress(struct frames *frames, size_t *ret_bytes)
 		if (!taken)
 			return 0;
 		hint = LZ4F_decompress(frames->context, frames->content + frames->content_bytes,
-				       &room, frames->input + frames->start + at, &taken, NULL);
+				       &room, frames->input + frames->start + at, &taken,
+				       checked_here ? &unchecked : NULL);
 		if (LZ4F_isError(hint))
 			return 0;
+		if (!at)
+			checked_here = has_checksum(frames);
 		frames->content_bytes += room;
 		at += taken;
 		*ret_bytes = at;
 		if (frames->content_bytes > DUMP_FRAME_BYTES_MAX || at > INPUT_BYTES_MAX)
 			return 0;
 		if (hint == 0)
-			return 1;
+			return !checked_here || is_intact(frames, at);
 	}
 }
 
