@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "recorder/chunk_events.h"
+
 /* Of chunks in use; more than that is owned only by liars and by thousands of threads. */
 #define WALK_BYTES_MAX (16u << 20)
 
@@ -36,32 +38,23 @@ static void add(uint64_t *counter, uint64_t more)
 		*counter = UINT64_MAX;
 }
 
-/* By the headers of its events, which are there when an event is whole. */
 static void walk(struct look *look, const unsigned char *chunk, uint32_t chunk_bytes,
 		 struct holding *holding)
 {
-	const uint32_t end = chunk_bytes - 8;
-	uint32_t offset = TTLOG_CHUNK_FIRST;
+	uint32_t offset = TTLOG_CHUNK_FIRST, size;
+	bool torn = false; /* others say so */
 
 	if (look->walk_bytes < chunk_bytes)
 		return;
 	look->walk_bytes -= chunk_bytes;
-	while (offset < end) {
-		/* Pairs with the release of the commit. */
-		const uint64_t word = __atomic_load_n(
-			(const uint64_t *)(const void *)(chunk + offset), __ATOMIC_ACQUIRE);
-		const uint32_t size = TTLOG_EVENT_BYTES(word);
-		uint64_t ticks;
+	for (; (size = chunk_event_bytes(chunk, chunk_bytes, offset, &torn)); offset += size) {
+		const uint64_t ticks = load(chunk + offset + 8);
 
-		if (!word || size < TTLOG_EVENT_MIN || size % 8 || size > end - offset)
-			break;
-		ticks = load(chunk + offset + 8);
 		if (!holding->count++ || ticks < holding->first)
 			holding->first = ticks;
 		if (ticks > holding->last)
 			holding->last = ticks;
 		holding->recent += ticks >= look->recent_from;
-		offset += size;
 	}
 }
 
@@ -69,11 +62,10 @@ static void walk(struct look *look, const unsigned char *chunk, uint32_t chunk_b
 static bool take_note(const struct look *look, const struct ttlog_chunk *chunk,
 		      uint32_t chunk_bytes, uint64_t generation, struct holding *holding)
 {
-	const uint64_t count = atomic_load_explicit(&chunk->retired_count, memory_order_relaxed);
 	const uint64_t last = atomic_load_explicit(&chunk->retired_last, memory_order_relaxed);
+	uint64_t count;
 
-	if (atomic_load_explicit(&chunk->retired_generation, memory_order_relaxed) != generation ||
-	    count > chunk_bytes / TTLOG_EVENT_MIN)
+	if (!chunk_noted_count(chunk, chunk_bytes, generation, &count))
 		return false;
 	holding->count = count;
 	holding->last = last;

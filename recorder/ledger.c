@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "recorder/chunk_events.h"
+
 #define WALKS_BETWEEN_ALL 16
 #define TRIES 3
 #define STEPS_OF_HEAD 4 /* the head of a chunk is far from everything else */
@@ -61,28 +63,15 @@ struct chunk_counts {
 	bool may_grow;
 };
 
-/* By the headers of its events, of which those that are there are whole. */
+/* Those that are there are whole. */
 static uint64_t count_events(const unsigned char *chunk, uint32_t chunk_bytes, bool *ret_torn,
 			     unsigned int *steps)
 {
-	uint32_t offset = TTLOG_CHUNK_FIRST, end = chunk_bytes - 8;
+	uint32_t offset = TTLOG_CHUNK_FIRST, size;
 	unsigned int count = 0;
 
-	while (offset < end) {
-		const _Atomic uint64_t *header = (const void *)(chunk + offset);
-		/* Pairs with the release of the commit. */
-		const uint64_t word = atomic_load_explicit(header, memory_order_acquire);
-		const uint32_t size = TTLOG_EVENT_BYTES(word);
-
-		if (!word)
-			break;
-		if (size < TTLOG_EVENT_MIN || size % 8 || size > end - offset) {
-			*ret_torn = true;
-			break;
-		}
-		offset += size;
+	for (; (size = chunk_event_bytes(chunk, chunk_bytes, offset, ret_torn)); offset += size)
 		count++;
-	}
 	spend(steps, count);
 	return count;
 }
@@ -91,14 +80,12 @@ static uint64_t count_events(const unsigned char *chunk, uint32_t chunk_bytes, b
 static uint64_t retired_events(const struct lane_view *lane, const struct ttlog_chunk *chunk,
 			       uint64_t state, bool *ret_torn, unsigned int *steps)
 {
-	const uint32_t most = TTLOG_CHUNK_ROOM(lane->geometry->chunk_bytes) / TTLOG_EVENT_MIN;
-	const uint32_t count = atomic_load_explicit(&chunk->retired_count, memory_order_relaxed);
+	const uint32_t bytes = lane->geometry->chunk_bytes;
+	uint64_t count;
 
-	if (atomic_load_explicit(&chunk->retired_generation, memory_order_relaxed) !=
-	    TTLOG_STATE_GENERATION(state))
-		return count_events((const unsigned char *)chunk, lane->geometry->chunk_bytes,
-				    ret_torn, steps);
-	return count < most ? count : most;
+	if (chunk_noted_count(chunk, bytes, TTLOG_STATE_GENERATION(state), &count))
+		return count;
+	return count_events((const unsigned char *)chunk, bytes, ret_torn, steps);
 }
 
 static struct chunk_counts look(const struct lane_view *lane, uint32_t index, uint64_t state,
