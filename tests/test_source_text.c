@@ -114,7 +114,7 @@ Test(source_text, what_a_terminal_would_obey_is_escaped)
 Test(source_text, a_file_that_is_newer_than_the_dump_is_said_to_be)
 {
 	show(in_folder("src/db/new.c"), 7);
-	tui_expect("           line 7;  (the file has changed since)\n");
+	tui_expect("new.c:7 in handle(), changed since\n           line 7;\n");
 }
 
 static void expect_nothing(const char *path, uint32_t line)

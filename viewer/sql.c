@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #ifdef TTLOG_HAVE_SQLITE
 
 #include <sqlite3.h>
-#include <string.h>
 #include <time.h>
 
 #include "viewer/sql_rows.h"
@@ -75,18 +75,18 @@ static int open_database(sqlite3 **ret_database, struct sql_source *source, int6
 }
 
 /* otherwise: what it is if it is none of the bounds. */
-static int complain(sqlite3 *database, int code, int otherwise)
+static int complain(sqlite3 *database, int code, int otherwise, char *why)
 {
 	if ((code & 0xff) == SQLITE_NOMEM) {
-		fprintf(stderr, "ttlog-view: --sql: it takes more than %d MiB of memory\n",
-			SQL_MEMORY_BYTES >> 20);
+		snprintf(why, SQL_WHY_BYTES, "it takes more than %d MiB of memory",
+			 SQL_MEMORY_BYTES >> 20);
 		return -ETIME;
 	}
 	if ((code & 0xff) == SQLITE_INTERRUPT) {
-		fprintf(stderr, "ttlog-view: --sql: it takes too long: see --sql-seconds\n");
+		snprintf(why, SQL_WHY_BYTES, "it takes too long: see --sql-seconds");
 		return -ETIME;
 	}
-	fprintf(stderr, "ttlog-view: --sql: %s\n", sqlite3_errmsg(database));
+	snprintf(why, SQL_WHY_BYTES, "%s", sqlite3_errmsg(database));
 	return (code & 0xff) == SQLITE_AUTH ? -EINVAL : otherwise;
 }
 
@@ -96,63 +96,80 @@ static bool is_empty(const char *rest)
 	return rest[strspn(rest, " \t\r\n;")] == '\0';
 }
 
-static enum sql_rows_kind kind_of(const struct options *options)
+static int run(struct out *out, sqlite3 *database, const struct sql_question *question,
+	       uint64_t *ret_rows, char *why)
 {
-	if (strcmp(options->format->name, "csv") == 0)
-		return SQL_ROWS_CSV;
-	return options->json ? SQL_ROWS_JSON : SQL_ROWS_TEXT;
-}
-
-static int run(struct out *out, sqlite3 *database, const struct options *options,
-	       struct shown *ret_shown)
-{
+	static const enum sql_rows_kind kinds[] = {SQL_ROWS_TEXT, SQL_ROWS_JSON, SQL_ROWS_CSV};
 	sqlite3_stmt *statement = NULL;
 	const char *rest;
 	int error = 0;
-	int code = sqlite3_prepare_v2(database, options->sql, -1, &statement, &rest);
+	int code = sqlite3_prepare_v2(database, question->statement, -1, &statement, &rest);
 
 	if (code != SQLITE_OK)
-		return complain(database, code, -EINVAL);
+		return complain(database, code, -EINVAL, why);
 	if (!statement || !is_empty(rest)) {
-		fprintf(stderr, "ttlog-view: --sql takes one statement\n");
+		snprintf(why, SQL_WHY_BYTES, "it takes one statement");
 		sqlite3_finalize(statement);
 		return -EINVAL;
 	}
-	code = sql_rows_show(out, statement, kind_of(options), &ret_shown->events);
+	code = sql_rows_show(out, statement, kinds[question->shown], ret_rows);
 	if (code != SQLITE_DONE && !out->error)
-		error = complain(database, code, -ETIME);
+		error = complain(database, code, -ETIME, why);
 	sqlite3_finalize(statement);
 	return error ? error : out->error;
 }
 
-int sql_run(struct out *out, struct options *options, struct dump *const *dumps, size_t dump_count,
-	    struct shown *ret_shown)
+int sql_ask(struct out *out, const struct sql_question *question, uint64_t *ret_rows,
+	    char ret_why[SQL_WHY_BYTES])
 {
-	struct sql_source source = {
-		.dumps = dumps, .dump_count = dump_count, .selection = &options->select};
-	int64_t deadline_s = now_s() + (options->sql_seconds ? options->sql_seconds : SQL_SECONDS);
+	struct sql_source source = {.dumps = question->dumps,
+				    .dump_count = question->dump_count,
+				    .selection = question->selection,
+				    .begun = question->busy};
+	int64_t deadline_s = now_s() + (question->seconds ? question->seconds : SQL_SECONDS);
 	sqlite3 *database = NULL;
 	int error = open_database(&database, &source, &deadline_s);
 
-	*ret_shown = (struct shown){0};
+	*ret_rows = 0;
 	if (!error)
-		error = run(out, database, options, ret_shown);
+		error = run(out, database, question, ret_rows, ret_why);
 	sqlite3_close(database);
 	return error;
 }
 
 #else
 
-int sql_run(struct out *out, struct options *options, struct dump *const *dumps, size_t dump_count,
-	    struct shown *ret_shown)
+int sql_ask(struct out *out, const struct sql_question *question, uint64_t *ret_rows,
+	    char ret_why[SQL_WHY_BYTES])
 {
 	(void)out;
-	(void)options;
-	(void)dumps;
-	(void)dump_count;
-	*ret_shown = (struct shown){0};
-	fprintf(stderr, "ttlog-view: --sql: this ttlog-view was built without SQLite\n");
+	(void)question;
+	*ret_rows = 0;
+	snprintf(ret_why, SQL_WHY_BYTES, "this ttlog-view was built without SQLite");
 	return -EINVAL;
 }
 
 #endif
+
+int sql_run(struct out *out, struct options *options, struct dump *const *dumps, size_t dump_count,
+	    struct shown *ret_shown)
+{
+	const struct sql_question question = {
+		.statement = options->sql,
+		.seconds = options->sql_seconds,
+		.dumps = dumps,
+		.dump_count = dump_count,
+		.selection = &options->select,
+		.shown = strcmp(options->format->name, "csv") == 0 ? SQL_AS_CSV
+			 : options->json			   ? SQL_AS_JSON
+								   : SQL_AS_TEXT,
+	};
+	char why[SQL_WHY_BYTES];
+	int error;
+
+	*ret_shown = (struct shown){0};
+	error = sql_ask(out, &question, &ret_shown->events, why);
+	if (error == -EINVAL || error == -ETIME)
+		fprintf(stderr, "ttlog-view: --sql: %s\n", why);
+	return error;
+}

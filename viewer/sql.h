@@ -16,7 +16,24 @@
 #define SQL_SECONDS 300
 #define SQL_MEMORY_BYTES (64 << 20)
 
+#define SQL_WHY_BYTES 256
+
+struct sql_question {
+	const char *statement;
+	unsigned int seconds; /* 0: SQL_SECONDS */
+	struct dump *const *dumps;
+	size_t dump_count;
+	struct selection *selection;
+	bool busy; /* these dumps are in use: they are opened again */
+	enum { SQL_AS_TEXT, SQL_AS_JSON, SQL_AS_CSV } shown;
+};
+
+/* 0 or a negative errno; *ret_why has words after -EINVAL and -ETIME. */
+int sql_ask(struct out *out, const struct sql_question *question, uint64_t *ret_rows,
+	    char ret_why[SQL_WHY_BYTES]);
+
 /*
+ * The same for the command line.
  * 0 or a negative errno; why was said after -EINVAL (the statement) and -ETIME (a bound that it
  * met, or what went wrong on the way). ret_shown->events: rows.
  */

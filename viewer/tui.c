@@ -52,6 +52,7 @@ int tui_open(struct tui **ret_tui, const struct tui_setup *setup)
 	out_init(&tui->scratch, -1);
 	out_init(&tui->copy, -1);
 	out_init(&tui->pane.text, -1);
+	out_init(&tui->rows, -1);
 	source_text_init(&tui->source, setup->source_folders, setup->source_folder_count);
 	error = open_parts(tui);
 	if (error) {
@@ -91,6 +92,7 @@ void tui_close(struct tui *tui)
 	out_fini(&tui->scratch);
 	out_fini(&tui->copy);
 	out_fini(&tui->pane.text);
+	out_fini(&tui->rows);
 	source_text_fini(&tui->source);
 	free(tui);
 }

@@ -54,6 +54,7 @@ enum tui_pane_kind {
 	TUI_PANE_HISTOGRAM,
 	TUI_PANE_THREADS,
 	TUI_PANE_FILTERS,
+	TUI_PANE_SQL,
 };
 
 /* Text instead of the rows; some of its lines may be chosen. */
@@ -71,6 +72,7 @@ enum tui_prompt_kind {
 	TUI_PROMPT_FILTER,
 	TUI_PROMPT_GOTO,
 	TUI_PROMPT_SAVE,
+	TUI_PROMPT_SQL,
 };
 
 #define TUI_PROMPT_BYTES 512
@@ -113,6 +115,8 @@ struct tui {
 	size_t fields_top;
 	struct source_text source; /* of the selected event */
 	struct tui_prompt prompt;
+	struct out rows; /* what SQL has found */
+	char statement[TUI_PROMPT_BYTES];
 	uint64_t *origin, *origin_behind; /* where a search began: before that row, and behind it */
 	size_t origin_lead;
 	struct out message; /* said once, below */
@@ -172,6 +176,10 @@ bool tui_goto(struct tui *tui, const char *text);
 void tui_pane_open(struct tui *tui, enum tui_pane_kind kind); /* again: closes it */
 void tui_pane_make(struct tui *tui);
 bool tui_pane_key(struct tui *tui, int key); /* false: not for it */
+void tui_ask_sql(struct tui *tui);
+/* Shows what was found, or says why not. */
+void tui_sql(struct tui *tui, const char *statement);
+void tui_make_sql(struct tui *tui);
 /* Texts of panes, and what the chosen line of them stands for. */
 void tui_make_stats(struct tui *tui);
 void tui_make_histogram(struct tui *tui);

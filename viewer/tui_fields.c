@@ -20,22 +20,6 @@ static void field_text(struct out *out, const char *name, struct span text)
 	out_char(out, '\n');
 }
 
-/* Its line, if this machine has the file. */
-static void put_source_line(struct tui *tui, struct out *out, const struct event *event)
-{
-	const struct meta *meta = dump_meta(event->dump);
-	const struct source_text *source = &tui->source;
-
-	source_text_find(&tui->source, event->site);
-	if (!source->line.bytes)
-		return;
-	field_label(out, "");
-	out_span(out, span_of(&source->line));
-	if (meta->created_ns.known && source->changed_ns > (int64_t)meta->created_ns.bits)
-		out_text(out, TEXT_DIM "  (the file has changed since)" TEXT_RESET);
-	out_char(out, '\n');
-}
-
 static void put_source_around(const struct tui *tui, struct out *out)
 {
 	if (!tui->source.around.bytes)
@@ -44,7 +28,14 @@ static void put_source_around(const struct tui *tui, struct out *out)
 	out_span(out, span_of(&tui->source.around));
 }
 
-static void put_origin(struct out *out, const struct event *event)
+static bool is_changed(const struct source_text *source, const struct meta *meta)
+{
+	return source->line.bytes && meta->created_ns.known &&
+	       source->changed_ns > (int64_t)meta->created_ns.bits;
+}
+
+/* With its line, if this machine has the file. */
+static void put_origin(struct tui *tui, struct out *out, const struct event *event)
 {
 	const struct site *site = event->site;
 
@@ -58,6 +49,14 @@ static void put_origin(struct out *out, const struct event *event)
 		out_escaped(out, site->function, 0);
 		out_text(out, "()");
 	}
+	source_text_find(&tui->source, site);
+	if (is_changed(&tui->source, dump_meta(event->dump)))
+		out_text(out, ", changed since");
+	out_char(out, '\n');
+	if (!tui->source.line.bytes)
+		return;
+	field_label(out, "");
+	out_span(out, span_of(&tui->source.line));
 	out_char(out, '\n');
 }
 
@@ -134,8 +133,7 @@ void tui_fields_write(struct tui *tui, struct out *out)
 	message_write(&tui->scratch, item.event.site, tui->record.value, tui->record.count);
 	out_escaped(out, span_of(&tui->scratch), 0);
 	out_char(out, '\n');
-	put_origin(out, &item.event);
-	put_source_line(tui, out, &item.event);
+	put_origin(tui, out, &item.event);
 	put_values(tui, out);
 	put_moment(tui, out, &item.event);
 	field_label(out, "level");

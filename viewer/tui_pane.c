@@ -115,6 +115,7 @@ void tui_pane_make(struct tui *tui)
 		[TUI_PANE_HELP] = make_help,	       [TUI_PANE_INFO] = make_info,
 		[TUI_PANE_STATS] = tui_make_stats,     [TUI_PANE_HISTOGRAM] = tui_make_histogram,
 		[TUI_PANE_THREADS] = tui_make_threads, [TUI_PANE_FILTERS] = make_filters,
+		[TUI_PANE_SQL] = tui_make_sql,
 	};
 	struct tui_pane *pane = &tui->pane;
 

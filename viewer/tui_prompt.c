@@ -18,6 +18,7 @@ const char *tui_prompt_label(const struct tui *tui)
 		[TUI_PROMPT_FILTER] = "only where: ",
 		[TUI_PROMPT_GOTO] = "go to: ",
 		[TUI_PROMPT_SAVE] = "save as: ",
+		[TUI_PROMPT_SQL] = "; ",
 	};
 
 	return labels[tui->prompt.kind];
@@ -148,6 +149,9 @@ static void accept(struct tui *tui)
 		break;
 	case TUI_PROMPT_SAVE:
 		save(tui, text);
+		break;
+	case TUI_PROMPT_SQL:
+		tui_sql(tui, text);
 		break;
 	case TUI_PROMPT_NONE:
 		break;
