@@ -201,6 +201,23 @@ Test(diff, the_last_minute_is_compared)
 	expect_jq("long.bin healthy.bin", "[.this.events,.levels.INFO.this.rate]", "[30,0.5]");
 }
 
+/* What the snapshot has of the same life is in both. */
+Test(diff, an_earlier_snapshot_of_the_same_process_is_where_the_death_begins)
+{
+	for (unsigned int i = 0; i < 3; i++) {
+		begin(i != 0);
+		made_site(TTLOG_INFO, "http", "Request", no_types, no_names);
+		every(1, 1, 0);
+		made.facts.created_ns -= i ? 0 : 4 * SECOND;
+		made.facts.pid = 4242;
+		made.facts.process.start_ns -= i == 2; /* another process of that number */
+		save(i == 0 ? "young.bin" : i == 1 ? "old.bin" : "other.bin");
+	}
+	expect_jq("young.bin old.bin", "[.this.events,.this.file]", "[4,\"old.bin\"]");
+	expect_jq("-S T-9.5s young.bin old.bin", "[.this.events]", "[9]");
+	expect_jq("young.bin other.bin", "[.this.events]", "[10]");
+}
+
 /* Lanes reach back as far as they can, each its own way; a rate is by its own lane's reach. */
 Test(diff, a_rate_is_by_the_time_that_nothing_is_missing_in)
 {

@@ -157,6 +157,22 @@ static bool died(const struct dump *dump)
 	return dump_meta(dump)->death_ns.known;
 }
 
+/* An earlier snapshot of the process that died: what it has is in both, and tells nothing. */
+static void skip_shared(const struct diff *diff, int64_t t_ns, int64_t *from_ns)
+{
+	const struct meta *this = dump_meta(diff->side[DIFF_THIS].dump);
+	const struct meta *that = dump_meta(diff->side[DIFF_THAT].dump);
+	const int64_t end_ns = (int64_t)that->created_ns.bits;
+
+	if (diff->alone || !this->pid.known || this->pid.bits != that->pid.bits ||
+	    !this->process.start_ns.known ||
+	    this->process.start_ns.bits != that->process.start_ns.bits ||
+	    !span_equal(this->hostname, that->hostname))
+		return;
+	if (!that->death_ns.known && that->created_ns.known && end_ns < t_ns && end_ns > *from_ns)
+		*from_ns = end_ns;
+}
+
 /* Where nobody said when: the time before T. */
 static int bound_this(struct diff *diff, struct options *options)
 {
@@ -175,6 +191,7 @@ static int bound_this(struct diff *diff, struct options *options)
 		window_ns = whole_ns / 2;
 	if (__builtin_sub_overflow(base.death_ns, window_ns, &from_ns))
 		return 0;
+	skip_shared(diff, base.death_ns, &from_ns);
 	return select_add_bound(&options->select, QUERY_GREATER_EQUAL, from_ns);
 }
 
