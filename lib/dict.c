@@ -213,8 +213,12 @@ int ttlog_dict_add_site(struct ttlog_site *site)
 	id = enter(&record);
 	if (!id)
 		return -ENOSPC;
-	/* Another thread may have been first; its id is as good. */
-	__atomic_compare_exchange_n(&site->word, &none, (uint64_t)id << 32, 0, __ATOMIC_RELAXED,
+	/*
+	 * Another thread may have been first; its id is as good. Release: who records by this word
+	 * commits an event that depends on it, so a reader that sees the event finds the record. What
+	 * a reader of a living region misses there, it takes for nothing.
+	 */
+	__atomic_compare_exchange_n(&site->word, &none, (uint64_t)id << 32, 0, __ATOMIC_RELEASE,
 				    __ATOMIC_RELAXED);
 	return 0;
 }

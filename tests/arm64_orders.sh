@@ -27,6 +27,11 @@ inline|lib/ttlog.h|ttlog_open_|zero
 inline|lib/ttlog.h|ttlog_commit_|release
 lib/ring.c|lib/ttlog.h|ttlog_open_|zero
 lib/ring.c|lib/ring.c|ttlog_ring_write|release
+# the dictionary: the record, then its entry, then the word by which others record
+lib/dict.c|lib/dict.c|find|acquire
+lib/dict.c|lib/dict.c|commit|release
+lib/dict.c|lib/dict.c|ttlog_dict_add_site|move
+lib/reader_dict.c|lib/reader_dict.c|index_copy|acquire
 # take: 2 the state of a candidate, 3 condemned, 4 a fence in front of the second look at the freeze
 lib/chunk.c|lib/chunk.c|try_place|acquire
 lib/chunk.c|lib/chunk.c|ttlog_chunk_empty_at|acquire
@@ -159,7 +164,8 @@ compile_and_check()
 	local object source
 
 	mkdir -p "$tmp/lib"
-	for object in inline lib/ring.c lib/chunk.c lib/lane.c lib/channel.c lib/reader_copy.c; do
+	for object in inline lib/dict.c lib/ring.c lib/chunk.c lib/lane.c lib/channel.c \
+		lib/reader_copy.c lib/reader_dict.c; do
 		source=$PWD/$object
 		[ $object != inline ] || source=$tmp/inline.c
 		if ! "$@" -std=gnu17 -D_GNU_SOURCE -I"$PWD" -fPIC -fvisibility=hidden -g -c \
