@@ -39,7 +39,7 @@ __attribute__((constructor)) static void remember(void)
 static bool is_arm64(const char *path)
 {
 	Elf64_Ehdr header;
-	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	bool is = fd >= 0 &&
 		  syscall(SYS_read, fd, &header, sizeof(header)) == (long)sizeof(header) &&
 		  memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_machine == EM_AARCH64;
@@ -128,25 +128,38 @@ EXPORTED int execvp(const char *file, char *const argv[])
 }
 
 /*
- * The shell is the machine's own, and can't start what is not. Each word of the command that is the
- * path of a program for arm64, and not between quotes, gets the emulator in front. 0 or -1.
+ * A word of a command, as it is; the path of a program for arm64, which may be the value of a
+ * variable, with the emulator in front. As snprintf().
+ */
+static size_t put_word(const char *word, char *ret_text, size_t bytes)
+{
+	const char *value = strchr(word, '='), *path = value ? value + 1 : word;
+
+	if (*path != '/' || !is_arm64(path))
+		return (size_t)snprintf(ret_text, bytes, "%s", word);
+	if (value)
+		return (size_t)snprintf(ret_text, bytes, "%.*s'%s -L %s %s'", (int)(path - word),
+					word, emulator, prefix, path);
+	return (size_t)snprintf(ret_text, bytes, "%s -L %s %s", emulator, prefix, path);
+}
+
+/*
+ * The shell is the machine's own, and can't start what is not: each word of the command that is not
+ * between quotes. 0 or -1.
  */
 static int emulate(const char *command, char *ret_command, size_t bytes)
 {
-	char word[PATH_MAX];
-	size_t used = 0, length;
+	char word[COMMAND_MAX];
+	size_t used = 0, blank, length;
 
 	*ret_command = '\0';
-	for (const char *at = command; *at; at += length) {
-		length = strcspn(at, " ");
-		snprintf(word, sizeof(word), "%.*s", (int)length, at);
-		if (word[0] == '/' && is_arm64(word))
-			used += (size_t)snprintf(ret_command + used, bytes - used, "%s -L %s ",
-						 emulator, prefix);
-		length += strspn(at + length, " ");
+	for (const char *at = command; *at; at += blank + length) {
+		blank = strspn(at, " ");
+		length = strcspn(at + blank, " ");
+		snprintf(word, sizeof(word), "%.*s", (int)length, at + blank);
+		used += (size_t)snprintf(ret_command + used, bytes - used, "%.*s", (int)blank, at);
 		if (used < bytes)
-			used += (size_t)snprintf(ret_command + used, bytes - used, "%.*s",
-						 (int)length, at);
+			used += put_word(word, ret_command + used, bytes - used);
 		if (used >= bytes) {
 			errno = E2BIG;
 			return -1;

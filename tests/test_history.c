@@ -36,8 +36,10 @@ static void number_noisily(uint64_t count)
 
 static void number_and_look(struct own_history *own, uint64_t count)
 {
-	for (uint64_t done = 0; done < count; done += SAFE) {
-		number(SAFE);
+	const uint64_t piece = SAFE * times_larger();
+
+	for (uint64_t done = 0; done < count; done += piece) {
+		number(piece);
 		history_look(own->history);
 	}
 }
@@ -77,10 +79,12 @@ Test(history, has_all_that_a_small_ring_forgot)
 {
 	struct own_history own;
 	struct ttlog_reader *reader;
+	uint64_t count;
 
 	number(1);
+	count = 100 * SAFE * times_larger();
 	own = own_history_begin(BUDGET, false);
-	number_and_look(&own, 100 * SAFE);
+	number_and_look(&own, count);
 	reader = own_history_read(&own);
 	check_sum(reader);
 	cr_assert_eq(numbered_in(reader, "numbered").gaps, 0);
@@ -88,7 +92,7 @@ Test(history, has_all_that_a_small_ring_forgot)
 	cr_assert_eq(ttlog_reader_gap_count(reader), 0);
 	cr_assert_eq(ttlog_reader_lane(reader, TTLOG_LANE_MAIN)->overwritten_last, 0);
 	own_history_close(&own);
-	cr_assert_gt(totals_now().overwritten, 100 * SAFE / 2, "the ring alone forgot most");
+	cr_assert_gt(totals_now().overwritten, count / 2, "the ring alone forgot most");
 	own_history_end(&own);
 }
 
@@ -159,8 +163,10 @@ static void check_gaps(struct ttlog_reader *reader)
 		for (uint32_t i = 0; i < ttlog_reader_gap_count(reader); i++) {
 			const struct ttlog_reader_gap *gap = ttlog_reader_gap(reader, i);
 
+			/* Some counters go at 24 MHz: what was lost last and what is there are of one tick. */
 			is_known |= gap->first_ticks <= before.ticks &&
-				    gap->last_ticks > before.ticks && gap->last_ticks < event.ticks;
+				    gap->last_ticks >= before.ticks &&
+				    gap->last_ticks <= event.ticks;
 		}
 		cr_assert(is_known, "from %" PRIu64 " to %" PRIu64, before.value[0].bits, n);
 		before = event;
@@ -178,8 +184,8 @@ Test(history, counts_and_dates_what_it_could_not_follow)
 	number(1);
 	own = own_history_begin(BUDGET, false);
 	for (int i = 0; i < 5; i++) {
-		number_and_look(&own, 20 * SAFE);
-		number(50 * SAFE);
+		number_and_look(&own, 20 * SAFE * times_larger());
+		number(50 * SAFE * times_larger());
 	}
 	reader = own_history_read(&own);
 	check_sum(reader);

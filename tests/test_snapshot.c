@@ -387,7 +387,7 @@ Test(snapshot, answers_nobody_but_who_asked)
 	expect_line(&recorder, "-snapshot-confused.bin", line, sizeof(line));
 	cr_assert_eq(kill(client, SIGKILL), 0);
 	cr_assert_eq(waitpid(client, NULL, 0), client);
-	expect_line(&recorder, "sigkill.bin", line, sizeof(line));
+	expect_death_line(&recorder, line, sizeof(line));
 	cr_assert_eq(recv(victim, &byte, 1, 0), 0, "the peer hears of its end and of nothing else");
 	close(victim);
 	close(listener);
@@ -464,6 +464,6 @@ Test(snapshot, says_what_was_recycled_while_it_was_made)
 		check_copy(strrchr(line, ' ') + 1);
 	}
 	end_service(&service);
-	expect_line(&recorder, "sigkill.bin", line, sizeof(line));
+	expect_death_line(&recorder, line, sizeof(line));
 	stop_recorder(&recorder);
 }

@@ -102,7 +102,7 @@ static void open_parts(uint32_t timeout_ms)
 {
 	struct clients_config config = {
 		.count_max = 64,
-		.region_bytes_max = 2 << 20,
+		.region_bytes_max = 8 << 20, /* where a page has 64 KiB, 6 MiB is the least */
 		.memory_bytes_max = 64 << 20,
 		.hello_timeout_ms = timeout_ms,
 	};
