@@ -195,8 +195,9 @@ void deaths_release(struct client *client);
 /* If it came to us frozen: by a hand, and a hand will thaw it; or else as with any fatal signal. */
 void deaths_found_frozen(struct client *client);
 /* A dump of the living client. 0 or a negative errno: -EBUSY (enough are being written). */
-int deaths_snapshot(struct client *client, const char *reason);
+int deaths_snapshot(struct client *client, const char *reason, const struct occasion *occasion);
 /* The same with the stacks of its threads, if they are to be had. */
-int deaths_snapshot_stacks(struct client *client, const char *reason);
+int deaths_snapshot_stacks(struct client *client, const char *reason,
+			   const struct occasion *occasion);
 
 #endif

@@ -57,17 +57,21 @@ static int set_level(struct client *client, uint32_t level)
 }
 
 /* *ret_number is that of the dump. */
-static int snapshot(struct client *client, const char *called, uint64_t *ret_number)
+static int snapshot(const struct ctl_peer *peer, struct client *client, uint64_t *ret_number)
 {
+	const char *called = peer->request.reason;
 	const struct dumper *dumper = client->clients->config.dumper;
 	const uint64_t before = dumper->submitted;
+	struct occasion occasion = {.kind = OCCASION_OPERATOR, .uid = peer->uid};
 	char reason[DUMPER_REASON_BYTES];
 	int err;
 
 	if (!client_may_snapshot(client))
 		return -EBUSY;
 	snprintf(reason, sizeof(reason), "control%s%s", called[0] ? "-" : "", called);
-	err = deaths_snapshot(client, reason);
+	snprintf(occasion.called, sizeof(occasion.called), "%s", called);
+	log_clean(occasion.called, LOG_CLEAN_LINE);
+	err = deaths_snapshot(client, reason, &occasion);
 	if (err)
 		return err;
 	/* What is shed has no number, and nobody would ever hear of it. */
@@ -77,8 +81,10 @@ static int snapshot(struct client *client, const char *called, uint64_t *ret_num
 	return 0;
 }
 
-static int act(const struct ctl_request *request, struct client *client, uint64_t *ret_number)
+static int act(const struct ctl_peer *peer, struct client *client, uint64_t *ret_number)
 {
+	const struct ctl_request *request = &peer->request;
+
 	*ret_number = 0;
 	if (client->dead)
 		return -ESRCH;
@@ -96,7 +102,7 @@ static int act(const struct ctl_request *request, struct client *client, uint64_
 		deaths_release(client);
 		return 0;
 	case CTL_SNAPSHOT:
-		return snapshot(client, request->reason, ret_number);
+		return snapshot(peer, client, ret_number);
 	default:
 		return -EINVAL;
 	}
@@ -151,7 +157,7 @@ void ctl_act(struct ctl_peer *peer)
 
 		if (!client || !ctl_matches(peer, client))
 			continue;
-		err = act(request, client, &number);
+		err = act(peer, client, &number);
 		peer->matched++;
 		failed += err != 0;
 		if (!err && request->wait && number)

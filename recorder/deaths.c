@@ -377,9 +377,12 @@ void deaths_replace(struct client *client)
 }
 
 /* Takes the capture, which may be NULL. */
-static int snapshot(struct client *client, struct capture *capture, const char *reason)
+static int snapshot(struct client *client, struct capture *capture, const char *reason,
+		    const struct occasion *occasion)
 {
-	const struct verdict alive = {.how = VERDICT_ALIVE, .confidence = VERDICT_HIGH};
+	const struct verdict alive = {.how = VERDICT_ALIVE,
+				      .confidence = VERDICT_HIGH,
+				      .occasion = *occasion};
 	int err = 0;
 
 	if (client->clients->closing)
@@ -394,18 +397,19 @@ static int snapshot(struct client *client, struct capture *capture, const char *
 			     reason);
 }
 
-int deaths_snapshot(struct client *client, const char *reason)
+int deaths_snapshot(struct client *client, const char *reason, const struct occasion *occasion)
 {
-	return snapshot(client, NULL, reason);
+	return snapshot(client, NULL, reason, occasion);
 }
 
-int deaths_snapshot_stacks(struct client *client, const char *reason)
+int deaths_snapshot_stacks(struct client *client, const char *reason,
+			   const struct occasion *occasion)
 {
 	struct stacks *stacks = client->clients->stacks;
 
 	return snapshot(client,
 			stacks && client->watched ? capture_living(stacks, client->id) : NULL,
-			reason);
+			reason, occasion);
 }
 
 void clients_set_stacks(struct clients *clients, struct stacks *stacks)

@@ -80,6 +80,21 @@
  *                                  fields of struct ttlog_bpf_event, with the sender as above, and
  *                                  "memory": a map like oom's; their times are CLOCK_MONOTONIC
  *       "evidence_forgotten", "evidence_lost": int
+ *   "trigger": map                 what led to the dump of a living process, as far as it is known:
+ *       "kind": text               "event", "memory", "interval" (each a rule's), "heartbeat" (none came),
+ *                                  "program" (it asked itself), "operator", "periodic" (as it wished when
+ *                                  it registered), "group" (one that it works with has died), and more
+ *                                  in later versions
+ *       "rule", "called": text     the name of the rule; what who asked called it
+ *       with event                 "time_ns", "tid", "site": int, which is that event's among the events
+ *                                  (if it is still there); "thread", "level", "target", "message",
+ *                                  "values" ("seconds=0.7 who=alice"): text, cut if it is long
+ *       with memory                "percent" (in use, of the limit), "percent_wanted" (by the rule),
+ *                                  "usage_bytes", "limit_bytes": int
+ *       with interval, periodic    "every_ms": int
+ *       with heartbeat             "silent_ms", "promised_ms": int
+ *       with operator              "uid": int
+ *       with group                 "first_pid": int, "first_service": text
  *   "process": map                 {"comm", "exe", "cmdline", "cwd", "cgroup", "container_id",
  *                                  "container_runtime", "pod_uid": text, "uid", "gid", "ppid", "ns_pid"
  *                                  (in its own pid namespace), "start_ns": int, "limits": map, by the

@@ -13,6 +13,7 @@
 #include "recorder/dump_cause.h"
 #include "recorder/dump_channels.h"
 #include "recorder/dump_format.h"
+#include "recorder/dump_occasion.h"
 #include "recorder/dump_set.h"
 #include "recorder/log.h"
 #include "recorder/signature.h"
@@ -348,8 +349,10 @@ void dump_meta_encode(struct pack *pack, const struct ttlog_reader *reader,
 	pack_pair_uint(pack, &map, "created_ns", facts->created_ns);
 	pack_pair_string(pack, &map, "reason", facts->reason);
 	dump_cause_encode(pack, &map, facts);
-	if (end_ns)
+	if (end_ns) /* or the other: a map has room for so many */
 		pack_pair_uint(pack, &map, "death_ns", realtime_of(facts, end_ns));
+	else
+		dump_occasion_encode(pack, &map, &facts->verdict.occasion);
 	pack_pair_uint(pack, &map, "events", totals.events);
 	pack_pair_uint(pack, &map, "overwritten", totals.overwritten);
 	pack_pair_uint(pack, &map, "dropped", totals.dropped);

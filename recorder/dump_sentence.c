@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "recorder/dump_occasion.h"
+
 struct line {
 	char *text;
 	size_t bytes, length;
@@ -153,11 +155,22 @@ static void say_exit(struct line *line, const struct verdict *verdict)
 		say(line, "exited with status %d", verdict->exit_code);
 }
 
+static void say_alive(struct line *line, const struct verdict *verdict)
+{
+	char why[512];
+
+	dump_occasion_sentence(&verdict->occasion, why, sizeof(why));
+	if (why[0])
+		say(line, "a snapshot: %s", why);
+	else
+		say(line, "alive: a snapshot");
+}
+
 static void say_death(struct line *line, const struct verdict *verdict)
 {
 	switch (verdict->how) {
 	case VERDICT_ALIVE:
-		say(line, "alive: a snapshot");
+		say_alive(line, verdict);
 		return;
 	case VERDICT_EXIT:
 		say_exit(line, verdict);

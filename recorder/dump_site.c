@@ -10,16 +10,22 @@ static void pair_text(struct pack *pack, const char *key, const char *text)
 	pack_string(pack, text, strlen(text));
 }
 
-void dump_site_put(struct pack *pack, const struct ttlog_reader_site *site)
+const char *dump_site_level(uint8_t level)
 {
 	static const char *const levels[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
+
+	return levels[level <= TTLOG_FATAL ? level : TTLOG_FATAL];
+}
+
+void dump_site_put(struct pack *pack, const struct ttlog_reader_site *site)
+{
 	static const char *const types[TTLOG_TYPE_COUNT] = {
 		"",    "bool", "char", "i8",  "u8",  "i16", "u16",   "i32", "u32",
 		"i64", "u64",  "f32",  "f64", "str", "bytes", "ptr", "istr"};
 
 	pack_uint(pack, site->id);
 	pack_map(pack, 8);
-	pair_text(pack, "level", levels[site->level <= TTLOG_FATAL ? site->level : TTLOG_FATAL]);
+	pair_text(pack, "level", dump_site_level(site->level));
 	pair_text(pack, "target", site->target);
 	pair_text(pack, "message", site->message);
 	pair_text(pack, "file", site->file);

@@ -8,5 +8,6 @@
 
 /* Its id, and the map of what is known of it. */
 void dump_site_put(struct pack *pack, const struct ttlog_reader_site *site);
+const char *dump_site_level(uint8_t level); /* "ERROR" */
 
 #endif

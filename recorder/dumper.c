@@ -140,6 +140,8 @@ static void dump_done(struct workers_job *job)
 	struct dumper *dumper = order->dumper;
 	char sentence[SENTENCE_BYTES];
 
+	/* What fields hold is for those who may read the dump, not for all who read the log. */
+	order->verdict.occasion.event.fields[0] = '\0';
 	dump_sentence(&order->verdict, sentence, sizeof(sentence));
 	count(order);
 	if (order->err) {

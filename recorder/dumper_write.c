@@ -85,6 +85,17 @@ uint64_t dumper_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* By the same line as the events of the dump, one of which it may be. */
+static void date_occasion(struct order *order)
+{
+	struct occasion *occasion = &order->verdict.occasion;
+	const struct ttlog_clock_line line =
+		timeline_line(&order->timeline, order->subject->clock_source);
+
+	if (occasion->kind == OCCASION_EVENT)
+		occasion->event.time_ns = ttlog_clock_realtime_ns(&line, occasion->event.ticks);
+}
+
 static void say_not_unwound(const struct order *order, int err)
 {
 	log_detail("%s (pid %d): its stacks were not unwound to the end: %s",
@@ -174,6 +185,7 @@ static int write_with(struct order *order, struct ttlog_reader *reader, const st
 	int err;
 
 	take_time(order);
+	date_occasion(order);
 	facts = facts_of(order);
 	facts.scene = scene;
 	facts.scene_ready = unwound;

@@ -3,10 +3,10 @@
  * as. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "recorder/filter.h"
+#include "recorder/value_text.h"
 
 #define TEXT_BYTES 64 /* of a number */
 
@@ -162,103 +162,21 @@ static bool line_matches(const struct filter_test *test, uint32_t line)
 
 /* ---- fields ----------------------------------------------------------------------------- */
 
-/* As few digits as give the number again, as the viewer shows it. */
-static size_t write_real(char text[TEXT_BYTES], double real, bool is_float)
-{
-	int count = 0;
-
-	if (isnan(real))
-		return (size_t)snprintf(text, TEXT_BYTES, "nan");
-	for (int digits = is_float ? 6 : 15; digits <= 17; digits++) {
-		count = snprintf(text, TEXT_BYTES, "%.*g", digits, real);
-		if (is_float ? strtof(text, NULL) == (float)real : strtod(text, NULL) == real)
-			break;
-	}
-	return (size_t)count;
-}
-
-static double real_of(const struct ttlog_reader_value *value)
-{
-	const uint32_t low = (uint32_t)value->bits;
-	double real;
-	float single;
-
-	if (value->type == TTLOG_TYPE_F32) {
-		memcpy(&single, &low, sizeof(single));
-		return single;
-	}
-	memcpy(&real, &value->bits, sizeof(real));
-	return real;
-}
-
-static void take_integer(const struct ttlog_reader_value *value, struct operand *operand,
-			 char text[TEXT_BYTES])
-{
-	const bool is_signed = value->type == TTLOG_TYPE_I8 || value->type == TTLOG_TYPE_I16 ||
-			       value->type == TTLOG_TYPE_I32 || value->type == TTLOG_TYPE_I64;
-
-	operand->is_number = true;
-	operand->number = is_signed ? (long double)(int64_t)value->bits : (long double)value->bits;
-	operand->bytes = (size_t)snprintf(text, TEXT_BYTES,
-					  is_signed			      ? "%lld"
-					  : value->type == TTLOG_TYPE_POINTER ? "0x%llx"
-									      : "%llu",
-					  (unsigned long long)value->bits);
-}
-
-/* Bytes are compared in hexadecimal, as the viewer shows them; NULL: no memory. */
-static char *write_hex(const struct ttlog_reader_value *value)
-{
-	char *text = malloc(2 * (size_t)value->size + 1);
-
-	for (uint32_t i = 0; text && i < value->size; i++)
-		snprintf(text + 2 * (size_t)i, 3, "%02x", (unsigned char)value->data[i]);
-	return text;
-}
-
 static bool field_matches(const struct filter_test *test, const struct ttlog_reader_value *value,
 			  const char *string)
 {
-	struct operand operand = {.type = value->type};
-	char text[TEXT_BYTES], *hex = NULL;
+	struct value_text text;
+	struct operand operand;
 	bool is_match;
 
-	operand.text = text;
-	switch (value->type) {
-	case TTLOG_TYPE_STRING:
-		operand.text = value->data;
-		operand.bytes = value->size;
-		break;
-	case TTLOG_TYPE_INTERNED:
-		operand.text = string ? string : "";
-		operand.bytes = strlen(operand.text);
-		break;
-	case TTLOG_TYPE_BYTES:
-		hex = write_hex(value);
-		operand.text = hex ? hex : "";
-		operand.bytes = hex ? 2 * (size_t)value->size : 0;
-		break;
-	case TTLOG_TYPE_BOOL:
-		operand.is_number = true;
-		operand.number = value->bits;
-		operand.text = value->bits ? "true" : "false";
-		operand.bytes = strlen(operand.text);
-		break;
-	case TTLOG_TYPE_CHAR:
-		text[0] = (char)value->bits;
-		operand.bytes = 1;
-		break;
-	case TTLOG_TYPE_F32:
-	case TTLOG_TYPE_F64:
-		operand.is_number = true;
-		operand.number = real_of(value);
-		operand.bytes = write_real(text, real_of(value), value->type == TTLOG_TYPE_F32);
-		break;
-	default:
-		take_integer(value, &operand, text);
-	}
+	value_text_init(&text, value, string);
+	operand = (struct operand){.is_number = text.is_number,
+				   .type = value->type,
+				   .number = text.number,
+				   .text = text.text,
+				   .bytes = text.bytes};
 	is_match = any_matches(test, &operand);
-	free(hex);
+	value_text_fini(&text);
 	return is_match;
 }
 

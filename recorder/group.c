@@ -236,11 +236,16 @@ void group_plan(struct client *dead, const struct verdict *verdict, struct group
 
 static void copy_member(struct client *client, const struct dump_set *set)
 {
-	const struct verdict alive = {.how = VERDICT_ALIVE, .confidence = VERDICT_HIGH};
+	struct verdict alive = {
+		.how = VERDICT_ALIVE,
+		.confidence = VERDICT_HIGH,
+		.occasion = {.kind = OCCASION_GROUP, .pid = (pid_t)set->first_pid},
+	};
 	char reason[DUMPER_REASON_BYTES];
 
 	snprintf(reason, sizeof(reason), "group-%.*s", TTLOG_GROUP_BYTES - 1,
 		 set->group[0] && !strcmp(set->by, "declared") ? set->group : set->by);
+	strcpy(alive.occasion.service, set->first_service);
 	dumper_submit_in(client->clients->config.dumper, client->subject, NULL, NULL, &alive,
 			 reason, set);
 }

@@ -110,12 +110,19 @@ static bool may_dump(struct heartbeat *heartbeat, uint64_t now)
 
 static void hang(struct client *client, uint64_t silent_ns)
 {
+	const struct occasion occasion = {
+		.kind = OCCASION_HEARTBEAT,
+		.silent_ms = silent_ns / MS,
+		.promised_ms = client->heartbeat.period_ns / MS,
+	};
+
 	counters.hangs++;
 	client->heartbeat.hung = true;
 	log_warn("%s (pid %d): its heart has not beaten for %llu ms, %llu were promised",
 		 client->hello.service, (int)client->pid, (unsigned long long)(silent_ns / MS),
 		 (unsigned long long)(client->heartbeat.period_ns / MS));
-	if (!may_dump(&client->heartbeat, now_ns()) || deaths_snapshot_stacks(client, "hang"))
+	if (!may_dump(&client->heartbeat, now_ns()) || 
+	    deaths_snapshot_stacks(client, "hang", &occasion))
 		counters.hangs_not_dumped++;
 }
 

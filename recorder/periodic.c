@@ -5,8 +5,12 @@
 static void flush_due(void *context)
 {
 	struct client *client = context;
+	const struct occasion occasion = {
+		.kind = OCCASION_PERIODIC,
+		.every_ms = client->hello.flush_interval_s * UINT64_C(1000),
+	};
 
-	deaths_snapshot(client, "periodic");
+	deaths_snapshot(client, "periodic", &occasion);
 	periodic_begin(client);
 }
 

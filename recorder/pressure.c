@@ -18,7 +18,7 @@ static const struct names {
 };
 
 /* Of one group. Negative: it has no limit, or no such files. */
-static int percent_of(const struct cgroup_folder *folder)
+static int percent_of(const struct cgroup_folder *folder, struct pressure *ret_pressure)
 {
 	const struct names *name = &names[folder->is_unified];
 	uint64_t usage, limit, inactive = 0;
@@ -28,6 +28,7 @@ static int percent_of(const struct cgroup_folder *folder)
 		return -1;
 	(void)cgroup_read_key(folder, "memory.stat", name->inactive, &inactive);
 	usage -= inactive < usage ? inactive : usage;
+	*ret_pressure = (struct pressure){usage, limit};
 	return usage < limit ? (int)((double)usage * 100 / (double)limit) : 100;
 }
 
@@ -42,17 +43,21 @@ static bool ascend(struct cgroup_folder *folder)
 	return true;
 }
 
-int pressure_percent(pid_t pid)
+int pressure_percent(pid_t pid, struct pressure *ret_pressure)
 {
 	struct cgroup_folder folder;
+	struct pressure pressure = {0};
 	int most = -1, percent;
 
+	*ret_pressure = pressure;
 	if (cgroup_find(pid, "memory", &folder))
 		return -1;
 	for (int i = 0; i < LEVELS_MAX; i++) {
-		percent = percent_of(&folder);
-		if (percent > most)
+		percent = percent_of(&folder, &pressure);
+		if (percent > most) {
 			most = percent;
+			*ret_pressure = pressure;
+		}
 		if (!ascend(&folder))
 			break;
 	}

@@ -15,6 +15,7 @@
 
 #include "recorder/client.h"
 #include "recorder/counters.h"
+#include "recorder/log.h"
 
 #define SNAPSHOTS_A_SECOND 10
 
@@ -47,6 +48,7 @@ bool client_may_snapshot(struct client *client)
 static int take(struct client *client, const char *called, uint64_t *ret_number)
 {
 	const struct dumper *dumper = client->clients->config.dumper;
+	struct occasion occasion = {.kind = OCCASION_PROGRAM};
 	char reason[DUMPER_REASON_BYTES];
 	uint64_t before;
 	int err;
@@ -57,7 +59,9 @@ static int take(struct client *client, const char *called, uint64_t *ret_number)
 		return -EAGAIN;
 	before = dumper->submitted;
 	snprintf(reason, sizeof(reason), "snapshot-%s", called);
-	err = deaths_snapshot(client, reason);
+	snprintf(occasion.called, sizeof(occasion.called), "%s", called);
+	log_clean(occasion.called, LOG_CLEAN_LINE);
+	err = deaths_snapshot(client, reason, &occasion);
 	*ret_number = dumper->submitted;
 	/* What is shed has no number, and nobody would ever hear of it. */
 	return !err && *ret_number == before ? -ECANCELED : err;

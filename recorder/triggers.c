@@ -2,10 +2,9 @@
 /*
  * triggers.c - one timer, which is set for whatever is due first.
  *
- * A client's ring is looked at every 100 ms while events come, sooner where a lap of it takes less
- * than 400 ms, and less and less often, up to every second, while nothing comes. A rule that waits
- * for warnings and above looks at their lanes alone. What a look finds is reason for a dump once:
- * what else it finds until the dump is ordered is in that dump.
+ * How often a client's ring is looked at, look_pace.h says. A rule that waits for warnings and
+ * above looks at their lanes alone. What a look finds is reason for a dump once: what else it finds
+ * until the dump is ordered is in that dump.
  */
 #include "recorder/triggers.h"
 
@@ -17,8 +16,9 @@
 #include "lib/reader_live.h"
 #include "recorder/client.h"
 #include "recorder/log.h"
+#include "recorder/look_pace.h"
 #include "recorder/pressure.h"
-#include "recorder/rate.h"
+#include "recorder/trigger_states.h"
 
 #define MS UINT64_C(1000000)
 #define EVENTS_A_TURN 131072 /* a few milliseconds; then the loop has other things to do */
@@ -27,27 +27,13 @@
  * that a tight loop writes would slow it down by a tenth, for it has to fetch each line back.
  */
 #define EVENTS_A_LOOK 32768
-#define LOOK_MIN_NS (5 * MS)
-#define LOOK_MAX_NS (100 * MS)
-#define IDLE_MAX_NS (1000 * MS)
-#define IDLE_GRID_NS (250 * MS) /* at which all that are idle are looked at together */
-/* A writer that nobody has seen yet: 32 bytes a microsecond, and two looks in each lap of it. */
-#define IDLE_NS_A_BYTE (1000 / 32 / 2)
-#define LOOKS_A_LAP 4
-#define BYTES_AN_EVENT 32
 #define EVENTS_WAIT_NS (10000 * MS) /* a process that records no more */
 #define NEVER UINT64_MAX
-
-struct state {
-	char name[RULE_NAME_BYTES];
-	struct trigger_figures figures;
-	struct rate_windows windows;
-};
 
 struct triggers {
 	struct clients *clients;
 	struct rules *rules;  /* held */
-	struct state *states; /* of each rule */
+	struct trigger_state *states; /* of each rule */
 	struct loop_timer timer;
 	uint64_t timer_ns;     /* when it is due */
 	uint32_t first_slot;   /* of the next turn: the first has all of its budget */
@@ -61,6 +47,7 @@ struct wait {
 	uint64_t dump_ns;   /* NEVER: nothing is waited for */
 	uint64_t dump_seen; /* events after which it is due; NEVER: they do not matter */
 	uint64_t every_ns;  /* when it is due again; NEVER: it is not that kind */
+	struct occasion *occasion; /* of the dump that is due; NULL: no memory for it */
 };
 
 struct client_triggers {
@@ -71,6 +58,7 @@ struct client_triggers {
 	uint64_t look_ns, interval_ns, looked_seen;
 	uint64_t pressure_ns; /* NEVER: nobody asks */
 	bool has_no_limit;    /* its memory; said once */
+	unsigned int count;   /* of the rules */
 	struct wait wait[];
 };
 
@@ -89,45 +77,59 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 /* ---- what is found ---------------------------------------------------------------------- */
 
-/* A dump is due, now or a little later; or it is one too many. */
-static void fire(struct client_triggers *mine, unsigned int index)
+/* May it? What its rates do not allow is counted, and said once. */
+static bool may_fire(struct client_triggers *mine, unsigned int index, uint64_t now)
 {
 	const struct rule *rule = &mine->triggers->rules->rule[index];
-	struct state *state = &mine->triggers->states[index];
+	struct trigger_state *state = &mine->triggers->states[index];
+
+	if (rate_use(&state->windows, &rule->rate, &rule->total, mine->client->hello.service, now))
+		return true;
+	if (!state->figures.suppressed++)
+		log_warn("trigger %s: more than its rate allows; the rest is counted", rule->name);
+	return false;
+}
+
+/* A dump is due, now or a little later; or it is one too many. NULL: there is nothing to fill in. */
+static struct occasion *fire(struct client_triggers *mine, unsigned int index)
+{
+	const struct rule *rule = &mine->triggers->rules->rule[index];
 	const char *service = mine->client->hello.service;
 	struct wait *wait = &mine->wait[index];
 	const uint64_t now = now_ns();
 
-	if (wait->dump_ns != NEVER)
-		return;
-	if (!rate_use(&state->windows, &rule->rate, &rule->total, service, now)) {
-		if (!state->figures.suppressed++)
-			log_warn("trigger %s: more than its rate allows; the rest is counted",
-				 rule->name);
-		return;
-	}
+	if (wait->dump_ns != NEVER || !may_fire(mine, index, now))
+		return NULL;
 	if (rule->after_ms || rule->after_events)
 		log_detail("%s (pid %d): trigger %s: waits for what comes after it", service,
 			   (int)mine->client->pid, rule->name);
 	wait->dump_ns = now + rule->after_ms * MS;
-	if (!rule->after_events)
-		return;
-	wait->dump_ns = now + EVENTS_WAIT_NS;
-	wait->dump_seen = ttlog_live_seen(mine->live) + rule->after_events;
+	if (rule->after_events) {
+		wait->dump_ns = now + EVENTS_WAIT_NS;
+		wait->dump_seen = ttlog_live_seen(mine->live) + rule->after_events;
+	}
+	wait->occasion = calloc(1, sizeof(*wait->occasion));
+	if (wait->occasion)
+		strcpy(wait->occasion->rule, rule->name);
+	return wait->occasion;
 }
 
 static void order(struct client_triggers *mine, unsigned int index)
 {
 	const struct rule *rule = &mine->triggers->rules->rule[index];
 	struct trigger_figures *figures = &mine->triggers->states[index].figures;
+	static const struct occasion unknown;
+	struct wait *wait = &mine->wait[index];
 	char reason[DUMPER_REASON_BYTES];
 
-	mine->wait[index].dump_ns = mine->wait[index].dump_seen = NEVER;
+	wait->dump_ns = wait->dump_seen = NEVER;
 	snprintf(reason, sizeof(reason), "rule-%s", rule->name);
-	if (deaths_snapshot(mine->client, reason))
+	if (deaths_snapshot(mine->client, reason, wait->occasion ? wait->occasion : &unknown))
 		figures->failed++;
 	else
 		figures->fired++;
+	free(wait->occasion);
+	wait->occasion = NULL;
 }
 
 static const char *string_of(const void *context, uint32_t id)
@@ -152,50 +154,22 @@ static void take_event(void *context, const struct ttlog_reader_site *site,
 {
 	struct client_triggers *mine = context;
 	const struct rules *rules = mine->triggers->rules;
+	const struct ttlog_live_owner *owner = ttlog_live_owner(mine->live);
 
-	for (unsigned int i = 0; i < rules->count; i++)
-		if (mine->wait[i].is_for_it && rules->rule[i].filter.count &&
-		    filter_match(&rules->rule[i].filter, site, event, string_of, mine->live))
-			fire(mine, i);
+	for (unsigned int i = 0; i < rules->count; i++) {
+		struct occasion *occasion;
+
+		if (!mine->wait[i].is_for_it || !rules->rule[i].filter.count ||
+		    !filter_match(&rules->rule[i].filter, site, event, string_of, mine->live))
+			continue;
+		occasion = fire(mine, i);
+		if (occasion)
+			occasion_take_event(occasion, site, event, owner->tid, owner->name,
+					    string_of, mine->live);
+	}
 }
 
 /* ---- looking ---------------------------------------------------------------------------- */
-
-static uint64_t lanes_bytes(const struct client_triggers *mine)
-{
-	const struct ttlog_lane_geometry *lane = mine->client->subject->geometry.lane;
-	const uint32_t id = mine->lanes & 1 << TTLOG_LANE_MAIN ? TTLOG_LANE_MAIN : TTLOG_LANE_ALERT;
-
-	/* A slot is an event. */
-	if (id == TTLOG_LANE_ALERT)
-		return (uint64_t)lane[id].chunk_count * BYTES_AN_EVENT;
-	return (uint64_t)lane[id].chunk_count * lane[id].chunk_bytes;
-}
-
-static uint64_t within(uint64_t value, uint64_t lowest, uint64_t highest)
-{
-	if (value < lowest)
-		return lowest;
-	return value > highest ? highest : value;
-}
-
-/* By how many events came since the last look. */
-static uint64_t pace(const struct client_triggers *mine, uint64_t events)
-{
-	const uint64_t bytes = lanes_bytes(mine);
-	double lap_ns;
-
-	/* Of a storm of warnings one is as good as another. */
-	if (!events)
-		return within(mine->interval_ns * 2, LOOK_MIN_NS,
-			      mine->lanes & 1 << TTLOG_LANE_MAIN
-				      ? within(bytes * IDLE_NS_A_BYTE, LOOK_MAX_NS, IDLE_MAX_NS)
-				      : IDLE_MAX_NS);
-	lap_ns = (double)mine->interval_ns * (double)bytes / ((double)events * BYTES_AN_EVENT);
-	return lap_ns > (double)LOOK_MAX_NS * LOOKS_A_LAP
-		       ? LOOK_MAX_NS
-		       : within((uint64_t)lap_ns / LOOKS_A_LAP, LOOK_MIN_NS, LOOK_MAX_NS);
-}
 
 static void look(struct client_triggers *mine, uint64_t now, uint32_t *budget)
 {
@@ -209,11 +183,26 @@ static void look(struct client_triggers *mine, uint64_t now, uint32_t *budget)
 		mine->look_ns = now + LOOK_MIN_NS;
 		return;
 	}
-	mine->interval_ns = pace(mine, seen - mine->looked_seen);
+	mine->interval_ns = look_pace(&mine->client->subject->geometry, mine->lanes,
+				      mine->interval_ns, seen - mine->looked_seen);
 	mine->looked_seen = seen;
 	mine->look_ns = now + mine->interval_ns;
-	if (mine->interval_ns >= IDLE_GRID_NS)
-		mine->look_ns -= mine->look_ns % IDLE_GRID_NS;
+	if (mine->interval_ns >= LOOK_IDLE_GRID_NS)
+		mine->look_ns -= mine->look_ns % LOOK_IDLE_GRID_NS;
+}
+
+static void press(struct client_triggers *mine, unsigned int index, int percent,
+		  const struct pressure *pressure)
+{
+	struct occasion *occasion = fire(mine, index);
+
+	if (!occasion)
+		return;
+	occasion->kind = OCCASION_MEMORY;
+	occasion->percent = (unsigned int)percent;
+	occasion->percent_wanted = mine->triggers->rules->rule[index].percent;
+	occasion->usage_bytes = pressure->usage_bytes;
+	occasion->limit_bytes = pressure->limit_bytes;
 }
 
 /* The nearer the limit, the sooner again; nobody eats from the half to all of it in five seconds.
@@ -221,7 +210,8 @@ static void look(struct client_triggers *mine, uint64_t now, uint32_t *budget)
 static uint64_t look_at_memory(struct client_triggers *mine)
 {
 	const struct rules *rules = mine->triggers->rules;
-	const int percent = pressure_percent(mine->client->pid);
+	struct pressure pressure;
+	const int percent = pressure_percent(mine->client->pid, &pressure);
 	uint64_t pause = 5000 * MS;
 
 	if (percent < 0 && !mine->has_no_limit)
@@ -236,7 +226,7 @@ static uint64_t look_at_memory(struct client_triggers *mine)
 		if (!wanted || !wait->is_for_it || percent < 0)
 			continue;
 		if (percent >= wanted && !wait->is_pressed)
-			fire(mine, i);
+			press(mine, i, percent, &pressure);
 		/* Once, until there is some room again. */
 		wait->is_pressed = percent >= wanted || (wait->is_pressed && percent >= wanted - 5);
 		pause = least(pause, percent * 10 < wanted * 5	 ? 5000 * MS
@@ -244,6 +234,17 @@ static uint64_t look_at_memory(struct client_triggers *mine)
 								 : 200 * MS);
 	}
 	return pause;
+}
+
+/* Its time has come once more. */
+static void strike(struct client_triggers *mine, unsigned int index)
+{
+	struct occasion *occasion = fire(mine, index);
+
+	if (!occasion)
+		return;
+	occasion->kind = OCCASION_INTERVAL;
+	occasion->every_ms = mine->triggers->rules->rule[index].every_ms;
 }
 
 /* What is due of one client; when it is due again. */
@@ -262,7 +263,7 @@ static uint64_t serve(struct client_triggers *mine, uint32_t *budget)
 
 		if (wait->every_ns <= now) {
 			wait->every_ns = now + rules->rule[i].every_ms * MS;
-			fire(mine, i);
+			strike(mine, i);
 		}
 		now = now_ns();
 		if (wait->dump_ns <= now ||
@@ -371,6 +372,7 @@ void triggers_begin(struct triggers *triggers, struct client *client, bool from_
 		return;
 	mine->triggers = triggers;
 	mine->client = client;
+	mine->count = rules->count;
 	client->triggers = mine;
 	if (!prepare(mine, now)) {
 		triggers_end(triggers, client);
@@ -395,6 +397,8 @@ void triggers_end(struct triggers *triggers, struct client *client)
 		triggers->missed += ttlog_live_missed(mine->live);
 	}
 	ttlog_live_close(mine->live);
+	for (unsigned int i = 0; i < mine->count; i++)
+		free(mine->wait[i].occasion);
 	free(mine);
 	client->triggers = NULL;
 }
@@ -410,49 +414,27 @@ struct triggers *triggers_new(struct clients *clients)
 	return triggers;
 }
 
-static void free_states(struct state *states, unsigned int count)
-{
-	for (unsigned int i = 0; i < count; i++)
-		rate_free(&states[i].windows);
-	free(states);
-}
-
 void triggers_free(struct triggers *triggers)
 {
 	if (!triggers)
 		return;
 	loop_timer_clear(&triggers->timer);
-	free_states(triggers->states, triggers->rules ? triggers->rules->count : 0);
+	trigger_states_free(triggers->states, triggers->rules ? triggers->rules->count : 0);
 	rules_release(triggers->rules);
 	free(triggers);
-}
-
-/* What rules of that name have used up stays used up. */
-static struct state *take_states(struct triggers *triggers, const struct rules *rules)
-{
-	struct state *states = calloc(rules->count + 1, sizeof(*states));
-
-	for (unsigned int i = 0; states && i < rules->count; i++) {
-		strcpy(states[i].name, rules->rule[i].name);
-		for (unsigned int k = 0; triggers->rules && k < triggers->rules->count; k++) {
-			if (strcmp(triggers->states[k].name, states[i].name))
-				continue;
-			states[i] = triggers->states[k];
-			triggers->states[k].windows = (struct rate_windows){0};
-		}
-	}
-	return states;
 }
 
 void triggers_set_rules(struct triggers *triggers, struct rules *rules)
 {
 	struct clients *clients = triggers->clients;
-	struct state *states = rules ? take_states(triggers, rules) : NULL;
+	const unsigned int old_count = triggers->rules ? triggers->rules->count : 0;
+	struct trigger_state *states =
+		rules ? trigger_states_new(rules, triggers->states, old_count) : NULL;
 
 	for (uint32_t i = 0; i < clients->config.count_max; i++)
 		if (clients->slot[i])
 			triggers_end(triggers, clients->slot[i]);
-	free_states(triggers->states, triggers->rules ? triggers->rules->count : 0);
+	trigger_states_free(triggers->states, old_count);
 	rules_release(triggers->rules);
 	triggers->states = states;
 	triggers->rules = states ? rules_hold(rules) : NULL;

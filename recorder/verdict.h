@@ -14,6 +14,7 @@
 #include <linux/types.h>
 
 #include "bpf/ttlog_bpf.h"
+#include "recorder/occasion.h"
 
 #define VERDICT_EVIDENCE_MAX 32 /* events of one client that are kept, the newest */
 
@@ -87,6 +88,7 @@ struct verdict {
 	unsigned int sender_more; /* what is known of the sender, or of the trigger */
 	unsigned int memory_more; /* the target's memory at its death */
 	unsigned int oom_more;	  /* OOM: memory and limit when it was chosen */
+	struct occasion occasion; /* ALIVE: what led to the snapshot */
 };
 
 /* An event whose flags have MORE is the first of a whole struct ttlog_bpf_record. */

@@ -441,6 +441,7 @@ Test(ctl, snapshot_waits_and_names_the_dump_of_each)
 	cr_assert_eq(count_of(answer->text, "\n"), 2);
 	snprintf(line, sizeof(line), " %.*s", (int)strcspn(answer->text, "\n"), answer->text);
 	check_dump(line, "-control-to_see.bin", "the last words");
+	check_dump(line, "", "a snapshot: asked for with ttlog-ctl by uid 0 (to see)");
 	answer = ASK("snapshot", "orders");
 	expect_status(answer, 0);
 	cr_assert_str_eq(answer->text, "snapshot ordered: 2 processes\n");

@@ -15,6 +15,31 @@ static const struct {
 	struct verdict verdict;
 } table[] = {
 	{"alive: a snapshot", {.how = VERDICT_ALIVE}},
+	{"a snapshot: rule errors: ERROR \"it failed\" seconds=0.7 at 2023-11-14T22:13:20.000012Z, of "
+	 "thread 77",
+	 {.how = VERDICT_ALIVE,
+	  .occasion = {.kind = OCCASION_EVENT, .rule = "errors",
+		       .event = {.time_ns = 1700000000000012345, .tid = 77, .level = TTLOG_ERROR,
+				 .message = "it failed", .fields = "seconds=0.7"}}}},
+	{"a snapshot: rule full: 92% of its memory limit of 64 MiB is in use",
+	 {.how = VERDICT_ALIVE,
+	  .occasion = {.kind = OCCASION_MEMORY, .rule = "full", .percent = 92,
+		       .limit_bytes = 64u << 20}}},
+	{"a snapshot: rule hourly: every 3600 s",
+	 {.how = VERDICT_ALIVE,
+	  .occasion = {.kind = OCCASION_INTERVAL, .rule = "hourly", .every_ms = 3600000}}},
+	{"a snapshot: no heartbeat for 1130 ms, where one every 1000 ms was promised",
+	 {.how = VERDICT_ALIVE,
+	  .occasion = {.kind = OCCASION_HEARTBEAT, .silent_ms = 1130, .promised_ms = 1000}}},
+	{"a snapshot: it asked for one itself (checkpoint)",
+	 {.how = VERDICT_ALIVE, .occasion = {.kind = OCCASION_PROGRAM, .called = "checkpoint"}}},
+	{"a snapshot: asked for with ttlog-ctl by uid 7",
+	 {.how = VERDICT_ALIVE, .occasion = {.kind = OCCASION_OPERATOR, .uid = 7}}},
+	{"a snapshot: every 10 s, as it wished when it began",
+	 {.how = VERDICT_ALIVE, .occasion = {.kind = OCCASION_PERIODIC, .every_ms = 10000}}},
+	{"a snapshot: it works with billing (pid 12), which has died",
+	 {.how = VERDICT_ALIVE,
+	  .occasion = {.kind = OCCASION_GROUP, .pid = 12, .service = "billing"}}},
 	{"exited cleanly (status 0)", {.how = VERDICT_EXIT, .have_exit_code = true}},
 	{"exited with status 3", {.how = VERDICT_EXIT, .have_exit_code = true, .exit_code = 3}},
 	{"exited with a status that is not known", {.how = VERDICT_EXIT}},
@@ -122,10 +147,10 @@ Test(dump_sentence, a_short_buffer_cuts_and_ends)
 
 	for (size_t bytes = 1; bytes < sizeof(sentence); bytes++) {
 		memset(sentence, 'x', sizeof(sentence));
-		dump_sentence(&table[4].verdict, sentence, bytes);
+		dump_sentence(&table[12].verdict, sentence, bytes);
 		cr_assert_lt(strnlen(sentence, bytes), bytes);
-		cr_assert_eq(strncmp(sentence, table[4].wanted, strlen(sentence)), 0);
+		cr_assert_eq(strncmp(sentence, table[12].wanted, strlen(sentence)), 0);
 		cr_assert_eq(sentence[bytes], 'x');
 	}
-	dump_sentence(&table[4].verdict, sentence, 0);
+	dump_sentence(&table[12].verdict, sentence, 0);
 }

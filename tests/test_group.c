@@ -96,7 +96,7 @@ static void expect_dumps(struct recorder_process *recorder, struct written *writ
 		for (int i = 0; i < count; i++) {
 			snprintf(who, sizeof(who), ": %s (pid ", written[i].service);
 			if (written[i].path[0] || !strstr(line, who) || !strstr(line, ": /") ||
-			    !strstr(line, ": alive") != !written[i].alive)
+			    !strstr(line, ": a snapshot: it works with ") != !written[i].alive)
 				continue;
 			strcpy(written[i].path, strrchr(line, ' ') + 1);
 			left--;

@@ -85,6 +85,8 @@ static void expect_hang(struct recorder_process *recorder)
 
 	expect_line(recorder, "-hang.bin", line, sizeof(line));
 	check_dump(line, "-hang.bin", "the last words");
+	cr_expect(strstr(line, ": a snapshot: no heartbeat for "), "%s", line);
+	check_dump(line, "-hang.bin", "silent_ms");
 }
 
 static void stop(pid_t pid)

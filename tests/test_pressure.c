@@ -109,6 +109,7 @@ static void end_service(struct service *service)
 
 Test(pressure, is_known_from_either_hierarchy)
 {
+	struct pressure pressure;
 	struct service service;
 	int before, after;
 
@@ -117,13 +118,15 @@ Test(pressure, is_known_from_either_hierarchy)
 	cr_assert_eq(pipe2(orders, O_CLOEXEC), 0);
 	start_service(&service, eat_when_told);
 	join_group(&service);
-	before = pressure_percent(service.pid);
+	before = pressure_percent(service.pid, &pressure);
 	cr_assert_geq(before, 0);
 	cr_assert_lt(before, 30);
 	eat(&service, 32);
-	after = pressure_percent(service.pid);
+	after = pressure_percent(service.pid, &pressure);
 	cr_assert_geq(after, before + 45, "%d%% and %d%%", before, after);
 	cr_assert_leq(after, 100);
+	cr_assert_eq(pressure.limit_bytes, LIMIT);
+	cr_assert_geq(pressure.usage_bytes, UINT64_C(32) << 20);
 	end_service(&service);
 }
 
@@ -147,6 +150,9 @@ Test(pressure, leads_to_a_dump_before_the_limit)
 	eat(&service, 45);
 	expect_line(&recorder, "-rule-full.bin", line, sizeof(line));
 	check_dump(line, "rule-full", "the last words");
+	cr_expect(strstr(line, ": a snapshot: rule full: "), "%s", line);
+	cr_expect(strstr(line, "% of its memory limit of 64 MiB is in use: "), "%s", line);
+	check_dump(line, "rule-full", "percent_wanted");
 	cr_assert_eq(count_dumps("-rule-never"), 0);
 	cr_assert_eq(kill(service.pid, 0), 0, "it lives");
 	end_service(&service);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "tests/service_process.h"
+#include "tests/view_events.h"
 
 static char configuration[100];
 static int orders[2];
@@ -102,6 +103,58 @@ Test(rules, a_filter_decides_by_the_values)
 	end_service(&service);
 	expect_killed(&recorder, line, sizeof(line), "it took");
 	cr_assert_eq(count_dumps("-rule-"), 1);
+	stop_recorder(&recorder);
+}
+
+/* Among the events of the dump: that one, and no other. */
+static void check_marked(const char *path, pid_t tid)
+{
+	char line[LINE_BYTES], sentence[LINE_BYTES] = "", thread[32];
+	int marked = 0;
+	FILE *out = view_dump("", path);
+
+	cr_assert(out);
+	while (fgets(line, sizeof(line), out)) {
+		if (strstr(line, "a snapshot: "))
+			strcpy(sentence, line);
+		if (!strstr(line, "  <- rule errors\n"))
+			continue;
+		cr_expect(strstr(line, " it failed  seconds=0.7 who=alice  <- "), "%s", line);
+		marked++;
+	}
+	cr_assert_eq(pclose(out), 0);
+	cr_expect_eq(marked, 1);
+	snprintf(thread, sizeof(thread), "Z, of thread %d ", (int)tid);
+	cr_expect(strstr(sentence, ": a snapshot: rule errors: ERROR \"it failed\" seconds=0.7 "
+				   "who=alice at 2"),
+		  "%s", sentence);
+	cr_expect(strstr(sentence, thread), "%s", sentence);
+}
+
+Test(rules, a_dump_says_which_event_it_was_taken_for)
+{
+	struct recorder_process recorder;
+	struct service service;
+	char line[LINE_BYTES], info[1 << 16];
+
+	start_with(&recorder, "[trigger errors]\nwhen = level>=error\nafter = 3 events\n");
+	start_service(&service, record_when_told);
+	order(&service, 's');
+	order(&service, 'e');
+	expect_line(&recorder, "trigger errors: waits", line, sizeof(line));
+	for (int i = 0; i < 3; i++)
+		order(&service, 'e'); /* one is as good as another, and it was the first */
+	expect_line(&recorder, "-rule-errors.bin", line, sizeof(line));
+	cr_expect(strstr(line, ": a snapshot: rule errors: ERROR \"it failed\" at 2"), "%s", line);
+	cr_expect_null(strstr(line, "alice"), "what fields hold is not for all who read the log");
+	check_marked(strrchr(line, ' ') + 1, service.pid);
+	cr_assert(view_info(strrchr(line, ' ') + 1, info, sizeof(info)));
+	cr_expect(strstr(info, "\"trigger\":{\"kind\":\"event\",\"rule\":\"errors\",\"ts\":\"2"),
+		  "%s", info);
+	cr_expect(strstr(info, "\"level\":\"ERROR\",\"target\":\"test_rules\",\"msg\":\"it failed\","
+			       "\"values\":\"seconds=0.7 who=alice\""),
+		  "%s", info);
+	end_service(&service);
 	stop_recorder(&recorder);
 }
 
@@ -258,6 +311,7 @@ Test(rules, a_dump_comes_every_so_often)
 	start_with(&recorder, "[trigger tick]\nevery = 1s\nrate = 100/1h\n");
 	start_service(&service, live);
 	expect_line(&recorder, "-rule-tick.bin", line, sizeof(line));
+	cr_expect(strstr(line, ": a snapshot: rule tick: every "), "%s", line);
 	expect_line(&recorder, "-rule-tick", line, sizeof(line));
 	end_service(&service);
 	stop_recorder(&recorder);

@@ -65,6 +65,7 @@ static void check_asked(bool had_recorder, const char *const *arguments)
 		let_ask(&service);
 		expect_line(&recorder, "-snapshot-again", line, sizeof(line));
 		check_dump(line, "-snapshot-again", "the last words");
+		check_dump(line, "", "a snapshot: it asked for one itself (again)");
 	}
 	cr_assert_eq(kill(service.pid, SIGKILL), 0);
 	reap(&service);

@@ -7,6 +7,7 @@
 #include "viewer/info_group.h"
 #include "viewer/info_history.h"
 #include "viewer/info_scene.h"
+#include "viewer/info_trigger.h"
 
 static void put_parents(struct out *out, const struct meta_actor *actor)
 {
@@ -305,6 +306,7 @@ void info_json(struct out *out, struct dump *dump, struct last *last, const stru
 	json_number(out, "truncated", meta->truncated);
 	json_number(out, "torn", meta->torn);
 	put_cause(out, &meta->cause, dump_scene(dump));
+	info_trigger_json(out, meta);
 	info_group_json(out, meta);
 	put_process(out, &meta->process);
 	info_scene_json(out, dump_scene(dump), redo);

@@ -343,6 +343,7 @@ static const struct decode_key meta_keys[] = {
 	NUMBER(meta, truncated),
 	NUMBER(meta, torn),
 	MAP(meta, cause, cause_keys),
+	MAP(meta, trigger, meta_trigger_keys),
 	MAP(meta, process, process_keys),
 	MAP(meta, group, group_keys),
 	MAP(meta, recorder, recorder_keys),

@@ -9,6 +9,7 @@
 #define VIEWER_META_H
 
 #include "viewer/decode.h"
+#include "viewer/meta_trigger.h"
 
 #define META_PARENTS_MAX 16
 #define META_LIMITS_MAX 16
@@ -126,6 +127,7 @@ struct meta {
 	struct number pid, created_ns, death_ns;
 	struct number events, overwritten, dropped, truncated, torn;
 	struct meta_cause cause;
+	struct meta_trigger trigger;
 	struct meta_process process;
 	struct meta_group group;
 	struct meta_recorder recorder;

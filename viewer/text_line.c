@@ -281,6 +281,24 @@ void text_brief(struct out *out, struct record *record)
 	out_fini(&line.escaped);
 }
 
+/* Is it the event that a rule waited for, and that its dump was taken for? */
+static bool is_trigger(const struct event *event)
+{
+	const struct meta_trigger *trigger = &dump_meta(event->dump)->trigger;
+
+	return trigger->time_ns.known && (int64_t)trigger->time_ns.bits == event->time_ns &&
+	       trigger->site.bits == event->site->id && trigger->tid.known &&
+	       event->thread->tid.known && trigger->tid.bits == event->thread->tid.bits;
+}
+
+static void put_trigger(struct text_line *line, const struct event *event)
+{
+	colour(line, TEXT_BOLD);
+	out_text(line->out, "  <- rule ");
+	out_escaped(line->out, dump_meta(event->dump)->trigger.rule, 0);
+	colour(line, TEXT_RESET);
+}
+
 /* All that a line has behind its times. */
 static void put_line(struct text_line *line, struct record *record, bool with_fields)
 {
@@ -311,6 +329,8 @@ static void put_line(struct text_line *line, struct record *record, bool with_fi
 		out_text(line->out, "  (cut)");
 		colour(line, TEXT_RESET);
 	}
+	if (is_trigger(event))
+		put_trigger(line, event);
 }
 
 /* ---- --fields ---------------------------------------------------------------------------------
