@@ -1,73 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_view.c - the program ttlog-view as a user runs it: output, exit status, complaints. */
-#include <criterion/criterion.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
-#include <math.h>
-#include <stdarg.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include "tests/view_run.h"
 
-#include "tests/made_dump.h"
-
-/* Each test has a folder of its own; the program is beside the test's own folder. */
-static char folder[PATH_MAX], program[PATH_MAX];
-
-static char output[1 << 16], complaint[1 << 14];
-static int status;
-
-static void read_back(const char *name, char *buffer, size_t bytes)
-{
-	char path[PATH_MAX + 16];
-	ssize_t got;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	got = read(fd, buffer, bytes - 1);
-	cr_assert_geq(got, 0);
-	buffer[got] = '\0';
-	close(fd);
-}
-
-/* Runs `ttlog-view ARGUMENTS` in the folder with a shell; "|" and "<" work. */
-static __attribute__((format(printf, 1, 2))) void view(const char *format, ...)
-{
-	char arguments[1024], command[3 * PATH_MAX];
-	va_list list;
-
-	va_start(list, format);
-	vsnprintf(arguments, sizeof(arguments), format, list);
-	va_end(list);
-	snprintf(command, sizeof(command), "cd %s && { %s %s; } >out 2>err", folder, program, arguments);
-	status = system(command);
-	cr_assert(WIFEXITED(status), "died of signal %d: %s", WTERMSIG(status), arguments);
-	status = WEXITSTATUS(status);
-	read_back("out", output, sizeof(output));
-	read_back("err", complaint, sizeof(complaint));
-}
-
-static void write_file(const char *name, const void *data, size_t bytes)
-{
-	char path[PATH_MAX + 16];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	cr_assert_eq(write(fd, data, bytes), (ssize_t)bytes);
-	close(fd);
-}
-
-static size_t save(const char *name)
-{
-	size_t bytes;
-	unsigned char *data = made_dump(&bytes);
-
-	write_file(name, data, bytes);
-	free(data);
-	return bytes;
-}
+/* `ttlog-view ARGUMENTS` with a shell; "|" and "<" work. */
+#define view(...) shell("$V " __VA_ARGS__)
 
 /* Five requests, one of them wrong, around the death: the last comes after it. */
 static void make_requests(void)
@@ -88,25 +24,9 @@ static void make_requests(void)
 
 static void setup(void)
 {
-	char self[PATH_MAX] = {0};
-
-	cr_assert_gt(readlink("/proc/self/exe", self, sizeof(self) - 1), 0);
-	snprintf(program, sizeof(program), "%s/ttlog-view", dirname(dirname(self)));
-	strcpy(folder, "/tmp/test_view.XXXXXX");
-	cr_assert_not_null(mkdtemp(folder));
-	unsetenv("NO_COLOR");
+	begin_folder();
 	make_requests();
 	save("x.bin");
-}
-
-static void teardown(void)
-{
-	char command[PATH_MAX + 16];
-
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	cr_expect_eq(system(command), 0);
-	free(made.event);
-	made.event = NULL;
 }
 
 TestSuite(view, .init = setup, .fini = teardown, .timeout = 120);

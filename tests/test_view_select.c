@@ -1,67 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_view_select.c - what ttlog-view lets through, of which files, as a user asks for it. */
-#include <criterion/criterion.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
-#include <stdarg.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-
-#include "tests/made_dump.h"
+#include "tests/view_run.h"
 
 #define BATCHED_EVENTS 20000
-
-/* Each test has a folder of its own; the program is beside the test's own folder. */
-static char folder[PATH_MAX], program[PATH_MAX];
-static char output[1 << 20], complaint[1 << 14];
-static int status;
-
-static void read_back(const char *name, char *buffer, size_t bytes)
-{
-	char path[PATH_MAX + 16];
-	ssize_t got;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	got = read(fd, buffer, bytes - 1);
-	cr_assert_geq(got, 0);
-	buffer[got] = '\0';
-	close(fd);
-}
-
-/* Runs a command in the folder; $V is ttlog-view. */
-static __attribute__((format(printf, 1, 2))) void shell(const char *format, ...)
-{
-	char line[2048], command[3 * PATH_MAX];
-	va_list list;
-
-	va_start(list, format);
-	vsnprintf(line, sizeof(line), format, list);
-	va_end(list);
-	snprintf(command, sizeof(command), "cd %s && V=%s && export V && { %s; } >out 2>err", folder,
-		 program, line);
-	status = system(command);
-	cr_assert(WIFEXITED(status), "died of signal %d: %s", WTERMSIG(status), line);
-	status = WEXITSTATUS(status);
-	read_back("out", output, sizeof(output));
-	read_back("err", complaint, sizeof(complaint));
-}
-
-static void save(const char *name)
-{
-	size_t bytes;
-	unsigned char *data = made_dump(&bytes);
-	char path[PATH_MAX + 64];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	cr_assert_eq(write(fd, data, bytes), (ssize_t)bytes);
-	close(fd);
-	free(data);
-}
 
 /* Requests numbered from 0, a millisecond apart; the death is 1 s after the first, which is at 22:13:20 UTC. */
 static void make_requests(unsigned int count)
@@ -100,27 +41,10 @@ static void generate(size_t index, struct ttlog_reader_event *event)
 
 static void setup(void)
 {
-	char self[PATH_MAX] = {0};
-
-	cr_assert_gt(readlink("/proc/self/exe", self, sizeof(self) - 1), 0);
-	snprintf(program, sizeof(program), "%s/ttlog-view", dirname(dirname(self)));
-	strcpy(folder, "/tmp/test_view_select.XXXXXX");
-	cr_assert_not_null(mkdtemp(folder));
+	begin_folder();
 	setenv("TZ", "CET-1", 1);
-	unsetenv("PAGER");
-	unsetenv("TTLOG_PAGER");
 	make_requests(8);
 	save("x.bin");
-}
-
-static void teardown(void)
-{
-	char command[PATH_MAX + 16];
-
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	cr_expect_eq(system(command), 0);
-	free(made.event);
-	made.event = NULL;
 }
 
 TestSuite(view_select, .init = setup, .fini = teardown, .timeout = 120);
