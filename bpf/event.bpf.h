@@ -22,6 +22,7 @@
 
 #define SIGKILL 9
 #define SI_USER 0
+#define SI_KERNEL 0x80
 #define SI_QUEUE (-1)
 #define SI_TKILL (-6)
 

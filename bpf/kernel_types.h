@@ -52,7 +52,36 @@ struct rlimit {
 	unsigned long rlim_max;
 } KERNEL;
 
+struct kernel_siginfo {
+	int si_signo;
+	int si_errno;
+	int si_code;
+	union {
+		struct {
+			int _pid;
+			unsigned int _uid;
+		} _kill;
+		struct {
+			void *_addr;
+		} _sigfault;
+	} _sifields;
+} KERNEL;
+
+struct list_head {
+	struct list_head *next;
+} KERNEL;
+
+struct sigqueue {
+	struct list_head list;
+	struct kernel_siginfo info;
+} KERNEL;
+
+struct sigpending {
+	struct list_head list;
+} KERNEL;
+
 struct signal_struct {
+	struct sigpending shared_pending;
 	atomic_t live;
 	int group_exit_code;
 	unsigned int flags;
@@ -226,6 +255,7 @@ struct task_struct {
 	char comm[TTLOG_BPF_COMM_BYTES];
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;
+	struct sigpending pending;
 	sigset_t blocked;
 	sigset_t real_blocked;
 	struct css_set *cgroups;
@@ -253,21 +283,6 @@ struct thread_struct___arm64 {
 
 struct task_struct___arm64 {
 	struct thread_struct___arm64 thread;
-} KERNEL;
-
-struct kernel_siginfo {
-	int si_signo;
-	int si_errno;
-	int si_code;
-	union {
-		struct {
-			int _pid;
-			unsigned int _uid;
-		} _kill;
-		struct {
-			void *_addr;
-		} _sigfault;
-	} _sifields;
 } KERNEL;
 
 struct pt_regs___x86 {

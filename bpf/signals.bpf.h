@@ -141,12 +141,55 @@ static __always_inline bool is_news(const struct ttlog_bpf_client *client, struc
 	       client->fatal.target.tid != (__u32)task->pid;
 }
 
+#define QUEUE_STEPS 32
+
+/*
+ * The siginfo of a signal that waits there; 0: it has none, or too many wait. Whoever holds the siglock
+ * may ask. A function of its own for the verifier's sake, see struct ttlog_place.
+ */
+__noinline __u64 queued_siginfo(__u64 queue, __s32 signal)
+{
+	const __u64 head = queue + bpf_core_field_offset(struct sigpending, list);
+	__u64 at = head;
+
+	for (int i = 0; i < QUEUE_STEPS; i++) {
+		const struct sigqueue *entry;
+
+		at = (__u64)BPF_CORE_READ((struct list_head *)at, next);
+		if (!at || at == head)
+			return 0;
+		entry = (struct sigqueue *)(at - bpf_core_field_offset(struct sigqueue, list));
+		if (BPF_CORE_READ(entry, info.si_signo) == signal)
+			return (__u64)entry + bpf_core_field_offset(struct sigqueue, info);
+	}
+	return 0;
+}
+
+/* Of the one that a SIGKILL of nobody's stands for, which stays where it was queued. Of current. */
+static __always_inline __u64 waiting_siginfo(int signal)
+{
+	const __u64 task = bpf_get_current_task();
+	__u64 info = queued_siginfo((__u64)BPF_CORE_READ((struct task_struct *)task, signal) +
+					    bpf_core_field_offset(struct signal_struct,
+								  shared_pending),
+				    signal);
+
+	return info ? info
+		    : queued_siginfo(task + bpf_core_field_offset(struct task_struct, pending),
+				     signal);
+}
+
+/* Who takes it is who did it: a fault. What the kernel sent for other reasons has a code above 0 too. */
+static __always_inline bool is_own_doing(const struct ttlog_bpf_event *taken)
+{
+	return taken->code > 0 && (taken->code != SI_KERNEL || (BIT(taken->signal) & FAULTS));
+}
+
 /* Keeps what is known best of the fatal signal for the DEATH to come. */
 static __always_inline void settle(struct ttlog_bpf_client *client, struct ttlog_bpf_event *taken)
 {
 	if (client->fatal.kind && client->fatal.signal == taken->signal) {
-		if (taken->code > 0) {
-			/* A fault: who takes it is who did it. */
+		if (is_own_doing(taken)) {
 			taken->sender = taken->target;
 			client->fatal = *taken;
 			return;
@@ -155,6 +198,12 @@ static __always_inline void settle(struct ttlog_bpf_client *client, struct ttlog
 		client->fatal = client->pending; /* knows the sender; becomes fatal only now */
 		client->fatal.time_ns = taken->time_ns;
 	} else {
+		if (is_own_doing(taken)) {
+			taken->sender = taken->target;
+		} else if (!(taken->flags & TTLOG_BPF_TRACER)) {
+			taken->flags |= TTLOG_BPF_UNSEEN;
+			__sync_fetch_and_add(&counters.unseen, 1);
+		}
 		client->fatal = *taken;
 		return;
 	}
@@ -169,8 +218,7 @@ static __always_inline bool is_tracers(const struct ttlog_bpf_client *client,
 				       struct task_struct *task,
 				       const struct ttlog_bpf_event *taken)
 {
-	if (!task->ptrace || taken->code != SI_USER ||
-	    (taken->flags & (TTLOG_BPF_INFO_NONE | TTLOG_BPF_INFO_KERNEL)))
+	if (!task->ptrace || taken->code != SI_USER || (taken->flags & TTLOG_BPF_NO_SIGINFO))
 		return false;
 	return !(client->pending.kind && client->pending.signal == taken->signal);
 }
@@ -179,19 +227,24 @@ static __always_inline int delivered(void *ctx, struct ttlog_bpf_client *client,
 				     struct task_struct *task, int taken, int signal)
 {
 	struct ttlog_bpf_event event = {};
+	__u64 info;
 
 	begin(&event, client, TTLOG_BPF_DELIVER);
 	event.signal = signal;
 	event.flags = TTLOG_BPF_FATAL;
 	freeze(&event);
 	fill_target(&event.target, task);
+	info = taken == signal ? raw_argument(ctx, 1) : waiting_siginfo(signal);
+	if (info > 1)
+		fill_siginfo(&event, info);
+	else
+		event.flags |= TTLOG_BPF_NO_SIGINFO;
 	if (taken == signal) {
-		fill_siginfo(&event, raw_argument(ctx, 1));
 		fill_registers(&event, task);
 		event.flags |= circumstances(&event, task);
-	}
-	if (is_tracers(client, task, &event)) {
 		event.flags &= ~(TTLOG_BPF_SENDER_EXITING | TTLOG_BPF_SENDER_INIT);
+	}
+	if (taken == signal && is_tracers(client, task, &event)) {
 		event.flags |= TTLOG_BPF_TRACER;
 		fill_target(&event.sender, task->parent);
 		settle(client, &event);

@@ -72,6 +72,13 @@ enum ttlog_bpf_kind {
 #define TTLOG_BPF_STACK_GONE 0x200000u	  /* a fault: nothing can be read where sp points */
 #define TTLOG_BPF_SECCOMP_DEAD 0x400000u  /* DEATH: seccomp ended the leader, which needs no signal */
 #define TTLOG_BPF_TRACER 0x800000u	  /* DELIVER: a tracer put it there, and is the sender */
+/*
+ * DELIVER, and the DEATH that repeats it: nobody saw it being sent, so there is no sender. Programs do not
+ * run in every context: up to 6.1 task storage is nobody's while someone on that CPU changes one, and
+ * who was sent a signal before he was a client was none then.
+ */
+#define TTLOG_BPF_UNSEEN 0x1000000u
+#define TTLOG_BPF_NO_SIGINFO 0x2000000u	  /* and there is no siginfo: `code` says nothing */
 
 struct ttlog_bpf_actor {
 	__u32 pid; /* thread group id, in the first pid namespace */
@@ -163,6 +170,7 @@ struct ttlog_bpf_call {
 struct ttlog_bpf_counters {
 	__u64 sent;
 	__u64 lost; /* the ring buffer had no room */
+	__u64 unseen; /* signals that ended a client, of which only that was seen */
 	__u64 shed; /* handled and blocked signals that were left out to keep room */
 	__u64 calls_lost; /* `calls` had no room */
 	__u64 scene_unsent; /* threads, pages and modules for which `scenes` had no room */

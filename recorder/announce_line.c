@@ -211,7 +211,9 @@ static void cause(struct message *message, const struct verdict *verdict)
 		number(message, "TTLOG_SIGNAL", (uint64_t)verdict->signal);
 		field(message, "TTLOG_SIGNAL_NAME",
 		      verdict_signal_name(verdict->signal, name, sizeof(name)));
-		field(message, "TTLOG_CODE_NAME", verdict_code_name(verdict->signal, verdict->code));
+		if (!verdict->code_unknown)
+			field(message, "TTLOG_CODE_NAME",
+			      verdict_code_name(verdict->signal, verdict->code));
 	}
 	if (verdict->have_exit_code)
 		number(message, "TTLOG_EXIT_CODE", (uint64_t)verdict->exit_code);

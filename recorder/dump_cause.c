@@ -166,9 +166,11 @@ static void cause_signal(struct pack *pack, struct pack_map *map, const struct v
 	pack_pair_int(pack, map, "signal", verdict->signal);
 	pack_pair_string(pack, map, "signal_name",
 			   verdict_signal_name(verdict->signal, name, sizeof(name)));
-	pack_pair_int(pack, map, "code", verdict->code);
-	pack_pair_string(pack, map, "code_name",
-			   verdict_code_name(verdict->signal, verdict->code));
+	if (!verdict->code_unknown) {
+		pack_pair_int(pack, map, "code", verdict->code);
+		pack_pair_string(pack, map, "code_name",
+				 verdict_code_name(verdict->signal, verdict->code));
+	}
 	pack_key(pack, map, "core_dumped");
 	pack_bool(pack, verdict->core_dumped);
 }

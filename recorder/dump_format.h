@@ -57,6 +57,7 @@
  *       "confidence": text         "high", "medium", "low"
  *       "sentence": text           the same for people: "killed by SIGKILL from bash (pid 12, uid 0)"
  *       "signal": int, "signal_name": text, "code": int, "code_name": text, "core_dumped": bool
+ *                                  code and its name are missing if no siginfo was seen
  *       "exit_code": int           the exit status, 0 to 255
  *       "fault_address", "ip", "sp": int
  *       "stack_overflow": true     a fault because the stack was used up

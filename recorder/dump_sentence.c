@@ -100,6 +100,9 @@ static void say_sender(struct line *line, const struct verdict *verdict)
 		say(line, ", sent by the kernel");
 	} else if (!verdict->have_sender && verdict->have_signal && verdict->code == SI_TIMER) {
 		say(line, " of a timer that it had set");
+	} else if (!verdict->have_sender && verdict->told_pid) {
+		say(line, " from pid %u, uid %u, as its siginfo says", verdict->told_pid,
+		    verdict->told_uid);
 	} else if (!verdict->have_sender) {
 		say(line, " (sender not known)");
 	} else if (verdict->by_tracer) {

@@ -17,10 +17,11 @@ unsigned int pretend_flags;
 #define NO_MAPPING_WALK "no-mapping-walk"
 #define REFUSED_WALK "refused-mapping-walk"
 #define REFUSED_VICTIM "refused-mark-victim"
+#define UNSEEN_SIGNALS "unseen-signals"
 
 const char pretend_names[] = NO_BPF "," NO_BTF "," NO_TASK_STORAGE "," NO_MMAPABLE_MAPS
 				    "," NO_GROUP_DEAD "," SMALL_BUFFER "," NO_MAPPING_WALK
-				    "," REFUSED_WALK "," REFUSED_VICTIM;
+				    "," REFUSED_WALK "," REFUSED_VICTIM "," UNSEEN_SIGNALS;
 
 static const struct {
 	const char *name;
@@ -35,6 +36,7 @@ static const struct {
 	{NO_MAPPING_WALK, PRETEND_NO_MAPPING_WALK},
 	{REFUSED_WALK, PRETEND_REFUSED_WALK},
 	{REFUSED_VICTIM, PRETEND_REFUSED_VICTIM},
+	{UNSEEN_SIGNALS, PRETEND_UNSEEN_SIGNALS},
 };
 
 static unsigned int flag_of(const char *name, size_t length)

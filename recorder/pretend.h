@@ -20,6 +20,7 @@ enum pretend {
 	PRETEND_NO_MAPPING_WALK = 64, /* before 6.7 */
 	PRETEND_REFUSED_WALK = 128,   /* a verifier that does not take the walk */
 	PRETEND_REFUSED_VICTIM = 256, /* nor who is told of the OOM killer's choice */
+	PRETEND_UNSEEN_SIGNALS = 512, /* no program runs where signals are sent */
 };
 
 extern unsigned int pretend_flags; /* set once, before the first thread */

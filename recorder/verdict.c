@@ -72,6 +72,11 @@ static bool is_fault(int signal, int code)
 	}
 }
 
+static bool is_by_process(int code)
+{
+	return code == SI_USER || code == SI_QUEUE || code == SI_TKILL;
+}
+
 /*
  * Was it sent by who was running? Not if the kernel sent it: a timer, a terminal or a lack of memory
  * strikes while anybody runs, and nobody must be blamed for that.
@@ -83,14 +88,33 @@ static bool has_sender(const struct ttlog_bpf_event *event)
 	if (event->kind == TTLOG_BPF_DELIVER || !event->sender.pid ||
 	    (event->flags & TTLOG_BPF_INFO_KERNEL))
 		return false;
-	return (event->flags & TTLOG_BPF_INFO_NONE) || event->code == SI_USER ||
-	       event->code == SI_QUEUE || event->code == SI_TKILL;
+	return (event->flags & TTLOG_BPF_INFO_NONE) || is_by_process(event->code);
 }
 
 static int code_of(const struct ttlog_bpf_event *event)
 {
 	/* What the kernel puts into a siginfo that its caller left to it. */
 	return event->flags & TTLOG_BPF_INFO_KERNEL ? SI_KERNEL : event->code;
+}
+
+/* Nothing but the siginfo says who sent it, if one is there and was not made up for want of one. */
+static bool has_siginfo(const struct ttlog_bpf_event *event)
+{
+	if (event->flags & TTLOG_BPF_NO_SIGINFO)
+		return false;
+	return !(event->flags & TTLOG_BPF_UNSEEN) || event->code != SI_USER || event->info_pid ||
+	       event->info_uid;
+}
+
+/* Sent by kill() or its like, which nobody saw. */
+static void take_told(const struct ttlog_bpf_event *event, struct verdict *verdict)
+{
+	verdict->code_unknown = !has_siginfo(event);
+	if (verdict->code_unknown || !(event->flags & TTLOG_BPF_UNSEEN) ||
+	    !is_by_process(event->code))
+		return;
+	verdict->told_pid = event->info_pid;
+	verdict->told_uid = event->info_uid;
 }
 
 static void take_thread(const struct ttlog_bpf_event *event, uint32_t own_pid,
@@ -184,7 +208,13 @@ static enum verdict_how how_of_kernel_kill(const struct evidence *evidence,
 	return VERDICT_SIGNAL;
 }
 
-/* A signal that came without a siginfo. */
+/* Sent without a siginfo. One that is only seen when it is taken comes without for other reasons. */
+static bool is_bare(const struct ttlog_bpf_event *event)
+{
+	return (event->flags & TTLOG_BPF_INFO_NONE) && !(event->flags & TTLOG_BPF_UNSEEN) &&
+	       event->kind != TTLOG_BPF_DELIVER;
+}
+
 static enum verdict_how how_of_bare_signal(const struct ttlog_bpf_event *event, uint32_t own_pid)
 {
 	const uint32_t dying_parent = TTLOG_BPF_PARENT_DEATH | TTLOG_BPF_SENDER_EXITING;
@@ -200,19 +230,25 @@ static enum verdict_how how_of_bare_signal(const struct ttlog_bpf_event *event, 
 static enum verdict_how how_of_signal(const struct evidence *evidence,
 				      const struct ttlog_bpf_event *event, uint32_t own_pid)
 {
-	const bool by_kernel = event->flags & TTLOG_BPF_INFO_KERNEL;
-	const bool by_itself = has_sender(event) && event->sender.pid == own_pid;
+	const bool unseen = event->flags & TTLOG_BPF_UNSEEN;
+	const bool by_kernel = (event->flags & TTLOG_BPF_INFO_KERNEL) ||
+			       (event->signal == SIGXCPU && event->code == SI_KERNEL);
+	const bool by_itself = has_sender(event) ? event->sender.pid == own_pid
+						 : unseen && event->code == SI_TKILL &&
+							   event->info_pid == own_pid;
 
 	if (event->signal == SIGSYS && event->code == SECCOMP_CODE && !by_kernel)
 		return VERDICT_SECCOMP;
 	if (event->signal == SIGABRT && by_itself)
 		return VERDICT_ABORT;
+	if (event->signal == SIGKILL && unseen)
+		return newest(evidence, TTLOG_BPF_OOM, 0, 0) ? VERDICT_OOM : VERDICT_SIGNAL;
 	if (event->signal == SIGKILL && by_kernel)
 		return how_of_kernel_kill(evidence, event, own_pid);
-	if (event->signal == SIGXCPU && by_kernel && event->sender.pid == own_pid &&
+	if (event->signal == SIGXCPU && by_kernel && (unseen || event->sender.pid == own_pid) &&
 	    (event->flags & TTLOG_BPF_CPU_LIMIT))
 		return VERDICT_RLIMIT_CPU;
-	if ((event->flags & TTLOG_BPF_INFO_NONE) && event->kind != TTLOG_BPF_DELIVER)
+	if (is_bare(event))
 		return how_of_bare_signal(event, own_pid);
 	return VERDICT_SIGNAL;
 }
@@ -272,7 +308,7 @@ static void take_signal(const struct evidence *evidence, const struct ttlog_bpf_
 	verdict->code = code_of(event);
 	verdict->signal_ns = when(evidence, event);
 	verdict->by_tracer = event->flags & TTLOG_BPF_TRACER;
-	verdict->bare = (event->flags & TTLOG_BPF_INFO_NONE) && event->kind != TTLOG_BPF_DELIVER;
+	verdict->bare = is_bare(event);
 	if (has_sender(event) && event->sender.pid == own_pid)
 		fault = handled_fault(evidence, event);
 	verdict->raised_again = fault != NULL;
@@ -283,6 +319,7 @@ static void take_signal(const struct evidence *evidence, const struct ttlog_bpf_
 	else
 		verdict->how = how_of_signal(evidence, event, own_pid);
 	take_sender(evidence, event, verdict);
+	take_told(event, verdict);
 	if (verdict->how == VERDICT_OOM)
 		take_oom(evidence, event, verdict);
 	take_thread(event, own_pid, verdict);
@@ -291,13 +328,19 @@ static void take_signal(const struct evidence *evidence, const struct ttlog_bpf_
 
 /* ---- the verdict ------------------------------------------------------------------------------ */
 
-/* What another event could have told apart, had it not been lost; and what a handler made of it. */
-static bool is_doubtful(const struct evidence *evidence, const struct verdict *verdict)
+/*
+ * What another event could have told apart, had it not been lost; what a handler made of it; and who, of
+ * a signal that nobody saw being sent. Of one from the kernel the siginfo says all that there is.
+ */
+static bool is_doubtful(const struct evidence *evidence, const struct ttlog_bpf_event *event,
+			const struct verdict *verdict)
 {
+	const bool who_unseen = (event->flags & TTLOG_BPF_UNSEEN) && verdict->how != VERDICT_OOM &&
+				(verdict->code_unknown || is_by_process(verdict->code));
 	const bool maybe_oom = verdict->signal == SIGKILL && verdict->code == SI_KERNEL &&
 			       verdict->how != VERDICT_OOM;
 
-	return verdict->raised_again || (maybe_oom && evidence->lost);
+	return verdict->raised_again || who_unseen || (maybe_oom && evidence->lost);
 }
 
 static void judge_signal(const struct evidence *evidence, int signal, uint32_t own_pid,
@@ -308,14 +351,16 @@ static void judge_signal(const struct evidence *evidence, int signal, uint32_t o
 	verdict->how = VERDICT_SIGNAL;
 	verdict->have_signal = true;
 	verdict->signal = signal;
+	verdict->code_unknown = !event;
 	if (event)
 		take_signal(evidence, event, own_pid, verdict);
 	else if (newest(evidence, TTLOG_BPF_DEATH, 0, TTLOG_BPF_SECCOMP_DEAD) &&
 		 (signal == SIGKILL || signal == SIGSYS))
 		verdict->how = VERDICT_SECCOMP;
-	verdict->confidence = !event && verdict->how != VERDICT_SECCOMP ? VERDICT_MEDIUM
-			      : is_doubtful(evidence, verdict)		? VERDICT_MEDIUM
-									: VERDICT_HIGH;
+	if (event ? is_doubtful(evidence, event, verdict) : verdict->how != VERDICT_SECCOMP)
+		verdict->confidence = VERDICT_MEDIUM;
+	else
+		verdict->confidence = VERDICT_HIGH;
 }
 
 static void judge_status(const struct evidence *evidence, const struct ttlog_bpf_event *death,

@@ -71,6 +71,8 @@ struct verdict {
 	bool bare;	     /* the kernel sent it for what `sender` did: nobody called kill() */
 	bool by_tracer;	     /* `sender` is the debugger, and put the signal there */
 	bool unwatched;	     /* as in the evidence */
+	bool code_unknown;   /* no siginfo was seen: `code` is 0 and says nothing */
+	uint32_t told_pid, told_uid; /* the sender, by its siginfo alone, in the namespaces of the dead; 0: none */
 	int exit_code; /* 0-255 */
 	int signal;
 	int code; /* si_code of the signal */

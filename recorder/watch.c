@@ -343,7 +343,8 @@ static uint64_t missed_runs(const struct bpf_program *program)
 
 uint64_t watch_lost(const struct watch *watch)
 {
-	uint64_t lost = __atomic_load_n(&watch->skeleton->bss->counters.lost, __ATOMIC_RELAXED);
+	uint64_t lost = __atomic_load_n(&watch->skeleton->bss->counters.lost, __ATOMIC_RELAXED) +
+			__atomic_load_n(&watch->skeleton->bss->counters.unseen, __ATOMIC_RELAXED);
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, watch->skeleton->obj)

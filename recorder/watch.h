@@ -93,7 +93,8 @@ void watch_settle(struct watch *watch);
 
 /*
  * Events that the kernel could not send, so far: no room, or (for anybody, client or not) a
- * tracepoint that came while its program was running on that CPU.
+ * tracepoint that came while its program was running on that CPU; and the sending of signals of which
+ * nothing was seen but that they ended a client.
  */
 uint64_t watch_lost(const struct watch *watch);
 /* Handled and blocked signals that were left out on purpose, see TTLOG_BPF_CALM_NS. */

@@ -90,6 +90,8 @@ static int choose(struct ttlog_bpf *skeleton, unsigned int without, char *why_no
 	/* The thread's id alone before 6.9, and before the 6.6 that took the change over. */
 	bpf_program__set_autoload(skeleton->progs.ttlog_mark_victim, victim >= 2);
 	bpf_program__set_autoload(skeleton->progs.ttlog_mark_victim_id, victim == 1);
+	if (pretend(PRETEND_UNSEEN_SIGNALS))
+		bpf_program__set_autoload(skeleton->progs.ttlog_signal_generate, false);
 	if (pretend(PRETEND_NO_GROUP_DEAD))
 		arguments = 1;
 	bpf_program__set_autoload(skeleton->progs.ttlog_exit_group_dead, arguments >= 2);

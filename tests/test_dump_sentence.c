@@ -64,6 +64,8 @@ static const struct {
 	  .sender = SELF, .thread = SELF}},
 	{"killed by SIGKILL (sender not known)",
 	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 9}},
+	{"terminated by SIGTERM from pid 12, uid 7, as its siginfo says",
+	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 15, .told_pid = 12, .told_uid = 7}},
 	{"terminated by SIGALRM, sent by the kernel",
 	 {.how = VERDICT_SIGNAL, .have_signal = true, .signal = 14, .code = 128}},
 	{"replaced by another program (exec)", {.how = VERDICT_EXEC}},

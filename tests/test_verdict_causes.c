@@ -90,7 +90,7 @@ Test(verdict_causes, tells_signals_without_siginfo_apart)
 		 "sigpipe"},
 		{"seccomp's strict mode",
 		 {DIED(.exit_code = SIGKILL, .flags = TTLOG_BPF_SECCOMP_DEAD)}, NO_STATUS, true,
-		 {HOW(SECCOMP, HIGH), BY(SIGKILL), .death_ns = 90},
+		 {HOW(SECCOMP, HIGH), .code_unknown = true, BY(SIGKILL), .death_ns = 90},
 		 "seccomp"},
 		{"a debugger's",
 		 {TAKEN(FATAL | TTLOG_BPF_TRACER, .signal = SIGKILL, .sender = bash),
@@ -98,6 +98,64 @@ Test(verdict_causes, tells_signals_without_siginfo_apart)
 		       .flags = RECALLS | TTLOG_BPF_TRACER)}, NO_STATUS, true,
 		 {HOW(SIGNAL, HIGH), BY(SIGKILL), FROM(bash), .signal_ns = 60, .death_ns = 90},
 		 "sigkill"},
+	};
+
+	CHECK(rows);
+}
+
+#define UNSEEN TTLOG_BPF_UNSEEN
+#define NO_SIGINFO TTLOG_BPF_NO_SIGINFO
+#define TOOK(number, says, ...) \
+	TAKEN(FATAL | UNSEEN | (says), .signal = (number), .target = main_thread, __VA_ARGS__), \
+	DIED(.exit_code = (number), .signal = (number), .signal_time_ns = 60, \
+	     .flags = RECALLS | UNSEEN | (says), __VA_ARGS__)
+#define TOLD(kind, sure, number) \
+	HOW(kind, sure), BY(number), .signal_ns = 60, .death_ns = 90
+
+/* The kernel may end somebody while no program of ours can run. Then little is known, and said. */
+Test(verdict_causes, of_a_signal_that_nobody_saw_being_sent_is_what_its_siginfo_says)
+{
+	const struct row rows[] = {
+		{"an alarm",
+		 {TOOK(SIGALRM, 0, .code = SI_KERNEL)}, NO_STATUS, true,
+		 {TOLD(SIGNAL, HIGH, SIGALRM), .code = SI_KERNEL},
+		 "sigalrm"},
+		{"a timer",
+		 {TOOK(SIGALRM, 0, .code = SI_TIMER)}, NO_STATUS, true,
+		 {TOLD(SIGNAL, HIGH, SIGALRM), .code = SI_TIMER},
+		 "sigalrm"},
+		{"kill()",
+		 {TOOK(SIGTERM, 0, .info_pid = 12, .info_uid = 7)}, NO_STATUS, true,
+		 {TOLD(SIGNAL, MEDIUM, SIGTERM), .told_pid = 12},
+		 "sigterm"},
+		{"the kernel had no memory for a siginfo and made one up",
+		 {TOOK(SIGQUIT, 0)}, NO_STATUS, true,
+		 {TOLD(SIGNAL, MEDIUM, SIGQUIT), .code_unknown = true},
+		 "sigquit"},
+		{"no siginfo",
+		 {TOOK(SIGALRM, NO_SIGINFO)}, NO_STATUS, true,
+		 {TOLD(SIGNAL, MEDIUM, SIGALRM), .code_unknown = true},
+		 "sigalrm"},
+		{"SIGKILL, which is no cgroup.kill for that",
+		 {TOOK(SIGKILL, NO_SIGINFO | BARE)}, NO_STATUS, true,
+		 {TOLD(SIGNAL, MEDIUM, SIGKILL), .code_unknown = true},
+		 "sigkill"},
+		{"SIGKILL for want of memory",
+		 {OOM(eater), TOOK(SIGKILL, NO_SIGINFO)}, NO_STATUS, true,
+		 {TOLD(OOM, HIGH, SIGKILL), .code_unknown = true},
+		 "oom"},
+		{"abort()",
+		 {TOOK(SIGABRT, 0, .code = SI_TKILL, .info_pid = OWN)}, NO_STATUS, true,
+		 {TOLD(ABORT, MEDIUM, SIGABRT), .code = SI_TKILL, .told_pid = OWN},
+		 "abort"},
+		{"abort() of somebody else",
+		 {TOOK(SIGABRT, 0, .code = SI_TKILL, .info_pid = 12)}, NO_STATUS, true,
+		 {TOLD(SIGNAL, MEDIUM, SIGABRT), .code = SI_TKILL, .told_pid = 12},
+		 "sigabrt"},
+		{"CPU time, the soft limit",
+		 {TOOK(SIGXCPU, TTLOG_BPF_CPU_LIMIT, .code = SI_KERNEL)}, NO_STATUS, true,
+		 {TOLD(RLIMIT_CPU, HIGH, SIGXCPU), .code = SI_KERNEL},
+		 "rlimit-cpu"},
 	};
 
 	CHECK(rows);

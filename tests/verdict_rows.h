@@ -66,6 +66,8 @@ static void check_row(const struct row *row)
 	cr_expect_eq(got.have_signal, wanted->have_signal, "%s", row->what);
 	cr_expect_eq(got.signal, wanted->signal, "%s: signal %d", row->what, got.signal);
 	cr_expect_eq(got.code, wanted->code, "%s: code %d", row->what, got.code);
+	cr_expect_eq(got.code_unknown, wanted->code_unknown, "%s", row->what);
+	cr_expect_eq(got.told_pid, wanted->told_pid, "%s: told %u", row->what, got.told_pid);
 	cr_expect_eq(got.have_fault_address, wanted->have_fault_address, "%s", row->what);
 	cr_expect_eq(got.fault_address, wanted->fault_address, "%s", row->what);
 	cr_expect_eq(got.have_sender, wanted->have_sender, "%s", row->what);

@@ -151,7 +151,7 @@ static void start(struct client *ret_client, void (*life)(void))
 }
 
 /* All events are in the ring buffer before the parent can reap. */
-static int reap(struct client *client)
+static __attribute__((unused)) int reap(struct client *client)
 {
 	int status = -1;
 
