@@ -97,6 +97,7 @@ void life_breaks_a_filter_of_threads(void);
 void life_breaks_strict_mode(void);
 void life_uses_up_its_time(void);
 void life_uses_up_its_soft_time(void);
+void start_unqueued(void (*life)(void));
 void life_gets_no_memory(void);
 void life_eats_memory(void);
 void life_eats_all_memory(void);

@@ -74,6 +74,11 @@ const struct cause causes[] = {
 	 {HOW("signal"), SIGNAL("14"), THE_TEST, EXE, SURE}, "by SIGALRM from"},
 	{"sigqueue", life_waits, NULL, act_queue, NULL,
 	 {HOW("signal"), SIGNAL("15"), CODE("SI_QUEUE"), THE_TEST, SURE}, "by SIGTERM from"},
+	/* The kernel delivers these with a siginfo of its own making: SI_USER, from nobody. */
+	{"sigqueue-unqueued", life_waits, start_unqueued, act_queue, NULL,
+	 {HOW("signal"), SIGNAL("15"), CODE("SI_QUEUE"), THE_TEST, SURE}, "by SIGTERM from"},
+	{"abort-unqueued", life_aborts, start_unqueued, NULL, NULL,
+	 {HOW("abort"), SIGNAL("6"), CODE("SI_TKILL"), ITSELF, SURE}, "aborted: SIGABRT raised by itself"},
 	{"kill-itself", life_kills_itself, NULL, NULL, NULL,
 	 {HOW("signal"), SIGNAL("9"), ITSELF, CHILD_OF("test"), SURE}, "that it sent to itself"},
 	{"term-itself", life_terminates_itself, NULL, NULL, NULL,

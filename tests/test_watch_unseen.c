@@ -145,6 +145,26 @@ Test(watch_unseen, an_abort_is_an_abort)
 	cr_expect_eq(verdict.confidence, VERDICT_MEDIUM);
 }
 
+static void abort_unqueued(void)
+{
+	const struct rlimit nothing = {0};
+
+	if (setrlimit(RLIMIT_SIGPENDING, &nothing))
+		_exit(96);
+	abort();
+}
+
+/* The kernel makes a siginfo up then: SI_USER, pid 0, uid 0. */
+Test(watch_unseen, a_siginfo_that_found_no_place_says_nothing)
+{
+	const struct verdict verdict = killed_by_itself(abort_unqueued, SIGABRT);
+
+	cr_expect_eq(verdict.how, VERDICT_SIGNAL, "%s", verdict_how_name(verdict.how));
+	cr_expect(verdict.code_unknown);
+	cr_expect_eq(verdict.told_pid, 0);
+	cr_expect_eq(verdict.confidence, VERDICT_MEDIUM);
+}
+
 /* Who takes it is who did it, and its siginfo says the rest. */
 Test(watch_unseen, a_fault_is_known_by_who_takes_it)
 {
