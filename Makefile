@@ -464,7 +464,7 @@ PACKAGES := $(subst bpftool,linux-tools-common linux-tools-generic,$(PACKAGES))
 endif
 PACKAGES_ARM64 := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 # For the programs; not installed, but unpacked into the build's folder.
-PACKAGES_ARM64_ROOT := libc6-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev libbpf-dev libcriterion-dev
+PACKAGES_ARM64_ROOT := libc6-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev libbpf-dev libcriterion-dev libsqlite3-dev
 # For the kernels' machine; what it boots is fetched, and not installed.
 PACKAGES_KERNELS := qemu-system-x86 busybox-static debian-archive-keyring
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)

@@ -34,5 +34,9 @@ for package in "$state"/cache/archives/*.deb; do
 	dpkg-deb -x "$package" "$folder"
 done
 rm -rf "$state"
+# libm.so of libc6-dev leads to /lib: the linker would find nothing there, and take libm.a.
+find "$folder" -type l -lname '/*' | while read -r link; do
+	ln -srfn "$folder$(readlink "$link")" "$link"
+done
 mkdir -p "$folder/etc"
 echo "$wanted" >"$folder/etc/ttlog-sysroot"
