@@ -4,6 +4,7 @@
 #   make demo       installs what is missing (Debian, Ubuntu), builds, kills a real service five times
 #   make check      installs what is missing, builds, runs every test
 #   make check-kernels  the death tests under Debian's kernels 6.1 and 6.12, in QEMU
+#   make check-systemd  the units under a systemd that is booted for them, in namespaces; half a minute
 #   make check-arm64  cross-compiles for arm64, runs the unit and race tests under qemu-user
 #   make soak       a reader copies rings that are lapped, checked event by event; SOAK_SECONDS=300 in all,
 #                   half of them under TSan; and a writer dies at every place that crash_step knows, not
@@ -101,7 +102,7 @@ MISSING := $(strip $(foreach p,liblz4 libcbor $(if $(filter 1,$(UNWIND)),libdw) 
 	$(if $(filter 1,$(BPF)),$(if $(BPFTOOL),,bpftool) $(if $(shell command -v $(CLANG)),,$(CLANG))))
 
 ifneq ($(MISSING),)
-ifneq ($(filter-out deps deps-arm64 deps-kernels deps-peers clean check check-arm64 check-kernels soak fuzz demo bench bench-peers install-data,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-arm64 deps-kernels deps-peers clean check check-arm64 check-kernels check-systemd soak fuzz demo bench bench-peers install-data,$(or $(MAKECMDGOALS),all)),)
 $(error missing: $(MISSING). `make deps` installs what the build needs (BPF=0 needs no libbpf, clang, bpftool; UNWIND=0 no libdw, libiberty))
 endif
 endif
@@ -330,7 +331,7 @@ TESTS_UNIT := $(filter-out $(if $(filter 0,$(UNWIND)),test_unwind% test_redo),$(
 TESTS_CRASH := $(call TEST_NAMES,crash)
 TESTS_RACE := $(call TEST_NAMES,race)
 TESTS_FUZZ := $(filter-out fuzz_main $(if $(filter 0,$(UNWIND)),fuzz_unwind fuzz_redo),$(call TEST_NAMES,fuzz))
-TESTS_SHELL := $(patsubst tests/%.sh,%,$(filter-out tests/run.sh tests/arm64_sysroot.sh tests/kernels.sh,$(wildcard tests/*.sh)))
+TESTS_SHELL := $(patsubst tests/%.sh,%,$(filter-out tests/run.sh tests/arm64_sysroot.sh tests/kernels.sh tests/systemd_boot.sh,$(wildcard tests/*.sh)))
 # With libraries in front of libc, where a sanitizer wants to be.
 TESTS_PRELOADED := test_disk
 # Stopped behind each instruction: with a sanitizer's own among them it takes minutes.
@@ -359,6 +360,12 @@ KERNEL_TESTS := test_watch_exits test_watch_unseen test_watch_attach test_ladder
 check-kernels: deps-kernels
 	$(Q)$(MAKE) --no-print-directory $(JOBS) B=build all $(KERNEL_TESTS:%=build/tests/%)
 	$(Q)tests/kernels.sh build $(KERNEL_TESTS) || [ $$? = 77 ]
+
+# ---- the units, under systemd as pid 1 of namespaces ----
+
+check-systemd: deps
+	$(Q)$(MAKE) --no-print-directory $(JOBS) B=build all examples
+	$(Q)tests/systemd_boot.sh build || [ $$? = 77 ]
 
 # ---- arm64: its own memory order and page size, emulated ----
 
@@ -549,6 +556,6 @@ clean:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: FORCE all clean check check-arm64 check-kernels soak fuzz demo bench benches bench-peers peers deps deps-arm64 deps-kernels deps-peers install install-data install-completions examples tests-unit tests-race tests-all
+.PHONY: FORCE all clean check check-arm64 check-kernels check-systemd soak fuzz demo bench benches bench-peers peers deps deps-arm64 deps-kernels deps-peers install install-data install-completions examples tests-unit tests-race tests-all
 .SECONDARY:
 .DELETE_ON_ERROR:
