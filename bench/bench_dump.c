@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "bench/measure.h"
+#include "bench/requests.h"
 #include "tests/made_dump.h"
 
 #define EVENTS 2000000
@@ -22,18 +23,7 @@ static uint32_t site_good, site_bad;
 /* Every thousandth request fails. */
 static void generate(size_t index, struct ttlog_reader_event *event)
 {
-	event->ticks = index * 100;
-	event->site = index % 1000 ? site_good : site_bad;
-	event->flags = event->lane = 0;
-	event->thread = index & 1;
-	event->value_count = 3;
-	event->value[0].type = TTLOG_TYPE_U64;
-	event->value[0].bits = index;
-	event->value[1].type = TTLOG_TYPE_I32;
-	event->value[1].bits = 200;
-	event->value[2].type = TTLOG_TYPE_STRING;
-	event->value[2].data = "GET";
-	event->value[2].size = 3;
+	request_make(event, index, index % 1000 ? site_good : site_bad, 200, "GET");
 }
 
 static double cpu_s(void)

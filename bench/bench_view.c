@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "bench/measure.h"
+#include "bench/requests.h"
 #include "tests/made_dump.h"
 #include "viewer/dump_reader.h"
 #include "viewer/frames.h"
@@ -21,7 +22,6 @@
 #define EVENTS 10000000
 #define PEER_EVENTS 200000
 #define REPEATS 3
-#define STEP_NS 100 /* an event each */
 
 static char folder[PATH_MAX], program[PATH_MAX];
 static uint32_t sites[4];
@@ -32,18 +32,7 @@ static void generate(size_t index, struct ttlog_reader_event *event)
 	static const char *const methods[] = {"GET", "POST", "DELETE"};
 	unsigned int kind = index % 4000 == 3 ? 3 : index % 4 == 3 ? 2 : index % 4 == 2 ? 1 : 0;
 
-	event->ticks = index * STEP_NS;
-	event->site = sites[kind];
-	event->flags = event->lane = 0;
-	event->thread = index & 1;
-	event->value_count = 3;
-	event->value[0].type = TTLOG_TYPE_U64;
-	event->value[0].bits = index;
-	event->value[1].type = TTLOG_TYPE_I32;
-	event->value[1].bits = kind == 3 ? 500 : 200;
-	event->value[2].type = TTLOG_TYPE_STRING;
-	event->value[2].data = methods[index % 3];
-	event->value[2].size = (uint32_t)strlen(methods[index % 3]);
+	request_make(event, index, sites[kind], kind == 3 ? 500 : 200, methods[index % 3]);
 }
 
 static void make_dump(const char *name, size_t events)

@@ -176,12 +176,8 @@ static const struct {
 
 Test(formats, wrong_usage_exits_with_two_and_says_what_is_right)
 {
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
-		shell("$V %s", wrong[i].arguments);
-		cr_expect_eq(status, 2, "%s: %d", wrong[i].arguments, status);
-		cr_expect_str_empty(output);
-		cr_expect(strstr(complaint, wrong[i].complaint), "%s: %s", wrong[i].arguments, complaint);
-	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		expect_refused(wrong[i].arguments, wrong[i].complaint);
 	shell("$V --fields $(seq -s, 64) plain.bin");
 	cr_expect_eq(status, 0);
 }

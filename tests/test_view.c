@@ -393,12 +393,8 @@ static const struct {
 
 Test(view, wrong_usage_exits_with_two_and_says_what_is_right)
 {
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
-		view("%s", wrong[i].arguments);
-		cr_expect_eq(status, 2, "%s: %d", wrong[i].arguments, status);
-		cr_expect_str_empty(output);
-		cr_expect(strstr(complaint, wrong[i].complaint), "%s: %s", wrong[i].arguments, complaint);
-	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		expect_refused(wrong[i].arguments, wrong[i].complaint);
 }
 
 Test(view, help_and_version_are_asked_for)

@@ -71,6 +71,15 @@ static __attribute__((unused)) void expect_shown(const char *arguments, const ch
 	cr_expect_str_eq(output, wanted, "%s:\n%s", arguments, output);
 }
 
+/* Wrong use: nothing is shown, and what is right is said. */
+static __attribute__((unused)) void expect_refused(const char *arguments, const char *why)
+{
+	shell("$V %s", arguments);
+	cr_expect_eq(status, 2, "%s: %d", arguments, status);
+	cr_expect_str_empty(output);
+	cr_expect(strstr(complaint, why), "%s: %s", arguments, complaint);
+}
+
 static void write_file(const char *name, const void *data, size_t bytes)
 {
 	char path[PATH_MAX + 64];
