@@ -4,7 +4,7 @@
 #   make demo       installs what is missing (Debian, Ubuntu), builds, kills a real service five times
 #   make check      installs what is missing, builds, runs every test
 #   make check-kernels  the death tests under Debian's kernels 6.1 and 6.12, in QEMU
-#   make check-systemd  the units under a systemd that is booted for them, in namespaces; half a minute
+#   make check-systemd  the units under a systemd that is booted for them, in namespaces; a minute
 #   make check-arm64  cross-compiles for arm64, runs the unit and race tests under qemu-user
 #   make soak       a reader copies rings that are lapped, checked event by event; SOAK_SECONDS=300 in all,
 #                   half of them under TSan; and a writer dies at every place that crash_step knows, not
