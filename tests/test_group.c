@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* One death, and a dump of each who worked with who died: one set, one clock, one timeline. */
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "recorder/group.h"
 #include "tests/service_process.h"
 
 TestSuite(group, .init = recorder_prepare, .fini = recorder_clean, .timeout = 300);
@@ -534,6 +536,64 @@ Test(group, is_bounded_in_bytes)
 	cr_assert_eq(copies_after((const char *[]){"--group-bytes=20M", NULL}, lives, 3, &first),
 		     1);
 	expect_info(first.path, "\"left_out\":", "1");
+}
+
+/* A counter in the file that the recorder keeps; 0: not there yet. */
+static uint64_t metric(const char *path, const char *name)
+{
+	uint64_t number = 0;
+	char line[LINE_BYTES];
+	FILE *file = fopen(path, "re");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ' ')
+			number = strtoull(line + strlen(name), NULL, 10);
+	if (file)
+		fclose(file);
+	return number;
+}
+
+static void expect_metric(const char *path, const char *name, uint64_t wanted)
+{
+	uint64_t number = metric(path, name);
+
+	for (int i = 0; number != wanted && i < RECORDER_WAIT_MS / 10; i++) {
+		poll(NULL, 0, 10);
+		number = metric(path, name);
+	}
+	cr_expect_eq(number, wanted, "%s is %" PRIu64, name, number);
+}
+
+/* Of one user, with a new group for each: those whose pause goes on. The next is counted, and dumped alone. */
+Test(group, sets_are_bounded_for_a_user_and_what_is_shed_is_counted)
+{
+	struct recorder_process recorder;
+	char metrics[128], option[160], service[16], group[16];
+
+	snprintf(metrics, sizeof(metrics), "%s/ttlog.prom", recorder_folder);
+	snprintf(option, sizeof(option), "--metrics-file=%s", metrics);
+	setenv("TTLOG_BUFFER_SIZE", "1M", 1);
+	start_recorder(&recorder, (const char *[]){"--group-pause=1h", option, "--metrics-interval=1",
+						 NULL});
+	for (int i = 0; i <= GROUP_SETS_MAX_PER_UID; i++) {
+		struct member first, second;
+		struct written written = {.service = service};
+
+		snprintf(service, sizeof(service), "first%d", i);
+		snprintf(group, sizeof(group), "group%d", i);
+		first = start_simple(service, group);
+		second = start_simple("second", group);
+		end_member(&first);
+		expect_dumps(&recorder, &written, 1);
+		end_member(&second);
+	}
+	expect_metric(metrics, "ttlog_group_sets_shed_total", 1);
+	expect_metric(metrics, "ttlog_group_sets_total", GROUP_SETS_MAX_PER_UID);
+	/* It ends when all that is ordered is written. */
+	cr_assert_eq(kill(recorder.pid, SIGTERM), 0);
+	cr_assert_eq(end_status(&recorder), 0);
+	close(recorder.stderr_fd);
+	cr_expect_eq(count_dumps("-group-"), GROUP_SETS_MAX_PER_UID);
 }
 
 static void be_parent(const struct life *life)
