@@ -13,7 +13,8 @@ cd "$(dirname "$0")/.." || exit 1
 
 passed=0 failed=0 skipped=0
 alone="model crash_step"
-long="$alone api crash_storm test_recorder test_clients test_channel_signals"
+long="$alone api api_wrong crash_storm race_reader test_hostile test_dump_reader test_recovery test_select test_doctor"
+long+=" test_recorder test_clients test_channel_signals test_process_handlers test_writer_signals"
 skips_shown=5
 if [[ "$*" = *arm64:* ]]; then
 	skips_shown=20
