@@ -55,6 +55,7 @@ static void run_for(uint64_t ms)
 Test(calibration, goes_while_there_are_clients)
 {
 	uint32_t before;
+	uint64_t start_ns;
 
 	run_for(300);
 	cr_expect_eq(count(), 0, "nobody is there");
@@ -64,13 +65,17 @@ Test(calibration, goes_while_there_are_clients)
 	calibration_end(calibration);
 	before = count();
 	cr_expect_leq(before, 2, "who comes just behind needs no other");
+	start_ns = now_ns(CLOCK_MONOTONIC);
 	run_for(400);
-	cr_expect_eq(count(), before + 1, "after 250 ms");
+	cr_expect_gt(count(), before, "after 250 ms");
+	/* Unless this took as long as it is to the one after that. */
+	cr_expect(count() == before + 1 || now_ns(CLOCK_MONOTONIC) - start_ns > 1000000000);
 	calibration_end(calibration);
+	before = count();
 	run_for(1200);
-	cr_expect_eq(count(), before + 1, "nobody is there any more");
+	cr_expect_eq(count(), before, "nobody is there any more");
 	calibration_begin(calibration);
-	cr_expect_eq(count(), before + 2);
+	cr_expect_eq(count(), before + 1);
 	calibration_end(calibration);
 }
 
@@ -96,8 +101,7 @@ Test(calibration, converts_to_the_microsecond)
 	for (unsigned int i = 0; i < 100; i++) {
 		const uint64_t monotonic =
 			(uint64_t)ttlog_clock_monotonic_ns(&line, beside[i].ticks);
-		const uint64_t realtime =
-			(uint64_t)ttlog_clock_realtime_ns(&line, beside[i].ticks);
+		const uint64_t realtime = (uint64_t)ttlog_clock_realtime_ns(&line, beside[i].ticks);
 
 		cr_expect(monotonic + 1000 >= beside[i].monotonic);
 		cr_expect(monotonic <= beside[i].monotonic_behind + 1000);
