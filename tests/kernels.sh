@@ -102,6 +102,7 @@ make_root()
 		copy_program "$build/$name" "build/$name" || return 1
 	done
 	copy_program "$(command -v setpriv)" build/setpriv || return 1
+	copy_program "$(command -v lz4)" bin/lz4 || return 1 # as who opens a dump has it
 	for name in "${tests[@]}"; do
 		[ -f "$build/tests/$name" ] || continue
 		copy_program "$build/tests/$name" "build/tests/$name" || return 1
