@@ -77,7 +77,7 @@ copy_program()
 	local program=$1 to=$2 library
 
 	mkdir -p "$root/$(dirname "$to")"
-	strip -o "$root/$to" "$program" || return 1
+	install "$program" "$root/$to" || return 1
 	for library in $(ldd "$program" | grep -o '/[^ ]*'); do
 		[ -f "$root$library" ] || install -D "$library" "$root$library"
 	done
@@ -98,7 +98,7 @@ make_root()
 	library=$(ldconfig -p 2>/dev/null | sed -n 's|.*libgcc_s.so.1.*x86-64.*=> ||p' | head -n 1)
 	[ -z "$library" ] || install -D "$library" "$root/lib/x86_64-linux-gnu/libgcc_s.so.1"
 	echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
-	for name in ttlog-recorder ttlog-view; do
+	for name in ttlog-recorder ttlog-view ttlog-ctl; do
 		copy_program "$build/$name" "build/$name" || return 1
 	done
 	copy_program "$(command -v setpriv)" build/setpriv || return 1
