@@ -205,7 +205,8 @@ static int welcome(struct client *client, const int fd[2])
 
 /*
  * Was everything in its ring recorded while it waited for us? Of one that is adopted: not if an
- * earlier recorder has looked, nor if it has been there for long: then its errors are of yesterday.
+ * earlier recorder has looked, or may have, nor if it has been there for long: then its errors are
+ * of yesterday.
  */
 static bool is_news(const struct client *client)
 {
@@ -214,7 +215,7 @@ static bool is_news(const struct client *client)
 	if (!client->adopted)
 		return true;
 	clock_gettime(CLOCK_REALTIME, &now);
-	return !client->control_is_old &&
+	return !client->control_is_old && !client->was_there &&
 	       (uint64_t)now.tv_sec <
 		       client->subject->identity.start_ns / UINT64_C(1000000000) + NEWS_S;
 }

@@ -160,6 +160,7 @@ static void taken(struct workers_job *job)
 	struct adopt *adopt = take->adopt;
 	int err = take->err;
 
+	take->taken.was_there = !adopt->first_over;
 	if (!err)
 		err = clients_adopt(adopt->config.clients, &take->taken);
 	if (!err) {

@@ -123,6 +123,7 @@ static int make_client(struct clients *clients, struct adopt_taken *taken,
 	client->hold_fd = taken->hold_fd;
 	taken->pidfd = taken->hold_fd = -1;
 	client->offered = client->adopted = true;
+	client->was_there = taken->was_there;
 	err = make_subject(client, taken);
 	if (err) {
 		client_free(client);
@@ -176,6 +177,7 @@ int clients_restore(struct clients *clients, struct adopt_taken *taken, bool dea
 	struct client *client;
 	int err = check_limits(clients, taken);
 
+	taken->was_there = true;
 	if (!err && !dead)
 		err = look_for(clients, taken);
 	if (!err)

@@ -28,6 +28,7 @@ struct adopt_taken {
 	struct identity identity;
 	struct modules *modules;
 	int root_fd;
+	bool was_there; /* before we began to look: an earlier recorder may have watched it */
 };
 
 /*

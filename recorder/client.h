@@ -63,6 +63,7 @@ struct client {
 	enum { CLIENT_REACH_UNKNOWN, CLIENT_REACHED, CLIENT_NOT_REACHED } reach;
 	bool offered; /* the region is the client's own */
 	bool adopted; /* we took it; there was no hello */
+	bool was_there;	     /* adopted, and it recorded before we began to look */
 	bool control_is_old; /* of an earlier recorder, and the client looks at it */
 	int hold_fd;  /* see hold.h; -1: nobody may see that we hold it */
 	bool asks;    /* WAITING: it is no client, and waits for an answer; see ask.c */

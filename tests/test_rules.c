@@ -267,6 +267,7 @@ Test(rules, what_came_before_the_recorder_had_time_counts)
 	char line[LINE_BYTES];
 
 	start_with(&recorder, "[trigger errors]\nwhen = level>=error\n");
+	setenv("TTLOG_HELLO_TIMEOUT", "50", 1);
 	cr_assert_eq(kill(recorder.pid, SIGSTOP), 0);
 	start_service(&service, record_when_told);
 	order(&service, 'e');
@@ -277,14 +278,16 @@ Test(rules, what_came_before_the_recorder_had_time_counts)
 	stop_recorder(&recorder);
 }
 
-Test(rules, what_an_earlier_recorder_has_seen_is_not_news)
+static void check_restart(const char *rung)
 {
+	const char *const arguments[] = {"--config", configuration, rung, NULL};
 	struct recorder_process recorder;
 	struct service service;
 	char line[LINE_BYTES];
 
-	start_with(&recorder, "[trigger errors]\nwhen = level>=error\nrate = 100/1h\n"
-			      "[trigger slow]\nwhen = seconds>0.5\nwhen = level=info\n");
+	write_rules("[trigger errors]\nwhen = level>=error\nrate = 100/1h\n"
+		    "[trigger slow]\nwhen = seconds>0.5\nwhen = level=info\n");
+	start_recorder(&recorder, arguments);
 	start_service(&service, record_when_told);
 	order(&service, 'e');
 	expect_line(&recorder, "-rule-errors.bin", line, sizeof(line));
@@ -292,12 +295,22 @@ Test(rules, what_an_earlier_recorder_has_seen_is_not_news)
 	end_status(&recorder);
 	close(recorder.stderr_fd);
 	/* When it is listening it has adopted who is there. */
-	start_recorder(&recorder, (const char *const[]){"--config", configuration, NULL});
+	start_recorder(&recorder, arguments);
 	order(&service, 's');
 	expect_line(&recorder, "-rule-", line, sizeof(line));
 	cr_assert(strstr(line, "-rule-slow.bin"), "%s", line);
 	end_service(&service);
 	stop_recorder(&recorder);
+}
+
+Test(rules, what_an_earlier_recorder_has_seen_is_not_news)
+{
+	check_restart(NULL);
+}
+
+Test(rules, what_an_earlier_recorder_has_seen_is_not_news_without_ebpf)
+{
+	check_restart("--no-bpf");
 }
 
 /* ---- the clock, and another configuration ----------------------------------------------- */
