@@ -10,6 +10,7 @@
 
 #include "lib/attach.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -68,6 +69,9 @@ __attribute__((unused)) static ssize_t receive(void *message, size_t bytes, int 
 
 	wait_for(connection);
 	length = recvmsg(connection, &header, MSG_CMSG_CLOEXEC);
+	/* Who is gone without having read what we said: once, before what he had said himself. */
+	if (length < 0 && errno == ECONNRESET)
+		length = recvmsg(connection, &header, MSG_CMSG_CLOEXEC);
 	*ret_fd = -1;
 	if (length > 0 && CMSG_FIRSTHDR(&header))
 		memcpy(ret_fd, CMSG_DATA(CMSG_FIRSTHDR(&header)), sizeof(int));
