@@ -130,6 +130,7 @@ struct ttlog_reader_history {
 		    const struct ttlog_reader_saved *saved, unsigned char *to);
 	const struct ttlog_reader_saved *const *saved; /* in any order */
 	uint32_t saved_count;
+	bool is_whole; /* none was given up: what a place lost before its first one is a gap, too */
 };
 
 /* Events that are missing between others that are there, in one lane. */

@@ -65,6 +65,36 @@ static void gap_join(struct ttlog_reader_gap *to, const struct ttlog_reader_gap 
 		to->last_ticks = from->last_ticks;
 }
 
+/* Of each lane: of what is there, saved or not. */
+static void oldest_find(const struct ttlog_reader *reader, uint64_t oldest[TTLOG_LANE_MAX])
+{
+	memset(oldest, 0xff, TTLOG_LANE_MAX * sizeof(*oldest));
+	for (uint32_t i = 0; i < reader->chunk_count; i++) {
+		const struct reader_chunk *chunk = &reader->chunk[i];
+		uint64_t ticks = UINT64_MAX;
+
+		if (chunk->saved && chunk->saved->event_count)
+			ticks = chunk->saved->first_ticks;
+		else if (!chunk->saved && chunk->bytes)
+			ticks = reader_event_ticks(chunk->events);
+		if (ticks < oldest[chunk->lane])
+			oldest[chunk->lane] = ticks;
+	}
+}
+
+/* What is older than all that is there is in front of the timeline, not in it. */
+static void gaps_drop_front(struct ttlog_reader *reader)
+{
+	uint64_t oldest[TTLOG_LANE_MAX];
+	uint32_t kept = 0;
+
+	oldest_find(reader, oldest);
+	for (uint32_t i = 0; i < reader->gap_count; i++)
+		if (reader->gap[i].first_ticks > oldest[reader->gap[i].lane])
+			reader->gap[kept++] = reader->gap[i];
+	reader->gap_count = kept;
+}
+
 /* Those of all places of a lane, in order, those that overlap in one; not more than are listed. */
 static void gaps_order(struct ttlog_reader *reader)
 {
@@ -127,10 +157,9 @@ static void chunk_add(struct ttlog_reader *reader, const struct ttlog_reader_sav
  * the timeline, what was begun later is of the next reader, and is not missing either.
  */
 static int place_take(struct ttlog_reader *reader, const struct reader_history_place *place,
-		      const struct ttlog_reader_saved *const *saved, uint32_t count)
+		      uint32_t lane, const struct ttlog_reader_saved *const *saved, uint32_t count)
 {
 	const struct ttlog_reader_saved *before = NULL;
-	const uint32_t lane = saved[0]->lane;
 	struct reader_lost lost;
 	uint64_t known = 0;
 	int error = 0;
@@ -149,7 +178,7 @@ static int place_take(struct ttlog_reader *reader, const struct reader_history_p
 			.last = at->lost_last,
 		};
 		ttlog_reader_lost_add(&reader->lane[lane], &lost);
-		if (before)
+		if (before || reader->history->is_whole)
 			error = gap_add(reader, lane, &lost);
 		known = sum(at->lost, at->event_count);
 		before = at;
@@ -169,7 +198,7 @@ static int place_take(struct ttlog_reader *reader, const struct reader_history_p
 	if (before)
 		lost.first = before->newest_ticks;
 	ttlog_reader_lost_add(&reader->lane[lane], &lost);
-	return before ? gap_add(reader, lane, &lost) : 0;
+	return before || reader->history->is_whole ? gap_add(reader, lane, &lost) : 0;
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
@@ -215,10 +244,7 @@ static int places_take(struct ttlog_reader *reader, const struct reader_history_
 		for (uint32_t i = 0; i < chunks && !error; i++, place++) {
 			for (end = at; end < count && is_of(saved[end], lane, i); end++)
 				;
-			if (at == end)
-				ttlog_reader_lost_add(&reader->lane[lane], &place->lost);
-			else
-				error = place_take(reader, place, saved + at, end - at);
+			error = place_take(reader, place, lane, saved + at, end - at);
 			at = end;
 		}
 	}
@@ -243,6 +269,7 @@ int ttlog_reader_saved_take(struct ttlog_reader *reader, const struct reader_his
 	qsort(sorted, history->saved_count, sizeof(const void *), saved_compare);
 	error = places_take(reader, place, sorted, history->saved_count);
 	free(sorted);
+	gaps_drop_front(reader);
 	gaps_order(reader);
 	return error;
 }

@@ -46,6 +46,7 @@ struct history {
 	struct history_segment *first, *last;
 	uint64_t bytes;
 	bool is_leaving; /* somebody waits for the thread to be done with it */
+	bool has_given_up; /* some of it, for newer ones */
 	struct history_lane lane[TTLOG_LANE_MAX];
 	uint64_t saved[]; /* of all lanes */
 };

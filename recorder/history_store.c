@@ -71,6 +71,7 @@ static void make_room(struct history *history, size_t bytes)
 		else
 			return;
 		histories->figures.evicted += from->first->event_count;
+		from->has_given_up = true;
 		drop_first(from);
 	}
 }
@@ -213,6 +214,7 @@ static int cut(struct ttlog_reader_history *reader)
 	pthread_mutex_lock(&histories->lock);
 	cut->hold = hold_all(cut->history, &count);
 	cut->bytes = cut->history->bytes;
+	reader->is_whole = !cut->history->has_given_up;
 	cut->budget_bytes = histories->options.client_bytes;
 	pthread_mutex_unlock(&histories->lock);
 	if (!cut->hold || count >= UINT32_MAX)

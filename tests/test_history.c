@@ -194,6 +194,24 @@ Test(history, counts_and_dates_what_it_could_not_follow)
 	own_history_end(&own);
 }
 
+/* Most places were never saved before they were recycled. */
+Test(history, counts_a_burst_that_begins_before_the_first_lap_is_over)
+{
+	struct ttlog_reader *reader;
+	struct own_history own;
+
+	number(1);
+	own = own_history_begin(BUDGET, false);
+	number_and_look(&own, 2 * SAFE * times_larger());
+	number(50 * SAFE * times_larger());
+	reader = own_history_read(&own);
+	check_sum(reader);
+	check_gaps(reader);
+	cr_assert_gt(gap_events(reader), 0);
+	own_history_close(&own);
+	own_history_end(&own);
+}
+
 Test(history, keeps_alerts_which_are_a_slot_each)
 {
 	struct ttlog_reader *reader;
