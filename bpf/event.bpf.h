@@ -99,6 +99,18 @@ static __always_inline void fill_siginfo(struct ttlog_bpf_event *event, __u64 ra
 	}
 }
 
+/*
+ * A system call makes its siginfo on the kernel stack of its caller; a timer has had it for long, in
+ * memory of its own. 32 KiB is the largest stack; behind a smaller one is a guard, and nobody's siginfo.
+ */
+static __always_inline __u32 whose_siginfo(__u64 raw)
+{
+	const struct task_struct *current_task = (const struct task_struct *)bpf_get_current_task();
+	const __u64 stack = (__u64)BPF_CORE_READ(current_task, stack);
+
+	return raw > 1 && raw >= stack && raw - stack < (32 << 10) ? TTLOG_BPF_ON_STACK : 0;
+}
+
 /* Of user space, and so only of a task that is running this. */
 static __always_inline void fill_registers(struct ttlog_bpf_event *event, struct task_struct *task)
 {

@@ -239,6 +239,7 @@ struct seccomp {
 } KERNEL;
 
 struct task_struct {
+	void *stack;
 	unsigned int flags;
 	unsigned int ptrace;
 	int exit_code;

@@ -96,6 +96,7 @@ static __always_inline int generated(void *ctx, struct ttlog_bpf_client *client,
 	if ((event.flags & TTLOG_BPF_HANDLED) && !worth_telling(client, signal, event.time_ns))
 		return 0;
 	fill_siginfo(&event, raw_argument(ctx, 1));
+	event.flags |= whose_siginfo(raw_argument(ctx, 1));
 	fill_target(&event.target, task);
 	fill_current(&event.sender);
 	if (event.sender.tid == event.target.tid)

@@ -79,6 +79,7 @@ enum ttlog_bpf_kind {
  */
 #define TTLOG_BPF_UNSEEN 0x1000000u
 #define TTLOG_BPF_NO_SIGINFO 0x2000000u	  /* and there is no siginfo: `code` says nothing */
+#define TTLOG_BPF_ON_STACK 0x4000000u	  /* the siginfo lies on the stack of who was running: it is his */
 
 struct ttlog_bpf_actor {
 	__u32 pid; /* thread group id, in the first pid namespace */

@@ -78,6 +78,16 @@ static bool is_by_process(int code)
 }
 
 /*
+ * rt_sigqueueinfo() sends any code below zero, also those by which the kernel tells of timers and
+ * message queues; but from the caller's stack. The kernel tells of USB transfers from where it
+ * happens to be.
+ */
+static bool is_by_call(const struct ttlog_bpf_event *event)
+{
+	return (event->flags & TTLOG_BPF_ON_STACK) && event->code < 0 && event->code != SI_ASYNCIO;
+}
+
+/*
  * Was it sent by who was running? Not if the kernel sent it: a timer, a terminal or a lack of memory
  * strikes while anybody runs, and nobody must be blamed for that.
  */
@@ -88,7 +98,8 @@ static bool has_sender(const struct ttlog_bpf_event *event)
 	if (event->kind == TTLOG_BPF_DELIVER || !event->sender.pid ||
 	    (event->flags & TTLOG_BPF_INFO_KERNEL))
 		return false;
-	return (event->flags & TTLOG_BPF_INFO_NONE) || is_by_process(event->code);
+	return (event->flags & TTLOG_BPF_INFO_NONE) || is_by_process(event->code) ||
+	       is_by_call(event);
 }
 
 static int code_of(const struct ttlog_bpf_event *event)

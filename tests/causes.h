@@ -127,6 +127,7 @@ void act_pipe(void);
 void act_alrm(void);
 void act_signal(void); /* that of the row */
 void act_queue(void);
+void act_forge(void);
 void act_signal_and_be_gone(void); /* the sender is dead before the recorder looks */
 void act_kill_from_a_container(void);
 void act_cgroup_kill(void);

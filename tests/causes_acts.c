@@ -73,6 +73,15 @@ void act_queue(void)
 		cause_give_up("sigqueue");
 }
 
+/* Whoever may send a signal may say that it was a timer's. */
+void act_forge(void)
+{
+	siginfo_t info = {.si_signo = SIGTERM, .si_code = SI_TIMER};
+
+	if (syscall(SYS_rt_sigqueueinfo, cause_shared->client, SIGTERM, &info))
+		cause_give_up("rt_sigqueueinfo");
+}
+
 void act_go(void)
 {
 	cause_shared->go = 1;

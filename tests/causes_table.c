@@ -74,6 +74,8 @@ const struct cause causes[] = {
 	 {HOW("signal"), SIGNAL("14"), THE_TEST, EXE, SURE}, "by SIGALRM from"},
 	{"sigqueue", life_waits, NULL, act_queue, NULL,
 	 {HOW("signal"), SIGNAL("15"), CODE("SI_QUEUE"), THE_TEST, SURE}, "by SIGTERM from"},
+	{"sigqueue-as-a-timer", life_waits, NULL, act_forge, NULL,
+	 {HOW("signal"), SIGNAL("15"), CODE("SI_TIMER"), THE_TEST, SURE}, "by SIGTERM from"},
 	/* The kernel delivers these with a siginfo of its own making: SI_USER, from nobody. */
 	{"sigqueue-unqueued", life_waits, start_unqueued, act_queue, NULL,
 	 {HOW("signal"), SIGNAL("15"), CODE("SI_QUEUE"), THE_TEST, SURE}, "by SIGTERM from"},
