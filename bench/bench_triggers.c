@@ -5,7 +5,8 @@
  *
  * The looks and copies are made by a thread of the same process, on the other processor if there is
  * one; what they cost the writer is all that its thread takes longer. Rules look every 5 ms, the
- * shortest pause that the recorder makes; "in a row" is a copy behind the other, which nobody does.
+ * shortest pause that the recorder makes; ttlog-ctl tail and top look at everything, ten times a
+ * second; "in a row" is a copy behind the other, which nobody does.
  */
 #include "bench/cases.h"
 #include "bench/measure.h"
@@ -25,21 +26,24 @@
 #define LOOP_EVENTS UINT64_C(20000)
 #define LOOK_NS 5000000 /* and as many events, as recorder/triggers.c */
 #define LOOK_EVENTS 32768
+#define TAIL_NS 100000000
 #define ALL_LANES (~(UINT32_C(1) << TTLOG_LANE_AFTERLIFE))
 #define ALERT_LANES (ALL_LANES & ~(UINT32_C(1) << TTLOG_LANE_MAIN | UINT32_C(1) << TTLOG_LANE_BOOT))
 
 static const struct trigger_case {
 	const char *what;
-	const char *filter; /* NULL: copies */
+	const char *filter; /* NULL: copies; "": everything is wanted */
 	uint32_t lanes;
+	uint32_t events; /* at most, a look */
 	long pause_ns;
 } cases[] = {
-	{"rule: level>=error", "level>=error", ALERT_LANES, LOOK_NS},
-	{"rule: target=other", "target=other", ALL_LANES, LOOK_NS},
-	{"rule: status=500 (asks each event)", "status=500", ALL_LANES, LOOK_NS},
-	{"a copy a second", NULL, 0, 1000000000},
-	{"ten copies a second", NULL, 0, 100000000},
-	{"copies in a row", NULL, 0, 0},
+	{"rule: level>=error", "level>=error", ALERT_LANES, LOOK_EVENTS, LOOK_NS},
+	{"rule: target=other", "target=other", ALL_LANES, LOOK_EVENTS, LOOK_NS},
+	{"rule: status=500 (asks each event)", "status=500", ALL_LANES, LOOK_EVENTS, LOOK_NS},
+	{"tail -f, top (take each event)", "", UINT32_MAX, UINT32_MAX, TAIL_NS},
+	{"a copy a second", NULL, 0, 0, 1000000000},
+	{"ten copies a second", NULL, 0, 0, 100000000},
+	{"copies in a row", NULL, 0, 0, 0},
 };
 
 static struct filter filter;
@@ -84,7 +88,7 @@ static void *disturb(void *context)
 	    ttlog_live_open(&live, ttlog_place_.base, &ttlog_place_.geometry, &handler))
 		measure_die("ttlog_live_open", 0);
 	while (!atomic_load_explicit(&is_over, memory_order_relaxed)) {
-		uint32_t budget = LOOK_EVENTS;
+		uint32_t budget = of->events;
 
 		if (live)
 			ttlog_live_look(live, of->lanes, &budget);
@@ -145,7 +149,7 @@ static void measure_case(uint64_t index)
 	uint64_t began;
 	double seconds = 0;
 
-	if (of->filter && filter_add(&filter, of->filter, &error))
+	if (of->filter && *of->filter && filter_add(&filter, of->filter, &error))
 		measure_die(error.why, 0);
 	measure_init(REGION_BYTES);
 	ns_of_turn();
