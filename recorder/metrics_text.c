@@ -112,7 +112,7 @@ static void write_groups(FILE *file)
 		"Deaths of which those who worked with the dead were copied, too.",
 		counters.group_sets);
 	counter(file, "ttlog_group_sets_shed_total",
-		"Deaths of which they were not, too soon after another one of the group.",
+		"Deaths of which they were not: too soon after another one, or too many of a user.",
 		counters.group_sets_shed);
 	counter(file, "ttlog_group_members_left_out_total",
 		"Members that were not copied, because the set was large enough.",
