@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* ttlog-ctl as operators use it: a real daemon, real services, other users. */
-#include "tests/service_process.h"
+#include "tests/told_service.h"
 
 #define ANSWER_BYTES (1 << 16)
 #define OTHER 65533 /* somebody; nobody's number has a meaning of its own */
 
 static char control[100];
 static char ctl_program[PATH_MAX]; /* where any user can execute it */
-
-/* A service that the test tells what to do, a byte each, and that answers each when it is done. */
-struct told {
-	struct service service;
-	int orders;
-};
-
-static int order_fd;
 
 static void prepare(void)
 {
@@ -60,19 +52,6 @@ static void obey(void)
 	}
 }
 
-static struct told start_told(void)
-{
-	struct told told;
-	int orders[2];
-
-	cr_assert_eq(pipe2(orders, O_CLOEXEC), 0);
-	order_fd = orders[0];
-	start_service(&told.service, obey);
-	close(orders[0]);
-	told.orders = orders[1];
-	return told;
-}
-
 static void order(const struct told *told, char what)
 {
 	cr_assert_eq(write(told->orders, &what, 1), 1);
@@ -83,14 +62,6 @@ static void expect_done(const struct told *told)
 	char byte;
 
 	cr_assert_eq(read(told->service.said, &byte, 1), 1);
-}
-
-/* The pipe alone would not do: others have inherited its end. */
-static void end_told(struct told *told)
-{
-	order(told, 'x');
-	reap(&told->service);
-	close(told->orders);
 }
 
 struct answer {
@@ -198,8 +169,8 @@ Test(ctl, list_has_a_line_each_and_a_heading)
 	answer = ASK("list");
 	expect_status(answer, 1);
 	cr_assert_str_eq(answer->text, "");
-	first = start_told();
-	second = start_told();
+	first = start_told(obey);
+	second = start_told(obey);
 	answer = ASK("--no-pager");
 	expect_status(answer, 0);
 	cr_assert_eq(strncmp(answer->text, "SERVICE", 7), 0, "%s", answer->text);
@@ -227,7 +198,7 @@ Test(ctl, list_knows_losses_history_and_threads)
 	char value[64];
 
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	answer = ASK("list", "--json");
 	cr_assert_eq(number_of(answer, "events"), 1);
 	cr_assert_eq(number_of(answer, "threads"), 1);
@@ -254,7 +225,7 @@ Test(ctl, status_is_the_recorder_or_a_process_in_detail)
 	struct told told;
 
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	answer = ASK("status", "--json");
 	expect_status(answer, 0);
 	cr_assert_eq(number_of(answer, "processes"), 1);
@@ -320,7 +291,7 @@ Test(ctl, an_owner_sees_his_own_and_there_are_no_others)
 		cr_skip("needs root, to be two users");
 	}
 	start_recorder(&recorder, NONE);
-	ours = start_told();
+	ours = start_told(obey);
 	theirs = start_other();
 	answer = ask_as(OTHER, ARGS("list", "--no-legend"));
 	expect_status(answer, 0);
@@ -355,7 +326,7 @@ Test(ctl, a_level_is_obeyed_by_the_process_that_runs)
 	char value[64];
 
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	order(&told, 'w');
 	expect_status(ASK("level", "orders", "INFO"), 0);
 	expect_done(&told);
@@ -383,7 +354,7 @@ Test(ctl, what_is_frozen_by_hand_overwrites_nothing_until_it_is_thawed)
 	char value[64];
 
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	order(&told, 'f');
 	expect_done(&told);
 	expect_status(ASK("freeze", "orders"), 0);
@@ -414,7 +385,7 @@ Test(ctl, a_frozen_process_that_dies_is_dumped_as_ever)
 	struct told told;
 
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	expect_status(ASK("freeze", "orders"), 0);
 	order(&told, 'k');
 	expect_killed(&recorder, line, sizeof(line), "the last words");
@@ -433,8 +404,8 @@ Test(ctl, snapshot_waits_and_names_the_dump_of_each)
 	char line[LINE_BYTES];
 
 	start_recorder(&recorder, NONE);
-	first = start_told();
-	second = start_told();
+	first = start_told(obey);
+	second = start_told(obey);
 	answer = ASK("snapshot", "--wait", "orders", "--reason", "to see");
 	expect_status(answer, 0);
 	cr_assert_eq(count_of(answer->text, "-control-to_see.bin\n"), 2, "%s", answer->text);
@@ -512,7 +483,7 @@ Test(ctl, who_is_adopted_obeys_and_stays_frozen)
 	char value[64];
 
 	start_recorder(&recorder, ARGS("--no-bpf"));
-	told = start_told();
+	told = start_told(obey);
 	expect_status(ASK("freeze", "orders"), 0);
 	replace_recorder(&recorder, ARGS("--no-bpf"));
 	answer = ASK("list", "--json");
@@ -536,7 +507,7 @@ Test(ctl, who_had_a_recorder_with_ebpf_obeys_the_next)
 	struct told told;
 
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	if (!strstr(ASK("list")->text, "  ebpf  ")) {
 		order(&told, 'x');
 		reap(&told.service);

@@ -4,18 +4,12 @@
 #include <sys/mman.h>
 
 #include "recorder/ctl.h"
-#include "tests/service_process.h"
+#include "tests/told_service.h"
 
 #define OTHER 65533
 #define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static char program[PATH_MAX]; /* where any user can execute it */
-
-/* A service that records what it is told to, a byte each, and answers when it is done. */
-struct told {
-	struct service service;
-	int orders;
-};
 
 /* A ttlog-ctl that goes on; what it says on both of its outputs. */
 struct running {
@@ -24,8 +18,6 @@ struct running {
 	size_t bytes;
 	char text[1 << 16];
 };
-
-static int order_fd;
 
 static void copy(const char *name)
 {
@@ -67,32 +59,12 @@ static void obey(void)
 	}
 }
 
-static struct told start_told(void)
-{
-	struct told told;
-	int orders[2];
-
-	cr_assert_eq(pipe2(orders, O_CLOEXEC), 0);
-	order_fd = orders[0];
-	start_service(&told.service, obey);
-	close(orders[0]);
-	told.orders = orders[1];
-	return told;
-}
-
 static void tell(const struct told *told, char what)
 {
 	char byte;
 
 	cr_assert_eq(write(told->orders, &what, 1), 1);
 	cr_assert_eq(read(told->service.said, &byte, 1), 1);
-}
-
-static void end_told(struct told *told)
-{
-	cr_assert_eq(write(told->orders, "x", 1), 1);
-	reap(&told->service);
-	close(told->orders);
 }
 
 static void kill_told(struct told *told)
@@ -193,7 +165,7 @@ Test(ctl_tail, the_newest_events_are_shown_oldest_first)
 	const char *text;
 
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	tell(&told, 'm');
 	text = tail_as(0, 0, ARGS("tail", "orders", "-o", "json"));
 	cr_assert_eq(count_of(text, "\n"), 10, "%s", text);
@@ -214,7 +186,7 @@ Test(ctl_tail, filters_and_formats_are_those_of_the_viewer)
 	char pid[16];
 
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	snprintf(pid, sizeof(pid), "%d", (int)told.service.pid);
 	tell(&told, 'e');
 	tell(&told, 'n');
@@ -242,7 +214,7 @@ Test(ctl_tail, it_follows_until_the_process_dies_and_says_how)
 	char pid[16], line[LINE_BYTES];
 
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	snprintf(pid, sizeof(pid), "%d", (int)told.service.pid);
 	start_ctl(&running, 0, ARGS("tail", "-f", pid, "-o", "json"));
 	expect_words(&running, "the last words");
@@ -268,7 +240,7 @@ Test(ctl_tail, the_viewer_follows_with_its_own_options)
 
 	start_recorder(&recorder, NONE);
 	snprintf(viewer, sizeof(viewer), "%s/ttlog-view", recorder_folder);
-	told = start_told();
+	told = start_told(obey);
 	snprintf(pid, sizeof(pid), "%d", (int)told.service.pid);
 	tell(&told, 'm');
 	start(&running, 0, viewer,
@@ -293,13 +265,13 @@ Test(ctl_tail, a_service_that_is_restarted_is_followed_and_an_interrupt_ends_it)
 	struct told told;
 
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	start_ctl(&running, 0, ARGS("tail", "-f", "orders", "-o", "json"));
 	expect_words(&running, "the last words");
 	kill_told(&told);
 	expect_killed(&recorder, line, sizeof(line), "the last words");
 	expect_words(&running, "SIGKILL");
-	told = start_told();
+	told = start_told(obey);
 	snprintf(words, sizeof(words), "-- restarted: pid %d --", (int)told.service.pid);
 	expect_words(&running, words);
 	tell(&told, 'e');
@@ -322,7 +294,7 @@ Test(ctl_tail, what_is_not_his_is_not_there_for_another_user)
 		cr_skip("needs root, to be two users");
 	}
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	text = tail_as(OTHER, 1, ARGS("tail", "orders"));
 	cr_assert(strstr(text, "nothing matches 'orders'"), "%s", text);
 	end_told(&told);
@@ -346,7 +318,7 @@ Test(ctl_tail, a_region_that_is_handed_out_can_be_read_and_nothing_else)
 	void *base;
 
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	snprintf(control, sizeof(control), "%s/control.sock", recorder_folder);
 	cr_assert_eq(ctl_ask(control, &request, no_row, NULL, &outcome), 0);
 	cr_assert_eq(outcome.matched, 1);
@@ -374,7 +346,7 @@ Test(ctl_tail, top_counts_every_event_by_level_site_and_thread)
 	char tid[32];
 
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	start_ctl(&running, 0, ARGS("top", "--json", "orders"));
 	/* It says so when it begins, and what was before is not counted. */
 	expect_words(&running, "\"total\":0,");
@@ -400,7 +372,7 @@ Test(ctl_tail, top_once_is_one_table_and_ends)
 	const char *text;
 
 	start_recorder(&recorder, NONE);
-	told = start_told();
+	told = start_told(obey);
 	text = tail_as(0, 0, ARGS("top", "--once", "orders"));
 	cr_assert(strstr(text, "0 events/s"), "%s", text);
 	text = tail_as(0, 0, ARGS("top", "--once", "--json", "orders"));
