@@ -3,9 +3,10 @@
  * history_look.c - one look at a region: what was retired since the last one, and when to look
  * again.
  *
- * A chunk that was retired is left alone for half a lap of its lane's hand, unless there is nothing
- * else to take. How long a lap takes is known from how far the hand has come since the last look;
- * the next one is after an eighth of it. A lane whose hand stands still is looked at less and less
+ * Chunks are kept in the order of their tickets, as far as they were retired in it: what the budget
+ * takes away first is then what is oldest, with nothing older left in front of it. How long a lap
+ * takes is known from how far the hand has come since the last look; the next one is after an eighth
+ * of it. A lane whose hand stands still is looked at less and less
  * often, but often enough for a writer that starts with a million events a second.
  *
  * The channels' chunks are taken without the lane's hand: there, what counts is how far the
@@ -76,6 +77,7 @@ struct look {
 	const struct ttlog_lane_geometry *geometry;
 	const struct ttlog_chunk_record *records;
 	const struct ttlog_channel_entry *channel; /* lane CHANNEL: whose chunk it is, as it says */
+	uint32_t first;				   /* place of the oldest ticket */
 	uint32_t saved;				   /* chunks */
 	uint64_t missed;			   /* generations that came and went */
 	uint64_t ahead;				   /* the most that a place has gone on by */
@@ -170,8 +172,11 @@ static bool look_at_all(struct look *look)
 {
 	struct history *history = look->history;
 	const uint64_t *last = history->lane[look->lane].saved;
+	const uint32_t count = look->geometry->chunk_count;
 
-	for (uint32_t i = 0; i < look->geometry->chunk_count; i++) {
+	for (uint32_t n = 0; n < count; n++) {
+		const uint32_t i = n < count - look->first ? look->first + n
+							   : n - (count - look->first);
 		/* Pairs with the release of the retire. */
 		const uint64_t state =
 			atomic_load_explicit(&look->records[i].state, memory_order_acquire);
@@ -255,6 +260,9 @@ static void look_at_lane(struct history *history, uint32_t id, uint64_t now_ns)
 	bool is_done = true;
 
 	look.records = (const void *)((const char *)history->base + look.geometry->records_offset);
+	/* The hand of lane CHANNEL goes round nothing: its chunks follow each other by channel. */
+	if (id != TTLOG_LANE_CHANNEL)
+		look.first = (uint32_t)(hand % look.geometry->chunk_count);
 	if (!is_quiet(&look, lane, hand))
 		is_done = look_at_all(&look);
 	if (is_done)
