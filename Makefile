@@ -210,7 +210,7 @@ $(B)/tests/test_read: | $(B)/ttlog-view
 $(B)/tests/test_ctl $(B)/tests/test_ctl_tail $(B)/tests/test_ctl_server $(B)/tests/test_keep_loop: | $(PROGRAMS)
 $(B)/tests/test_doctor $(B)/tests/test_reload: | $(B)/ttlog-recorder
 $(B)/tests/test_metrics $(B)/tests/test_last_death: | $(B)/ttlog-recorder
-$(B)/tests/test_group: | $(PROGRAMS)
+$(B)/tests/test_group $(B)/tests/test_group_poison: | $(PROGRAMS)
 $(B)/tests/test_ladder $(B)/tests/test_privileges $(B)/tests/test_hostile $(B)/tests/test_hostile_peers $(B)/tests/test_hostile_names: | $(PROGRAMS)
 $(B)/tests/test_retention_dump $(B)/tests/test_recovery $(B)/tests/test_storm: | $(PROGRAMS)
 $(B)/tests/test_snapshot $(B)/tests/test_heartbeat $(B)/tests/test_rules $(B)/tests/test_pressure: | $(PROGRAMS)
