@@ -1,69 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of clients in this process, with the kernel program's words made up: what is said
- * twice, too late, or of nobody, and what the clock alone decides.
+ * twice, too late, or of nobody, and what the clock alone decides. The freeze: test_clients_freeze.c.
  */
-#include <criterion/criterion.h>
-#include <dirent.h>
-#include <errno.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "recorder/client.h"
-#include "recorder/listener.h"
-#include "tests/hello_by_hand.h"
+#include "tests/clients_by_hand.h"
 
-static char folder[64], path[100], dumps[100];
-static struct recorder_parts {
-	struct loop *loop;
-	struct workers *makers, *writers;
-	struct store store;
-	struct dumper dumper;
-	struct listener listener;
-	struct calibration *calibration;
-	struct clients *clients;
-} parts;
-
-static void open_clients(bool dump_on_exit)
-{
-	const struct clients_config config = {
-		.loop = parts.loop,
-		.makers = parts.makers,
-		.dumper = &parts.dumper,
-		.count_max = 16,
-		.region_bytes_max = 2 << 20,
-		.memory_bytes_max = 64 << 20,
-		.hello_timeout_ms = 50,
-		.dump_on_exit = dump_on_exit,
-	};
-
-	cr_assert_eq(clients_open(&parts.clients, &config), 0);
-	cr_assert_eq(clients_listen(parts.clients, parts.listener.fd), 0);
-}
-
-static void open_parts(void)
-{
-	strcpy(folder, "/tmp/ttlog-test-clients-XXXXXX");
-	cr_assert(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/recorder.sock", folder);
-	snprintf(dumps, sizeof(dumps), "%s/dumps", folder);
-	cr_assert_eq(loop_open(&parts.loop), 0);
-	cr_assert_eq(workers_open(&parts.makers, parts.loop, 1), 0);
-	cr_assert_eq(workers_open(&parts.writers, parts.loop, 2), 0);
-	cr_assert_eq(store_open(&parts.store, dumps), 0);
-	cr_assert_eq(listener_open(&parts.listener, path), 0);
-	cr_assert_eq(calibration_open(&parts.calibration, parts.loop), 0);
-	dumper_init(&parts.dumper, parts.writers, &parts.store, parts.calibration, "test");
-	open_clients(false);
-}
+TestSuite(clients, .init = open_parts, .fini = close_parts, .timeout = 60);
 
 static unsigned int count_own_fds(void)
 {
@@ -75,24 +21,6 @@ static unsigned int count_own_fds(void)
 	closedir(dir);
 	return count;
 }
-
-static void close_parts(void)
-{
-	char command[128];
-
-	clients_unlisten(parts.clients);
-	listener_close(&parts.listener);
-	workers_close(parts.makers);
-	workers_close(parts.writers);
-	clients_close(parts.clients);
-	store_close(&parts.store);
-	calibration_close(parts.calibration);
-	loop_close(parts.loop);
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	cr_assert_eq(system(command), 0);
-}
-
-TestSuite(clients, .init = open_parts, .fini = close_parts, .timeout = 60);
 
 static unsigned int count_dumps(const char *in_name)
 {
@@ -106,86 +34,10 @@ static unsigned int count_dumps(const char *in_name)
 	return count;
 }
 
-/* ---- a client whose life is in our hands: a child that waits to be killed ---- */
-
-struct peer {
-	pid_t pid;
-	int region_fd;
-	uint64_t id;
-};
-
-static void turn(void)
-{
-	cr_assert_eq(loop_once(parts.loop, BY_HAND_WAIT_MS), 0);
-}
-
 static void finish_dumps(void)
 {
 	while (workers_pending(parts.writers) || workers_pending(parts.makers))
 		turn();
-}
-
-/* The only client, or NULL. */
-static struct client *only_client(void)
-{
-	for (uint32_t i = 0; i < parts.clients->config.count_max; i++)
-		if (parts.clients->slot[i])
-			return parts.clients->slot[i];
-	return NULL;
-}
-
-static void live_as_a_client(void)
-{
-	const struct ttlog_hello hello = hello_by_hand("client");
-	struct ttlog_welcome welcome;
-	int fd, fds[2];
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	fd = peer_connect(path);
-	if (send(fd, &hello, sizeof(hello), 0) < 0 || receive_welcome(fd, &welcome, fds) <= 0)
-		_exit(1);
-	for (;;)
-		pause();
-}
-
-static void start_peer(struct peer *ret_peer)
-{
-	const uint64_t registered = clients_registered_count(parts.clients);
-	struct client *client;
-
-	fflush(NULL);
-	ret_peer->pid = fork();
-	if (!ret_peer->pid)
-		live_as_a_client();
-	while (clients_registered_count(parts.clients) == registered)
-		turn();
-	client = only_client();
-	cr_assert_eq(client->pid, ret_peer->pid);
-	ret_peer->id = client->id;
-}
-
-static void end_peer(struct peer *peer)
-{
-	kill(peer->pid, SIGKILL);
-	cr_assert_eq(waitpid(peer->pid, NULL, 0), peer->pid);
-}
-
-static struct ttlog_bpf_event event_of(const struct peer *peer, uint32_t kind, uint32_t flags)
-{
-	return (struct ttlog_bpf_event){
-		.client_id = peer->id,
-		.kind = kind,
-		.flags = flags,
-		.signal = kind == TTLOG_BPF_SIGNAL ? SIGSEGV : 0,
-		.target = {.pid = (uint32_t)peer->pid, .tid = (uint32_t)peer->pid},
-	};
-}
-
-static void tell(const struct peer *peer, uint32_t kind, uint32_t flags)
-{
-	const struct ttlog_bpf_event event = event_of(peer, kind, flags);
-
-	clients_event(parts.clients, &event);
 }
 
 Test(clients, drops_a_peer_that_says_nothing)
@@ -304,103 +156,6 @@ Test(clients, believes_nothing_of_strangers)
 	end_peer(&peer);
 	while (parts.clients->count)
 		turn();
-}
-
-/* ---- the freeze ---- */
-
-static uint32_t freeze_of(const struct client *client)
-{
-	const struct subject *subject = client->subject;
-	const struct ttlog_control *control =
-		(const struct ttlog_control *)((const char *)subject->base +
-					       subject->geometry.control_offset);
-
-	return __atomic_load_n(&control->freeze, __ATOMIC_RELAXED);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-Test(clients, freezes_at_a_fatal_signal_and_thaws_who_survives)
-{
-	struct client *client;
-	struct peer peer;
-	int64_t start;
-
-	start_peer(&peer);
-	client = only_client();
-	tell(&peer, TTLOG_BPF_SIGNAL, TTLOG_BPF_HANDLED);
-	cr_assert_eq(freeze_of(client), 0, "a handler takes it");
-	start = now_ms();
-	tell(&peer, TTLOG_BPF_SIGNAL, TTLOG_BPF_FATAL);
-	cr_assert_eq(freeze_of(client), 1);
-	tell(&peer, TTLOG_BPF_SIGNAL, TTLOG_BPF_FATAL);
-	cr_assert_eq(freeze_of(client), 1, "once is enough");
-	while (freeze_of(client) == 1)
-		turn();
-	cr_assert_geq(now_ms() - start, 249);
-	cr_assert_eq(freeze_of(client), 2);
-	tell(&peer, TTLOG_BPF_DELIVER, TTLOG_BPF_FATAL);
-	cr_assert_eq(freeze_of(client), 3, "and again");
-	end_peer(&peer);
-	while (parts.clients->count)
-		turn();
-}
-
-Test(clients, what_a_hand_froze_only_a_hand_thaws)
-{
-	struct client *client;
-	struct peer peer;
-
-	start_peer(&peer);
-	client = only_client();
-	deaths_hold(client);
-	cr_assert_eq(freeze_of(client), 1);
-	tell(&peer, TTLOG_BPF_SIGNAL, TTLOG_BPF_FATAL);
-	while (loop_timer_armed(&client->freeze_timer))
-		turn();
-	cr_assert_eq(freeze_of(client), 1, "it survived, and is still held");
-	deaths_release(client);
-	cr_assert_eq(freeze_of(client), 2);
-	tell(&peer, TTLOG_BPF_SIGNAL, TTLOG_BPF_FATAL);
-	deaths_hold(client);
-	deaths_release(client);
-	cr_assert_eq(freeze_of(client), 3, "it may be dying: no hand thaws that");
-	while (freeze_of(client) == 3)
-		turn();
-	cr_assert_eq(freeze_of(client), 4, "it was not");
-	end_peer(&peer);
-	while (parts.clients->count)
-		turn();
-}
-
-Test(clients, thaws_the_frozen_when_the_recorder_leaves)
-{
-	struct client *client;
-	struct subject *subject;
-	struct peer peer;
-
-	start_peer(&peer);
-	client = only_client();
-	subject = client->subject;
-	subject->holders++; /* to look at it when the client is gone */
-	tell(&peer, TTLOG_BPF_SIGNAL, TTLOG_BPF_FATAL);
-	cr_assert_eq(freeze_of(client), 1);
-	/* What it is accounted to goes with the clients. */
-	quota_give(subject->user, subject->geometry.region_bytes);
-	quota_put(subject->user);
-	clients_close(parts.clients);
-	open_clients(false);
-	cr_assert_eq(freeze_of(&(struct client){.subject = subject}), 2);
-	subject->user = quota_get(&parts.clients->quota, 0);
-	cr_assert_eq(quota_take(subject->user, subject->geometry.region_bytes), 0);
-	subject_release(subject);
-	end_peer(&peer);
 }
 
 /* ---- a process that registers twice ---- */
