@@ -75,6 +75,32 @@ Test(verdict, of_a_signal_names_its_sender)
 		  .signal = SIGTERM, .ip = 4, .sp = 5)}, SIGTERM, true,
 		 {HOW(SIGNAL, HIGH), BY(SIGTERM), FROM(bash), .ip = 4, .sp = 5, .signal_ns = 60},
 		 "sigterm"},
+		{"SIGPIPE, its own doing",
+		 {SENT(FATAL | TTLOG_BPF_INFO_NONE, .signal = SIGPIPE, .sender = self),
+		  DIED(.exit_code = SIGPIPE)}, NO_STATUS, true,
+		 {HOW(SIGNAL, HIGH), BY(SIGPIPE), FROM(self), .thread = self, .signal_ns = 50,
+		  .death_ns = 90},
+		 "sigpipe"},
+		{"SIGSEGV sent by bash is no fault",
+		 {SENT(FATAL, .signal = SIGSEGV, .sender = bash), DIED(.exit_code = SIGSEGV |
+		  0x80)}, NO_STATUS, true,
+		 {HOW(SIGNAL, HIGH), BY(SIGSEGV), FROM(bash), .core_dumped = true, .signal_ns =
+		  50, .death_ns = 90},
+		 "sigsegv"},
+		{"SIGABRT sent by bash is no abort",
+		 {SENT(FATAL, .signal = SIGABRT, .sender = bash), DIED(.exit_code = SIGABRT)},
+		  NO_STATUS, true,
+		 {HOW(SIGNAL, HIGH), BY(SIGABRT), FROM(bash), .signal_ns = 50, .death_ns = 90},
+		 "sigabrt"},
+	};
+
+	CHECK(rows);
+}
+
+/* The task that ran when a signal came sent it only if the signal says so. */
+Test(verdict, of_a_signal_does_not_name_who_only_ran_when_it_came)
+{
+	const struct row rows[] = {
 		{"the kernel itself, while bash ran",
 		 {SENT(FATAL | TTLOG_BPF_INFO_KERNEL, .signal = SIGALRM, .sender = bash),
 		  DIED(.exit_code = SIGALRM)}, NO_STATUS, true,
@@ -98,23 +124,6 @@ Test(verdict, of_a_signal_names_its_sender)
 		  DIED(.exit_code = SIGRTMIN)}, NO_STATUS, true,
 		 {HOW(SIGNAL, HIGH), BY(SIGRTMIN), .code = SI_ASYNCIO, .signal_ns = 50, .death_ns = 90},
 		 "sig34"},
-		{"SIGPIPE, its own doing",
-		 {SENT(FATAL | TTLOG_BPF_INFO_NONE, .signal = SIGPIPE, .sender = self),
-		  DIED(.exit_code = SIGPIPE)}, NO_STATUS, true,
-		 {HOW(SIGNAL, HIGH), BY(SIGPIPE), FROM(self), .thread = self, .signal_ns = 50,
-		  .death_ns = 90},
-		 "sigpipe"},
-		{"SIGSEGV sent by bash is no fault",
-		 {SENT(FATAL, .signal = SIGSEGV, .sender = bash), DIED(.exit_code = SIGSEGV |
-		  0x80)}, NO_STATUS, true,
-		 {HOW(SIGNAL, HIGH), BY(SIGSEGV), FROM(bash), .core_dumped = true, .signal_ns =
-		  50, .death_ns = 90},
-		 "sigsegv"},
-		{"SIGABRT sent by bash is no abort",
-		 {SENT(FATAL, .signal = SIGABRT, .sender = bash), DIED(.exit_code = SIGABRT)},
-		  NO_STATUS, true,
-		 {HOW(SIGNAL, HIGH), BY(SIGABRT), FROM(bash), .signal_ns = 50, .death_ns = 90},
-		 "sigabrt"},
 	};
 
 	CHECK(rows);
