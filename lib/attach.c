@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* attach.c - see attach.h; the messages are in ttlog_abi.h, "the hello". Owns the socket. */
+/* attach.c - see attach.h; the messages are in ttlog_abi_hello.h. Owns the socket. */
 #include "lib/attach.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * adopt.h - rings of living processes that nobody handed over: found, and kept as if they had been.
  *
  * Once at the start, for those who were there before us; then whenever a process calls (see the
- * hello in lib/ttlog_abi.h), which only the kernel program hears. Without it /proc is looked
+ * hello in lib/ttlog_abi_hello.h), which only the kernel program hears. Without it /proc is looked
  * through again and again, for one hundredth of the time at most.
  */
 #ifndef RECORDER_ADOPT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hello.c - the recorder's side of the hello in lib/ttlog_abi.h, without a socket. */
+/* hello.c - the recorder's side of the hello in lib/ttlog_abi_hello.h, without a socket. */
 #include "recorder/hello.h"
 
 #include <errno.h>

@@ -34,7 +34,7 @@ others()
 }
 
 rule 'no includes at all' lib/ttlog.h
-rule 'lib/[a-z_]+\.h' lib/*.c lib/[a-su-z]*.h lib/ttlog_abi.h
+rule 'lib/[a-z_]+\.h' lib/*.c lib/[a-su-z]*.h lib/ttlog_abi*.h
 rule 'ttlog\.h|[a-z]+\.h' lib/examples/*
 rule 'ttlog_read\.h' viewer/examples/*
 rule 'no includes at all' viewer/ttlog_read.h
