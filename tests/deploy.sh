@@ -44,6 +44,13 @@ for source in $(sed -n 's/^COPY \([^-][^ ]*\) .*/\1/p' $dockerfile); do
 	grep -qx "!${source%/}" $dockerfile.dockerignore ||
 		{ echo "$dockerfile.dockerignore leaves out $source"; bad=1; }
 done
+# It is enough to build and to install from.
+mkdir "$folder/image"
+for source in $(sed -n 's/^COPY \([^-][^ ]*\) .*/\1/p' $dockerfile); do
+	[ -e "$folder/image/${source%/}" ] || ln -s "$PWD/${source%/}" "$folder/image/"
+done
+make -C "$folder/image" -n all install PREFIX=/usr >/dev/null 2>"$folder/said" ||
+	{ echo "$dockerfile copies too little to build from:"; cat "$folder/said"; bad=1; }
 # What make needs, by the Makefile; and nothing that it does not know of.
 needed=$(sed -n 's/^PACKAGES := \(clang .*\)/\1/p' Makefile)
 for package in $needed; do
