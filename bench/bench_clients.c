@@ -10,7 +10,8 @@
  * tables.
  *
  * Arguments go to the recorder. Where other programs of the machine start to record it is woken up
- * to look whether they are to be adopted; `--adopt none` leaves them alone.
+ * to look whether they are to be adopted; `--adopt none` leaves them alone. With `--history 1M` it
+ * is what deep history takes of an idle machine.
  */
 #include "bench/measure.h"
 
@@ -125,12 +126,19 @@ static uint64_t recorder_number(const char *file, const char *word)
 	return number_in(path, word);
 }
 
-static uint64_t wakeups(void)
+struct spent {
+	uint64_t wakeups, cpu_ns;
+};
+
+/* Of all the recorder's threads. */
+static struct spent spent(void)
 {
 	char path[64 + NAME_MAX];
+	struct spent spent = {0};
+	unsigned long long ns;
 	struct dirent *entry;
-	uint64_t count = 0;
 	DIR *tasks;
+	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)bench.recorder_pid);
 	tasks = opendir(path);
@@ -139,10 +147,17 @@ static uint64_t wakeups(void)
 	while ((entry = readdir(tasks))) {
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/status", (int)bench.recorder_pid,
 			 entry->d_name);
-		count += number_in(path, "voluntary_ctxt_switches");
+		spent.wakeups += number_in(path, "voluntary_ctxt_switches");
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", (int)bench.recorder_pid,
+			 entry->d_name);
+		file = fopen(path, "re");
+		if (file && fscanf(file, "%llu", &ns) == 1)
+			spent.cpu_ns += ns;
+		if (file)
+			fclose(file);
 	}
 	closedir(tasks);
-	return count;
+	return spent;
 }
 
 /* Of the recorder and of the clients that were waited for, in milliseconds. */
@@ -276,7 +291,8 @@ static void measure_rate(uint64_t region_bytes, unsigned int at_a_time)
 static void measure_idle(void)
 {
 	const uint64_t own_before = own_kib(), tables_before = recorder_number("status", "VmPTE");
-	uint64_t start, wakeups_before;
+	struct spent before, after;
+	uint64_t start;
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC))
@@ -293,10 +309,13 @@ static void measure_idle(void)
 		      (unsigned long long)IDLE_REGION >> 20,
 		      (double)(measure_now_ns() - start) / 1e9);
 	for (int seconds = 0; seconds < 40; seconds += 10) {
-		wakeups_before = wakeups();
+		before = spent();
 		poll(NULL, 0, 10000);
-		measure_print("   wake-ups from second %d to %d: %llu\n", seconds, seconds + 10,
-			      (unsigned long long)(wakeups() - wakeups_before));
+		after = spent();
+		measure_print(
+			"   wake-ups from second %d to %d: %llu, with %.1f ms of a processor\n",
+			seconds, seconds + 10, (unsigned long long)(after.wakeups - before.wakeups),
+			(double)(after.cpu_ns - before.cpu_ns) / 1e6);
 	}
 	measure_print(
 		"   beside the ring, per client: %.1f KiB (target: at most 64), page tables %.1f "

@@ -5,8 +5,8 @@
  *
  * The writer is spread evenly over the time, with a jitter, so that no timestamp can be foretold.
  * The history's thread is in the same process; what it costs is all that the writer's thread does
- * not. Bytes are those of chunks with their heads, as a budget counts them; minutes are
- * extrapolated.
+ * not. Who has had a rest may lose some of the first second. Bytes are those of chunks with their
+ * heads, as a budget counts them; minutes are extrapolated.
  */
 #include "bench/cases.h"
 #include "bench/measure.h"
@@ -20,6 +20,7 @@
 #define REGION_BYTES (UINT64_C(16) << 20)
 #define BUDGET_BYTES (UINT64_C(1) << 30)
 #define SECONDS 3
+#define CALM_SECONDS 10 /* then it is looked at once a second */
 #define TURNS 10
 #define LOOPS 400 /* a turn; short against a time slice */
 #define LOOP_EVENTS UINT64_C(20000)
@@ -51,12 +52,16 @@ static const struct history_case {
 	const char *what;
 	void (*event)(uint64_t i);
 	uint64_t rate;
+	time_t calm_seconds; /* before */
 } cases[] = {
-	{"idle", event_request, 0},
-	{"3 fields", event_request, 100000},
-	{"3 noisy fields", event_noisy, 100000},
-	{"3 fields", event_request, 1000000},
-	{"3 noisy fields", event_noisy, 1000000},
+	{"just come", event_request, 0, 0},
+	{"idle", event_request, 0, CALM_SECONDS},
+	{"3 fields", event_request, 100000, 0},
+	{"3 noisy fields", event_noisy, 100000, 0},
+	{"3 fields", event_request, 1000000, 0},
+	{"3 noisy fields", event_noisy, 1000000, 0},
+	{"after a rest", event_request, 300000, CALM_SECONDS},
+	{"after a rest", event_request, 1000000, CALM_SECONDS},
 };
 
 static struct histories *histories;
@@ -143,6 +148,17 @@ static double bytes_of_event(uint64_t *ret_overwritten)
 	return events > 0 ? bytes / events : 0;
 }
 
+/* Until just behind the next look, which is as far from the one after it as can be. */
+static void rest(time_t seconds)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += seconds + 1;
+	until.tv_nsec = 5000000;
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
 static void measure_case(uint64_t index)
 {
 	const struct history_case *of = &cases[index];
@@ -153,6 +169,8 @@ static void measure_case(uint64_t index)
 	measure_init(REGION_BYTES);
 	of->event(0);
 	begin();
+	if (of->calm_seconds)
+		rest(of->calm_seconds);
 	histories_figures(histories, &before);
 	cpu = others_cpu_seconds();
 	count = write_paced(of);

@@ -5,9 +5,7 @@
  *
  * Chunks are kept in the order of their tickets, as far as they were retired in it: what the budget
  * takes away first is then what is oldest, with nothing older left in front of it. How long a lap
- * takes is known from how far the hand has come since the last look; the next one is after an eighth
- * of it. A lane whose hand stands still is looked at less and less
- * often, but often enough for a writer that starts with a million events a second.
+ * takes is known from how far the hand has come since the last look: see history_pace.h.
  *
  * The channels' chunks are taken without the lane's hand: there, what counts is how far the
  * generations have come.
@@ -15,15 +13,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "recorder/history_pace.h"
 #include "recorder/history_parts.h"
 
-#define MS UINT64_C(1000000)
-#define INTERVAL_MIN (1 * MS)
-#define INTERVAL_MAX (10000 * MS)
-#define LOOKS_A_LAP 8
-/* A writer that nobody has seen yet: 32 bytes each microsecond, and two looks in each lap of it. */
-#define IDLE_NS_A_BYTE (1000 / 32 / 2)
-#define IDLE_MIN (100 * MS)
+#define INTERVAL_FIRST (10 * HISTORY_PACE_MIN_NS)
+#define DUE_MAX (UINT64_C(10) * 1000000000)
 /* Then another client gets its turn. */
 #define CHUNKS_A_LOOK 1024
 
@@ -35,32 +29,17 @@ uint64_t history_now_ns(void)
 	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-static uint64_t within(uint64_t value, uint64_t least, uint64_t most)
-{
-	if (value < least)
-		return least;
-	return value > most ? most : value;
-}
-
-/* How long a client without news may be left alone: all of its lanes, so that it is one look. */
-static uint64_t idle_ns(const struct history *history)
-{
-	const struct ttlog_lane_geometry *lane = &history->geometry.lane[TTLOG_LANE_MAIN];
-
-	return within((uint64_t)lane->chunk_bytes * lane->chunk_count * IDLE_NS_A_BYTE, IDLE_MIN,
-		      INTERVAL_MAX);
-}
-
 void history_lanes_init(struct history *history, uint64_t now_ns)
 {
 	uint64_t *saved = history->saved;
 
+	history->busy_ns = now_ns;
 	for (uint32_t i = 0; i < history->geometry.lane_count; i++) {
 		const struct ttlog_lane_geometry *geometry = &history->geometry.lane[i];
 
 		history->lane[i] = (struct history_lane){
-			.due_ns = now_ns + 10 * INTERVAL_MIN,
-			.interval_ns = 10 * INTERVAL_MIN,
+			.due_ns = now_ns + INTERVAL_FIRST,
+			.interval_ns = INTERVAL_FIRST,
 			.looked_ns = now_ns,
 			.saved = saved,
 			.is_kept = !(geometry->flags & TTLOG_LANE_NEVER_RECYCLED),
@@ -204,37 +183,28 @@ static const struct ttlog_ledger *ledger_of(const struct history *history)
 	return (const void *)((const char *)history->base + history->geometry.ledger_offset);
 }
 
-/* By how far the hand came in so many nanoseconds. */
-static uint64_t by_hand(const struct look *look, uint64_t moved, uint64_t elapsed_ns)
-{
-	const double lap_ns = (double)elapsed_ns * look->geometry->chunk_count / (double)moved;
-
-	return lap_ns > 1e15 ? INTERVAL_MAX : (uint64_t)lap_ns / LOOKS_A_LAP;
-}
-
-/* By the busiest channel: it may have two chunks only. */
-static uint64_t by_generations(const struct look *look, uint64_t interval_ns)
-{
-	if (!look->ahead)
-		return interval_ns * 2;
-	return interval_ns / (look->ahead < 64 ? 2 * look->ahead : 128);
-}
-
 static void pace(const struct look *look, struct history_lane *lane, uint64_t hand, uint64_t now_ns)
 {
-	const uint64_t moved = hand - lane->hand;
-	const uint64_t elapsed_ns = now_ns - lane->looked_ns;
-	const uint64_t most = idle_ns(look->history);
-	uint64_t next = lane->interval_ns * 2;
+	struct history *history = look->history;
+	struct history_pace next;
+	uint64_t most;
 
 	if (look->lane == TTLOG_LANE_CHANNEL)
-		next = by_generations(look, lane->interval_ns);
-	else if (moved)
-		next = by_hand(look, moved, elapsed_ns);
-	lane->interval_ns = within(next, INTERVAL_MIN, most);
+		next = history_pace_of_channels(look->ahead, lane->interval_ns);
+	else
+		next = history_pace_of_lane(look->geometry->chunk_count, hand - lane->hand,
+					    now_ns - lane->looked_ns, lane->interval_ns);
+	if (next.is_busy)
+		history->busy_ns = now_ns;
+	most = history_pace_calm(&history->geometry, now_ns - history->busy_ns);
+	if (next.interval_ns > most)
+		next.interval_ns = most;
+	if (next.interval_ns < HISTORY_PACE_MIN_NS)
+		next.interval_ns = HISTORY_PACE_MIN_NS;
+	lane->interval_ns = next.interval_ns;
 	lane->hand = hand;
 	lane->looked_ns = now_ns;
-	lane->due_ns = now_ns + lane->interval_ns;
+	lane->due_ns = history_pace_due(now_ns, next.interval_ns);
 }
 
 /* Nobody has taken a chunk since: what was retired meanwhile is not in danger. */
@@ -276,17 +246,25 @@ static void look_at_lane(struct history *history, uint32_t id, uint64_t now_ns)
 	pthread_mutex_unlock(&histories->lock);
 }
 
+/* A little early rather than in a turn of its own, unless that is one with others. */
+static bool is_due(const struct history_lane *lane, uint64_t now_ns)
+{
+	const uint64_t early_ns = lane->interval_ns < HISTORY_PACE_GRID_NS ? lane->interval_ns / 4
+									   : 0;
+
+	return lane->due_ns <= now_ns + early_ns;
+}
+
 uint64_t history_look_due(struct history *history, uint64_t now_ns)
 {
-	uint64_t due_ns = now_ns + INTERVAL_MAX;
+	uint64_t due_ns = now_ns + DUE_MAX;
 
 	for (uint32_t i = 0; i < history->geometry.lane_count; i++) {
 		struct history_lane *lane = &history->lane[i];
 
 		if (!lane->is_kept)
 			continue;
-		/* A little early rather than in a turn of its own. */
-		if (lane->due_ns <= now_ns + lane->interval_ns / 4)
+		if (is_due(lane, now_ns))
 			look_at_lane(history, i, now_ns);
 		if (lane->due_ns < due_ns)
 			due_ns = lane->due_ns;

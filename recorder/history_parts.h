@@ -3,7 +3,8 @@
  * history_parts.h - what the files of the history share; nobody else includes it.
  *
  *   history.c        the thread, who is due, and what everybody calls
- *   history_look.c   one look at a region: what is new, and when to look again
+ *   history_look.c   one look at a region: what is new
+ *   history_pace.c   when to look again
  *   history_store.c  segments of memory, budgets, cuts
  *   history_code.c   the events of a chunk in few bytes
  */
@@ -45,7 +46,8 @@ struct history {
 	struct ttlog_geometry geometry;
 	struct history_segment *first, *last;
 	uint64_t bytes;
-	bool is_leaving; /* somebody waits for the thread to be done with it */
+	uint64_t busy_ns;  /* when one of its lanes was last seen to be */
+	bool is_leaving;   /* somebody waits for the thread to be done with it */
 	bool has_given_up; /* some of it, for newer ones */
 	struct history_lane lane[TTLOG_LANE_MAX];
 	uint64_t saved[]; /* of all lanes */
