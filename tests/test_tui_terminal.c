@@ -245,6 +245,54 @@ Test(tui_terminal, follows_the_size_of_its_window_while_it_scrolls)
 	quit();
 }
 
+/* That the window's program sees, if it looks; tmux takes its time to tell. */
+static void resize_to(unsigned int columns, unsigned int rows)
+{
+	const struct timespec pause = {.tv_nsec = BETWEEN_LOOKS_NS};
+	const time_t end = time(NULL) + PATIENCE_S;
+	char command[256];
+
+	cr_assert(tmux("resize-window -x %u -y %u", columns, rows));
+	snprintf(command, sizeof(command), "stty -F $(cat %s/tty) size | grep -qx '%u %u'", folder, rows,
+		 columns);
+	while (system(command) != 0) {
+		cr_assert(time(NULL) < end, "it is no window of %u rows", rows);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static pid_t pid_in_file(void)
+{
+	char command[128], text[64] = "";
+	FILE *out;
+
+	snprintf(command, sizeof(command), "cat %s/pid", folder);
+	out = popen(command, "r");
+	cr_assert_not_null(out);
+	cr_assert_not_null(fgets(text, sizeof(text), out));
+	pclose(out);
+	return atoi(text);
+}
+
+/* Twice another size before it looks: the same again, but nothing is where it was. */
+Test(tui_terminal, draws_all_of_a_window_that_has_its_old_size_back)
+{
+	pid_t pid;
+
+	start(132, 43, "LC_ALL=C.UTF-8", "tty >tty; sh -c 'echo $$ >pid; exec $0 -i a.bin' $view");
+	await("? help");
+	press("g");
+	await("  1/20,001");
+	await_whole(43);
+	pid = pid_in_file();
+	cr_assert_eq(kill(pid, SIGSTOP), 0);
+	resize_to(61, 12);
+	resize_to(132, 43);
+	cr_assert_eq(kill(pid, SIGCONT), 0);
+	await_whole(43);
+	quit();
+}
+
 Test(tui_terminal, scrolls_by_the_wheel_and_selects_by_a_click)
 {
 	start(80, 24, "LC_ALL=C.UTF-8", "$view -i a.bin");
@@ -323,18 +371,14 @@ Test(tui_terminal, leaves_when_its_terminal_is_gone)
 {
 	const struct timespec pause = {.tv_nsec = BETWEEN_LOOKS_NS};
 	const time_t end = time(NULL) + PATIENCE_S;
-	char pid_text[64] = "", command[PATH_MAX];
-	FILE *out;
+	pid_t pid;
 
 	start(80, 24, "LC_ALL=C.UTF-8", "echo $$ >pid; exec $view -i a.bin");
 	await("? help");
-	snprintf(command, sizeof(command), "cat %s/pid", folder);
-	out = popen(command, "r");
-	cr_assert_not_null(fgets(pid_text, sizeof(pid_text), out));
-	pclose(out);
-	cr_assert_eq(kill(atoi(pid_text), 0), 0);
+	pid = pid_in_file();
+	cr_assert_eq(kill(pid, 0), 0);
 	tmux("kill-server");
-	while (kill(atoi(pid_text), 0) == 0) {
+	while (kill(pid, 0) == 0) {
 		cr_assert(time(NULL) < end, "it stays for ever");
 		nanosleep(&pause, NULL);
 	}

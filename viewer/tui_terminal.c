@@ -83,6 +83,8 @@ static int take(struct terminal *terminal, int code)
 	int rows, columns;
 
 	if (code == KEY_RESIZE) {
+		/* It may have been another one meanwhile: what is there nobody knows. */
+		clearok(stdscr, TRUE);
 		getmaxyx(stdscr, rows, columns);
 		return tui_resize(terminal->tui, (size_t)rows, (size_t)columns);
 	}
