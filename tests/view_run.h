@@ -92,7 +92,7 @@ static void write_file(const char *name, const void *data, size_t bytes)
 }
 
 /* What is made, as a dump; its size. */
-static size_t save(const char *name)
+static __attribute__((unused)) size_t save(const char *name)
 {
 	size_t bytes;
 	unsigned char *data = made_dump(&bytes);

@@ -232,8 +232,7 @@ static void logfmt_key(struct out *out, struct span name)
 
 	for (; at < name.bytes; at += length ? length : 1) {
 		length = utf8_next(name.data + at, name.bytes - at, &code);
-		if (!length || code <= ' ' || code == '=' || code == '"' ||
-		    (code >= 0x7f && code <= 0x9f))
+		if (!length || code == ' ' || code == '=' || code == '"' || out_is_unsafe(code))
 			out_char(out, '_');
 		else
 			out_bytes(out, name.data + at, length);

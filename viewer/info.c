@@ -152,6 +152,19 @@ static void put_loop(struct out *out, const struct meta *meta)
 	out_char(out, '\n');
 }
 
+static void put_recorder(struct out *out, const struct meta_recorder *recorder)
+{
+	if (!recorder->rung.bytes && !recorder->version.bytes)
+		return;
+	info_label(out, "recorder");
+	out_escaped(out, recorder->rung, 0);
+	if (recorder->version.bytes) {
+		out_text(out, recorder->rung.bytes ? ", version " : "version ");
+		out_escaped(out, recorder->version, 0);
+	}
+	out_char(out, '\n');
+}
+
 /* What is not there because nobody could see it is said, so that nobody looks for it. */
 static void put_found(struct out *out, const struct meta *meta)
 {
@@ -186,7 +199,7 @@ static void put_dump(struct out *out, struct dump *dump)
 	info_line(out, "signature", meta->signature);
 	put_loop(out, meta);
 	info_line(out, "confidence", meta->cause.confidence);
-	info_line(out, "recorder", meta->recorder.rung);
+	put_recorder(out, &meta->recorder);
 	put_found(out, meta);
 	put_clock(out, &meta->clock);
 }

@@ -315,6 +315,7 @@ void info_json(struct out *out, struct dump *dump, struct last *last, const stru
 	info_history_json(out, meta);
 	put_channels(out, &meta->channels);
 	put_clock(out, &meta->clock);
+	json_known(out, "recorder_version", meta->recorder.version);
 	json_known(out, "rung", meta->recorder.rung);
 	json_known(out, "found", meta->recorder.found);
 	out_text(out, "}\n");

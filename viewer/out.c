@@ -187,8 +187,7 @@ size_t utf8_next(const char *data, size_t bytes, uint32_t *ret_code)
 	return length;
 }
 
-/* What a terminal might take as a command, or show in another order than it is stored. */
-static bool is_unsafe(uint32_t code)
+bool out_is_unsafe(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x61c || code == 0xad ||
 	       (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
@@ -233,7 +232,7 @@ size_t out_escaped(struct out *out, struct span span, char quote)
 		if (!length) {
 			out_printf(out, "\\x%02x", (unsigned char)span.data[at]);
 			columns += 4;
-		} else if (is_unsafe(code)) {
+		} else if (out_is_unsafe(code)) {
 			columns += escape(out, code);
 		} else if (code == '\\' && !quote) {
 			/* Only a quoted text has to be readable backwards. */
@@ -250,6 +249,18 @@ size_t out_escaped(struct out *out, struct span span, char quote)
 		at += length ? length : 1;
 	}
 	return columns;
+}
+
+/* As JSON has them: beyond 16 bits two halves. */
+static void escape_json(struct out *out, uint32_t code)
+{
+	if (code == '\n')
+		out_text(out, "\\n");
+	else if (code <= 0xffff)
+		out_printf(out, "\\u%04x", code);
+	else
+		out_printf(out, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10),
+			   0xdc00 + (code & 0x3ff));
 }
 
 void out_json(struct out *out, struct span span)
@@ -273,10 +284,8 @@ void out_json(struct out *out, struct span span)
 			out_text(out, "\xef\xbf\xbd");
 		else if (code == '"' || code == '\\')
 			out_printf(out, "\\%c", (char)code);
-		else if (code == '\n')
-			out_text(out, "\\n");
-		else if (code < 0x20 || code == 0x7f)
-			out_printf(out, "\\u%04x", code);
+		else if (out_is_unsafe(code))
+			escape_json(out, code);
 		else
 			out_bytes(out, span.data + at, length);
 		at += length ? length : 1;

@@ -43,10 +43,15 @@ void out_printf(struct out *out, const char *format, ...) __attribute__((format(
  * Returns the columns taken, one a character.
  */
 size_t out_escaped(struct out *out, struct span span, char quote);
-/* As the inside of a JSON string: always valid UTF-8, bytes that are not become U+FFFD. */
+/*
+ * As the inside of a JSON string: always valid UTF-8, bytes that are not become U+FFFD. What a
+ * terminal might act on is escaped, for JSON is printed there, too.
+ */
 void out_json(struct out *out, struct span span);
 void out_json_string(struct out *out, struct span span); /* with its quotes */
 void out_hex(struct out *out, struct span span);
+/* What a terminal might take as a command, or show in another order than it is stored. */
+bool out_is_unsafe(uint32_t code);
 /* Valid UTF-8, whatever it was: bytes that are not become U+FFFD. */
 void out_utf8(struct out *out, struct span span);
 

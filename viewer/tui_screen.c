@@ -152,7 +152,8 @@ static void put_character(struct tui_pen *pen, struct span text, size_t length, 
 {
 	int width = 1;
 
-	if (code < 0x20 || code == 0x7f) {
+	/* Whoever wrote it here should have escaped it. */
+	if (out_is_unsafe(code)) {
 		put_cell(pen, "?", 1, 1, style);
 		return;
 	}
