@@ -7,9 +7,11 @@
  * takes away first is then what is oldest, with nothing older left in front of it. How long a lap
  * takes is known from how far the hand has come since the last look: see history_pace.h.
  *
- * The channels' chunks are taken without the lane's hand: there, what counts is how far the
- * generations have come.
+ * The channels' chunks are taken without the lane's hand, in the order in which they were begun:
+ * each channel goes round its own, and so do those that had the same chunks before. Their pace is
+ * how far the generations have come.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,8 +20,6 @@
 
 #define INTERVAL_FIRST (10 * HISTORY_PACE_MIN_NS)
 #define DUE_MAX (UINT64_C(10) * 1000000000)
-/* Then another client gets its turn. */
-#define CHUNKS_A_LOOK 1024
 
 uint64_t history_now_ns(void)
 {
@@ -58,6 +58,7 @@ struct look {
 	const struct ttlog_channel_entry *channel; /* lane CHANNEL: whose chunk it is, as it says */
 	uint32_t first;				   /* place of the oldest ticket */
 	uint32_t saved;				   /* chunks */
+	uint32_t fresh_count;			   /* lane CHANNEL */
 	uint64_t missed;			   /* generations that came and went */
 	uint64_t ahead;				   /* the most that a place has gone on by */
 };
@@ -146,34 +147,101 @@ static bool is_new(struct look *look, uint32_t index, uint64_t state)
 		       (last & 0xffff);
 }
 
+static uint64_t state_at(struct look *look, uint32_t index)
+{
+	const uint64_t last = look->history->lane[look->lane].saved[index] >> 16;
+	/* Pairs with the release of the retire. */
+	const uint64_t state =
+		atomic_load_explicit(&look->records[index].state, memory_order_acquire);
+	const uint64_t generation = TTLOG_STATE_GENERATION(state);
+
+	if (last && generation > last && generation - last > look->ahead)
+		look->ahead = generation - last;
+	return state;
+}
+
+static bool is_leaving(const struct look *look)
+{
+	return __atomic_load_n(&look->history->is_leaving, __ATOMIC_RELAXED);
+}
+
 /* False: there is more, and others wait. */
 static bool look_at_all(struct look *look)
 {
-	struct history *history = look->history;
-	const uint64_t *last = history->lane[look->lane].saved;
 	const uint32_t count = look->geometry->chunk_count;
 
 	for (uint32_t n = 0; n < count; n++) {
 		const uint32_t i = n < count - look->first ? look->first + n
 							   : n - (count - look->first);
-		/* Pairs with the release of the retire. */
-		const uint64_t state =
-			atomic_load_explicit(&look->records[i].state, memory_order_acquire);
-		const uint64_t generation = TTLOG_STATE_GENERATION(state);
+		const uint64_t state = state_at(look, i);
 
-		if (last[i] >> 16 && generation > last[i] >> 16 &&
-		    generation - (last[i] >> 16) > look->ahead)
-			look->ahead = generation - (last[i] >> 16);
-		if (look->lane == TTLOG_LANE_CHANNEL)
-			follow_channel(look, i);
 		if (!is_new(look, i, state))
 			continue;
-		if (look->saved == CHUNKS_A_LOOK ||
-		    __atomic_load_n(&history->is_leaving, __ATOMIC_RELAXED))
+		if (look->saved == HISTORY_LOOK_CHUNKS || is_leaving(look))
 			return false;
 		save(look, i, state);
 	}
 	return true;
+}
+
+static int fresh_compare(const void *left, const void *right)
+{
+	const struct history_fresh *a = left, *b = right;
+
+	if (a->taken_ticks != b->taken_ticks)
+		return a->taken_ticks < b->taken_ticks ? -1 : 1;
+	return (a->index > b->index) - (a->index < b->index);
+}
+
+/* The oldest come first; what there is no room for is found again by the next look. */
+static void fresh_order(struct look *look)
+{
+	struct history_fresh *fresh = look->history->histories->fresh;
+
+	qsort(fresh, look->fresh_count, sizeof(*fresh), fresh_compare);
+	if (look->fresh_count > HISTORY_LOOK_CHANNEL_CHUNKS)
+		look->fresh_count = HISTORY_LOOK_CHANNEL_CHUNKS;
+}
+
+/* Returns how many there are, of which the oldest are in order. */
+static uint32_t fresh_find(struct look *look)
+{
+	struct history_fresh *fresh = look->history->histories->fresh;
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < look->geometry->chunk_count && !is_leaving(look); i++) {
+		const uint64_t state = state_at(look, i);
+
+		follow_channel(look, i);
+		if (!is_new(look, i, state))
+			continue;
+		if (look->fresh_count == 2 * HISTORY_LOOK_CHANNEL_CHUNKS)
+			fresh_order(look);
+		fresh[look->fresh_count++] = (struct history_fresh){
+			.taken_ticks =
+				__atomic_load_n(&chunk_at(look, i)->taken_ticks, __ATOMIC_RELAXED),
+			.state = state,
+			.index = i,
+		};
+		found++;
+	}
+	fresh_order(look);
+	return found;
+}
+
+/* False: there is more, and others wait. */
+static bool look_at_channels(struct look *look)
+{
+	const struct history_fresh *fresh = look->history->histories->fresh;
+	const uint32_t found = fresh_find(look);
+
+	for (uint32_t i = 0; i < look->fresh_count; i++) {
+		if (is_leaving(look))
+			return false;
+		save(look, fresh[i].index, fresh[i].state);
+	}
+	/* Of what can't be saved there may be any number, in the region of a liar. */
+	return found == look->fresh_count || !look->saved;
 }
 
 /* ---- when to look again ----------------------------------------------------------------- */
@@ -230,11 +298,9 @@ static void look_at_lane(struct history *history, uint32_t id, uint64_t now_ns)
 	bool is_done = true;
 
 	look.records = (const void *)((const char *)history->base + look.geometry->records_offset);
-	/* The hand of lane CHANNEL goes round nothing: its chunks follow each other by channel. */
-	if (id != TTLOG_LANE_CHANNEL)
-		look.first = (uint32_t)(hand % look.geometry->chunk_count);
+	look.first = (uint32_t)(hand % look.geometry->chunk_count);
 	if (!is_quiet(&look, lane, hand))
-		is_done = look_at_all(&look);
+		is_done = id == TTLOG_LANE_CHANNEL ? look_at_channels(&look) : look_at_all(&look);
 	if (is_done)
 		pace(&look, lane, hand, now_ns);
 	else

@@ -53,6 +53,16 @@ struct history {
 	uint64_t saved[]; /* of all lanes */
 };
 
+/* A chunk of lane CHANNEL that is to be saved. */
+struct history_fresh {
+	uint64_t taken_ticks, state;
+	uint32_t index;
+};
+
+/* Then another client gets its turn. */
+#define HISTORY_LOOK_CHUNKS 1024
+#define HISTORY_LOOK_CHANNEL_CHUNKS 4096 /* which are an eighth as large */
+
 struct histories {
 	struct history_options options;
 	struct history *first, **last;
@@ -68,6 +78,7 @@ struct histories {
 	bool has_thread; /* the loop's own */
 	/* The thread's own. */
 	struct history_coder coder;
+	struct history_fresh fresh[2 * HISTORY_LOOK_CHANNEL_CHUNKS];
 	unsigned char events[HISTORY_CHUNK_MAX], packed[HISTORY_PACKED_MAX];
 };
 
