@@ -226,6 +226,16 @@ static bool free_bytes(struct keep *keep, uint64_t bytes)
 	return freed >= bytes;
 }
 
+/* 0: there is room for them above the floor, however high that is. */
+static uint64_t missing(uint64_t available, uint64_t floor, uint64_t bytes)
+{
+	uint64_t wanted;
+
+	if (__builtin_add_overflow(floor, bytes, &wanted))
+		wanted = UINT64_MAX;
+	return wanted > available ? wanted - available : 0;
+}
+
 int keep_room(void *context, uint64_t bytes)
 {
 	struct keep *keep = context;
@@ -236,12 +246,13 @@ int keep_room(void *context, uint64_t bytes)
 	if (!limits.free_bytes && !limits.free_percent)
 		return 0;
 	/* Where it can't be asked the write itself will tell. */
-	if (read_free(keep, &limits, &available, &floor) || available >= floor + bytes)
+	if (read_free(keep, &limits, &available, &floor) || !missing(available, floor, bytes))
 		return 0;
 	pthread_mutex_lock(&keep->lock);
 	/* Somebody may have made room while we waited. */
 	fine = !read_free(keep, &limits, &available, &floor) &&
-	       (available >= floor + bytes || free_bytes(keep, floor + bytes - available));
+	       (!missing(available, floor, bytes) ||
+		free_bytes(keep, missing(available, floor, bytes)));
 	pthread_mutex_unlock(&keep->lock);
 	return fine ? 0 : -ENOSPC;
 }

@@ -322,6 +322,16 @@ Test(keep, keeps_a_share_free_too)
 	}
 }
 
+Test(keep, a_floor_above_any_disk_is_one)
+{
+	const struct keep_limits limits = {.free_bytes = UINT64_MAX - 1};
+
+	cr_assert(write_dump("orders", 0, 0));
+	start(&limits);
+	cr_expect_eq(keep_room(keep, 4096), -ENOSPC);
+	cr_expect_eq(count_dumps(), 1);
+}
+
 Test(keep, takes_no_nonsense_for_a_floor)
 {
 	static const char *const nonsense[] = {"",
