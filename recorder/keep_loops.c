@@ -104,11 +104,18 @@ bool keep_loops_admit(struct keep_loops *loops, uint64_t loop_first, const struc
 	return true;
 }
 
+/* A later loop of the same kind may have fewer deaths so far. */
+static bool is_newer(const struct keep_place *place, const struct keep_loop *loop)
+{
+	return place->since_ns != loop->since_ns ? place->since_ns > loop->since_ns
+						 : place->count > loop->count;
+}
+
 void keep_loops_remember(struct keep_loops *loops, const struct keep_place *place, uint64_t died_ns)
 {
 	struct keep_loop *loop = place->key && place->count ? find(loops, place->key) : NULL;
 
-	if (!place->key || !place->count || (loop && loop->count >= place->count))
+	if (!place->key || !place->count || (loop && !is_newer(place, loop)))
 		return;
 	if (!loop)
 		loop = find_room(loops);

@@ -335,6 +335,27 @@ Test(keep_choose, a_loop_goes_on_where_the_recorder_was_started_again)
 	cr_expect_eq(place.since_ns, START);
 }
 
+/* Last night's was longer, and is over; today's of the same kind is not. */
+Test(keep_choose, of_two_loops_of_one_kind_the_newer_goes_on)
+{
+	const struct keep_place night = {.key = 9, .since_ns = START, .count = 3000};
+	const uint64_t today_ns = START + 3600 * SECOND;
+	const struct keep_place today = {.key = 9, .since_ns = today_ns, .count = 6};
+	struct keep_place place;
+
+	for (int newer_first = 0; newer_first < 2; newer_first++) {
+		memset(&loops, 0, sizeof(loops));
+		if (newer_first)
+			keep_loops_remember(&loops, &today, today_ns + SECOND);
+		keep_loops_remember(&loops, &night, START + 60 * SECOND);
+		if (!newer_first)
+			keep_loops_remember(&loops, &today, today_ns + SECOND);
+		cr_expect_not(die(3601500, 3601400, 9, &place));
+		cr_expect_eq(place.count, 7);
+		cr_expect_eq(place.since_ns, today_ns);
+	}
+}
+
 Test(keep_choose, no_limit_on_loops_means_none)
 {
 	const struct keep_death death = {.key = 9, .started_ns = START + 1, .died_ns = START + 2};
