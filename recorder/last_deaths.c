@@ -124,10 +124,12 @@ static void put(char *to, size_t bytes, const char *from)
 	log_clean(to, LOG_CLEAN_LINE);
 }
 
-/* A path that is cut is no path. */
+/* A path that is cut is no path, nor is one in which something had to be replaced. */
 static void put_path(char *to, size_t bytes, const char *path)
 {
-	put(to, bytes, path && strlen(path) < bytes ? path : NULL);
+	put(to, bytes, path);
+	if (path && strcmp(to, path) != 0)
+		memset(to, 0, bytes);
 }
 
 void last_deaths_note(struct last_deaths *deaths, const struct obituary *obituary,

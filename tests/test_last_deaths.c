@@ -101,6 +101,14 @@ Test(last_deaths, get_the_path_of_their_own_dump)
 	cr_assert_eq(answer->flags, 0);
 }
 
+Test(last_deaths, have_no_path_where_a_terminal_could_not_be_shown_it)
+{
+	const struct summary summary = {.service = "orders", .have_uid = true, .uid = 1};
+
+	last_deaths_remember(deaths, &summary, "/dumps\n/ttlog-1-20231114221320-x.bin");
+	cr_assert_str_empty(last_deaths_find(deaths, 1, "orders")->dump);
+}
+
 Test(last_deaths, of_before_give_way_to_those_since)
 {
 	struct summary summary = {.service = "orders",
