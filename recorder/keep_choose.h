@@ -16,7 +16,7 @@
  *
  *   sets      where the death goes that a set is about, the copies of those who lived go, too
  *
- * The newest dump of all stays in any case, even if it is larger than the limit alone.
+ * The newest dump of all goes by age alone: it stays even if it is larger than the limits of bytes.
  */
 #ifndef RECORDER_KEEP_CHOOSE_H
 #define RECORDER_KEEP_CHOOSE_H
