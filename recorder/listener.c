@@ -4,7 +4,9 @@
  *
  * The socket is bound under a name of its own, made ready, and renamed to the path. Where something
  * is in the way that nobody listens to, the two names are exchanged, and what came out is asked
- * again: if it answers after all, another recorder was faster, and gets its name back.
+ * again: if it answers after all, another recorder was faster, and gets its name back. Three at a
+ * time would exchange each other's sockets away, so one at a time does that, who has the lock: a
+ * file in the folder, which is there as long as somebody starts.
  */
 #include "recorder/listener.h"
 
@@ -13,12 +15,16 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BACKLOG 512 /* the kernel's somaxconn caps it */
+#define LOCK_TRIES 5000
+#define LOCK_PAUSE_NS 2000000
 
 /* Through /proc a folder's descriptor can be named in a socket address, however long its path. */
 static void address_of(int dir_fd, const char *name, struct sockaddr_un *ret_address)
@@ -122,16 +128,60 @@ static int replace(struct listener *listener, const char *temporary)
 	return 0;
 }
 
+/* Does that name still mean the file that is open? */
+static bool is_named(int dir_fd, const char *name, int fd)
+{
+	struct stat open_status, status;
+
+	return !fstat(fd, &open_status) && !fstatat(dir_fd, name, &status, AT_SYMLINK_NOFOLLOW) &&
+	       open_status.st_dev == status.st_dev && open_status.st_ino == status.st_ino;
+}
+
+/*
+ * The lock, or -1: whoever may write to the folder can keep it from us, and could as well have the
+ * path itself; who starts does without then, after 10 s.
+ */
+static int lock(int dir_fd, const char *name)
+{
+	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		const int fd = openat(dir_fd, name, flags, 0600);
+
+		if (fd < 0)
+			return -1;
+		if (!flock(fd, LOCK_EX | LOCK_NB) && is_named(dir_fd, name, fd))
+			return fd;
+		/* Somebody has it, or had it, and has removed it. */
+		close(fd);
+		nanosleep(&pause, NULL);
+	}
+	return -1;
+}
+
+static void unlock(int dir_fd, const char *name, int fd)
+{
+	if (fd < 0)
+		return;
+	unlinkat(dir_fd, name, 0);
+	close(fd);
+}
+
 static int give_name(struct listener *listener, const char *temporary)
 {
-	int err;
+	const int dir_fd = listener->dir_fd;
+	char name[NAME_MAX + 1];
+	int err, lock_fd;
 
+	snprintf(name, sizeof(name), ".%.80s.lock", listener->name);
+	lock_fd = lock(dir_fd, name);
 	do {
-		if (!renameat2(listener->dir_fd, temporary, listener->dir_fd, listener->name,
-			       RENAME_NOREPLACE))
-			return 0;
-		err = errno == EEXIST ? replace(listener, temporary) : -errno;
+		err = 0;
+		if (renameat2(dir_fd, temporary, dir_fd, listener->name, RENAME_NOREPLACE))
+			err = errno == EEXIST ? replace(listener, temporary) : -errno;
 	} while (err == -EAGAIN); /* what was in the way has gone meanwhile */
+	unlock(dir_fd, name, lock_fd);
 	return err;
 }
 
