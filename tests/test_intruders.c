@@ -236,11 +236,19 @@ Test(intruders, are_cut_off_when_they_never_stop_talking)
 	const struct ttlog_hello hello = hello_by_hand("talker");
 	struct ttlog_message_head goodbye = head_by_hand(TTLOG_MESSAGE_GOODBYE, sizeof(goodbye));
 	struct ttlog_welcome welcome;
-	int fd = peer_connect(recorder_socket), fds[2];
+	int fd = peer_connect(recorder_socket), fds[2], status;
+	const int bytes = 8 << 20;
 
 	cr_assert_eq(send(fd, &hello, sizeof(hello), 0), sizeof(hello));
 	wait_readable(fd);
 	cr_assert_eq(receive_welcome(fd, &welcome, fds), sizeof(welcome));
+	/* So many a second are too many; of a second that begins with all of them said. */
+	cr_assert_eq(kill(recorder.pid, SIGSTOP), 0);
+	cr_assert_eq(waitpid(recorder.pid, &status, WUNTRACED), recorder.pid);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
+	while (send(fd, &goodbye, sizeof(goodbye), MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+		;
+	cr_assert_eq(kill(recorder.pid, SIGCONT), 0);
 	while (send(fd, &goodbye, sizeof(goodbye), MSG_NOSIGNAL) > 0)
 		;
 	cr_assert(errno == EPIPE || errno == ECONNRESET, "%s", strerror(errno));
