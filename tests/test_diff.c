@@ -125,7 +125,8 @@ static const char whole[] = OF_BOTH
 	"    100.00    120.00              1,000  INFO\n"
 	"      1.00      1.00                 10  DEBUG\n"
 	"\n"
-	"alike, or too few to say: 2 sites, 1 threads, 1 numbers, 1 numbers that only rise, not compared\n";
+	"alike, or too few to say: 2 sites, 1 threads, 1 numbers, 1 numbers that only rise, not compared, "
+	"1 fields by their values\n";
 
 Test(diff, a_death_and_a_healthy_one_are_told_apart_in_any_order)
 {
@@ -161,6 +162,90 @@ Test(diff, json_has_the_same)
 		  "[\"more\",20,null]");
 	expect_jq(both, "[.threads.rows[]|[.change,.key.thread]]",
 		  "[[\"new\",\"worker-9\"],[\"gone\",\"worker-1\"]]");
+}
+
+/* ---- values -------------------------------------------------------------------------------------- */
+
+#define REQUESTS 1000u
+
+static const uint8_t reply_types[] = {TTLOG_TYPE_U16, TTLOG_TYPE_STRING, TTLOG_TYPE_BOOL, TTLOG_TYPE_STRING,
+				      TTLOG_TYPE_STRING, TTLOG_TYPE_I32, 0};
+static const char *const reply_names[] = {"status", "peer", "cached", "id", "a=\033\"b", "depth"};
+
+/* Of these requests so many have another status, and half as many another peer; one value is rare. */
+static void make_replies(bool dead, unsigned int requests, unsigned int failures, const char *name)
+{
+	static char ids[REQUESTS][16];
+
+	begin(dead);
+	made_site(TTLOG_INFO, "http", "Reply", reply_types, reply_names);
+	for (unsigned int i = 0; i < requests; i++) {
+		struct made_event *event = made_event(i * SECOND / 100, 0, 1);
+		const bool failed = i < failures;
+
+		snprintf(ids[i], sizeof(ids[i]), "r-%u", i);
+		event->value[0].bits = failed ? 503 : i % 10 ? 200 : 204;
+		made_text(event, 1, failed && i % 2 ? "10.0.0.9" : "10.0.0.1");
+		event->value[2].bits = i % 2;
+		made_text(event, 3, ids[i]);
+		made_text(event, 4, failed ? "=1\n\"\033[2J" : dead && i == REQUESTS - 1 ? "rare" : "");
+		event->value[5].bits = i % 100;
+	}
+	save(name);
+}
+
+Test(diff, values_that_moved_are_shown_with_their_shares)
+{
+	make_replies(true, REQUESTS, 410, "bad.bin");
+	make_replies(false, REQUESTS, 0, "good.bin");
+	shell("$V --diff bad.bin good.bin | sed -n '/^values/,/^$/p;/^alike/p'");
+	cr_expect_str_eq(output,
+			 "values that moved\n"
+			 "      this      that   change    events  value  level  target  template  file  line\n"
+			 "    41.0 %         -      new       410  a\\=\\x1b\"b=\"=1\\n\\\"\\x1b[2J\"  INFO  http  Reply"
+			 "  orders.c  101\n"
+			 "    41.0 %         -      new       410  status=503  INFO  http  Reply  orders.c  101\n"
+			 "    58.9 %   100.0 %    / 1.7       589  a\\=\\x1b\"b=\"\"  INFO  http  Reply  orders.c  101\n"
+			 "    20.5 %         -      new       205  peer=10.0.0.9  INFO  http  Reply  orders.c  101\n"
+			 "    53.1 %    90.0 %    / 1.7       531  status=200  INFO  http  Reply  orders.c  101\n"
+			 "     5.9 %    10.0 %    / 1.7        59  status=204  INFO  http  Reply  orders.c  101\n"
+			 "\n"
+			 "alike, or too few to say: 1 sites, 1 threads, 1 numbers that only rise, not "
+			 "compared, 1 fields by their values, 1 fields of too many values to compare\n",
+			 "%s", output);
+	expect_jq("bad.bin good.bin", "[.values.rows[1]|.field,.value,.change,.key.template,.this,.that]",
+		  "[\"status\",503,\"new\",\"Reply\",{\"events\":410,\"share\":0.41},{\"events\":0,\"share\":0}]");
+	expect_jq("bad.bin good.bin", "[.values.rows[0,3]|.field,.value]",
+		  "[\"a=\\u001b\\\"b\",\"=1\\n\\\"\\u001b[2J\",\"peer\",\"10.0.0.9\"]");
+	expect_jq("-n 2 bad.bin good.bin", ".values|[(.rows|length),.unlisted,.alike,.crowded]", "[2,4,1,1]");
+	expect_jq("--fields peer bad.bin good.bin", "[.values.rows[].field]", "[\"peer\"]");
+	/* And the other way round, of two that died. */
+	make_replies(true, REQUESTS, 0, "better.bin");
+	expect_jq("better.bin bad.bin", "[.values.rows[]|select(.field==\"status\")|[.change,.value]]",
+		  "[[\"more\",200],[\"gone\",503],[\"more\",204]]");
+}
+
+/* Of few events nothing is said, and neither is what chance explains. */
+Test(diff, values_that_chance_explains_are_alike)
+{
+	make_replies(true, REQUESTS, 410, "bad.bin");
+	make_replies(true, REQUESTS, 8, "few.bin");
+	make_replies(false, REQUESTS, 0, "good.bin");
+	expect_jq("few.bin good.bin", "[.values.rows,.values.alike]", "[[],4]");
+	make_replies(true, REQUESTS, 12, "more.bin");
+	expect_jq("more.bin good.bin", "[.values.rows[]|.value]", "[\"=1\\n\\\"\\u001b[2J\",503]");
+	shell("$V --diff -f 'peer=10.0.0.9' more.bin good.bin | grep -c 'values that moved'");
+	cr_expect_str_eq(output, "0\n");
+	make_replies(true, 30, 3, "chance.bin");
+	make_replies(false, 30, 0, "short.bin");
+	expect_jq("--fields status chance.bin short.bin", "[.values.rows,.values.alike]", "[[],1]");
+	/* 19 of them are too few, whatever they are. */
+	make_replies(true, 19, 19, "short.bin");
+	expect_jq("--fields status short.bin good.bin", "[.values.rows,.values.alike]", "[[],1]");
+	make_replies(true, 20, 20, "short.bin");
+	expect_jq("--fields status short.bin good.bin", "[.values.rows[0].value,.values.alike]", "[503,0]");
+	make_replies(false, 19, 0, "short.bin");
+	expect_jq("--fields status bad.bin short.bin", "[.values.rows,.values.alike]", "[[],1]");
 }
 
 Test(diff, rows_are_limited_and_what_is_not_listed_is_counted)

@@ -73,6 +73,10 @@ static int count_event(struct diff_side *side, struct record *record)
 		return error;
 	if (group->events == 1 || since_ns < group->since_ns)
 		group->since_ns = since_ns;
+	if (group != &side->sites.others)
+		error = diff_values_add(&side->values, (uint32_t)(group - side->sites.list), record);
+	if (error)
+		return error;
 	if (event->time_ns < diff_whole_ns(side))
 		return 0;
 	error = groups_add(&side->threads, record, &group);
@@ -139,6 +143,7 @@ static int count(struct diff *diff, struct diff_side *side, struct options *opti
 		return error;
 	side->sites.measures = true;
 	side->sites.measured = options->columns;
+	diff_values_init(&side->values, options->columns);
 	error = select_open(&select, selection, &side->dump, 1);
 	if (!error) {
 		find_window(side, &selection->query);
@@ -265,6 +270,7 @@ int diff_run(struct out *out, struct options *options, struct dump *const *dumps
 	for (int i = 0; i < DIFF_SIDES; i++) {
 		groups_close(&diff.side[i].sites);
 		groups_close(&diff.side[i].threads);
+		diff_values_fini(&diff.side[i].values);
 	}
 	group_by_fini(&diff.by_site);
 	group_by_fini(&diff.by_thread);

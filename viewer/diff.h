@@ -11,11 +11,14 @@
  * the rest; the first events of a process are kept for ever, and would make everything look rare.
  * What is older than that time is not counted.
  *
- *   diff.c  counts both sides    diff_rows.c  compares     diff_text.c, diff_json.c  show it
+ *   diff.c, diff_values.c  count both sides     diff_text.c, diff_json.c  show
+ *   diff_rows.c  compares rates and numbers, diff_shifts.c the shares of values
  */
 #ifndef VIEWER_DIFF_H
 #define VIEWER_DIFF_H
 
+#include "viewer/diff_values.h"
+#include "viewer/groups.h"
 #include "viewer/show.h"
 
 #define DIFF_ROWS 10			    /* of each kind, where nobody said how many */
@@ -47,6 +50,7 @@ struct diff_side {
 	uint64_t events, older;	      /* older: not counted, since their likes are missing */
 	uint64_t levels[LEVEL_COUNT];
 	struct groups sites, threads;
+	struct diff_values values; /* by sites */
 };
 
 enum diff_change { DIFF_ALIKE, DIFF_NEW, DIFF_MORE, DIFF_LESS, DIFF_GONE };
@@ -65,6 +69,19 @@ struct diff_number {
 	struct span name;
 	const struct sketch *sketch[DIFF_SIDES];
 	double score;
+};
+
+/* Of all events of a site that have a field, how many have that value. */
+struct diff_shift {
+	struct diff_row row; /* whose rates are shares, 0 to 1; group: the site */
+	struct span name;
+	const struct value *value;
+};
+
+struct diff_shifts {
+	struct diff_shift *shift; /* the most telling first */
+	size_t count, capacity;
+	uint64_t alike, crowded; /* fields */
 };
 
 struct diff_rows {
@@ -86,6 +103,7 @@ struct diff {
 	struct diff_rows sites, threads;
 	struct diff_number *number;
 	size_t number_count;
+	struct diff_shifts shifts;
 	uint64_t alike_numbers, rising_numbers; /* rising: nearly always, as identifiers do */
 };
 
@@ -103,7 +121,10 @@ static inline int64_t diff_whole_ns(const struct diff_side *side)
 }
 
 const char *diff_change_name(enum diff_change change);
+int diff_compare_spans(struct span left, struct span right);
+int diff_compare_keys(const struct group *left, const struct group *right);
 /* 0 or -ENOMEM. */
+int diff_compare_values(struct diff *diff);
 int diff_compare(struct diff *diff);
 void diff_rows_fini(struct diff *diff);
 void diff_text(struct diff *diff);

@@ -130,6 +130,49 @@ static void put_numbers(const struct diff *diff)
 	out_char(out, '}');
 }
 
+static void put_shift(const struct diff *diff, const struct diff_shift *shift, struct out *scratch)
+{
+	struct out *out = diff->out;
+	const char *change = diff_change_name(shift->row.change);
+
+	json_span(out, "field", shift->name);
+	json_key(out, "value");
+	format_json_value(out, scratch, shift->value);
+	json_span(out, "change", (struct span){change, strlen(change)});
+	stats_json_key(out, &diff->by_site, shift->row.group);
+	for (int side = 0; side < DIFF_SIDES; side++) {
+		json_key(out, names[side]);
+		out_char(out, '{');
+		stats_json_uint(out, "events", shift->row.events[side]);
+		stats_json_real(out, "share", shift->row.rate[side]);
+		out_char(out, '}');
+	}
+}
+
+static void put_shifts(const struct diff *diff)
+{
+	const struct diff_shifts *shifts = &diff->shifts;
+	const size_t limit = shifts->count < diff->limit ? shifts->count : diff->limit;
+	struct out *out = diff->out, scratch;
+
+	out_init(&scratch, -1);
+	json_key(out, "values");
+	out_text(out, "{\"rows\":[");
+	for (size_t i = 0; i < limit; i++) {
+		out_text(out, i ? ",{" : "{");
+		put_shift(diff, &shifts->shift[i], &scratch);
+		out_char(out, '}');
+	}
+	out_char(out, ']');
+	stats_json_uint(out, "unlisted", shifts->count - limit);
+	stats_json_uint(out, "alike", shifts->alike);
+	stats_json_uint(out, "crowded", shifts->crowded);
+	out_char(out, '}');
+	if (scratch.error && !out->error)
+		out->error = scratch.error;
+	out_fini(&scratch);
+}
+
 void diff_json(struct diff *diff)
 {
 	struct out *out = diff->out;
@@ -140,6 +183,7 @@ void diff_json(struct diff *diff)
 		put_side(out, &diff->side[i]);
 	}
 	put_rows(diff, "sites", &diff->sites, &diff->by_site);
+	put_shifts(diff);
 	put_numbers(diff);
 	put_rows(diff, "threads", &diff->threads, &diff->by_thread);
 	put_levels(diff);

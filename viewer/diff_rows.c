@@ -134,7 +134,7 @@ static void compare_group(struct diff *diff, struct diff_rows *rows, bool sites,
 		rows->row[rows->count++] = row;
 }
 
-static int compare_spans(struct span left, struct span right)
+int diff_compare_spans(struct span left, struct span right)
 {
 	const size_t bytes = left.bytes < right.bytes ? left.bytes : right.bytes;
 	const int order = bytes ? memcmp(left.data, right.data, bytes) : 0;
@@ -142,9 +142,9 @@ static int compare_spans(struct span left, struct span right)
 	return order ? order : (left.bytes > right.bytes) - (left.bytes < right.bytes);
 }
 
-static int compare_keys(const struct group *left, const struct group *right)
+int diff_compare_keys(const struct group *left, const struct group *right)
 {
-	return compare_spans((struct span){left->key, left->key_bytes},
+	return diff_compare_spans((struct span){left->key, left->key_bytes},
 			     (struct span){right->key, right->key_bytes});
 }
 
@@ -154,7 +154,7 @@ static int more_telling(const void *a, const void *b)
 
 	if (left->score != right->score)
 		return left->score < right->score ? 1 : -1;
-	return compare_keys(left->group, right->group);
+	return diff_compare_keys(left->group, right->group);
 }
 
 static int compare_groups(struct diff *diff, struct diff_rows *rows, bool sites)
@@ -239,8 +239,8 @@ static int more_moved(const void *a, const void *b)
 	if (left->score != right->score)
 		return left->score < right->score ? 1 : -1;
 	if (left->site == right->site)
-		return compare_spans(left->name, right->name);
-	return compare_keys(left->site, right->site);
+		return diff_compare_spans(left->name, right->name);
+	return diff_compare_keys(left->site, right->site);
 }
 
 static int compare_numbers(struct diff *diff)
@@ -269,7 +269,9 @@ int diff_compare(struct diff *diff)
 	error = compare_groups(diff, &diff->sites, true);
 	if (!error)
 		error = compare_groups(diff, &diff->threads, false);
-	return error ? error : compare_numbers(diff);
+	if (!error)
+		error = compare_numbers(diff);
+	return error ? error : diff_compare_values(diff);
 }
 
 void diff_rows_fini(struct diff *diff)
@@ -277,4 +279,5 @@ void diff_rows_fini(struct diff *diff)
 	free(diff->sites.row);
 	free(diff->threads.row);
 	free(diff->number);
+	free(diff->shifts.shift);
 }

@@ -228,6 +228,52 @@ static void put_numbers(struct page *page)
 	put_more(page, diff->number_count - limit);
 }
 
+/* ---- values -----------------------------------------------------------------------------------
+ */
+
+static void put_share(struct page *page, double share)
+{
+	if (share == 0)
+		out_char(&page->cell, '-');
+	else if (share < 0.001)
+		out_text(&page->cell, "<0.1 %");
+	else
+		out_printf(&page->cell, "%.1f %%", 100 * share);
+	end_cell(page, RATE_COLUMNS);
+}
+
+static void put_shift(struct page *page, const struct diff_shift *shift)
+{
+	put_share(page, shift->row.rate[DIFF_THIS]);
+	put_share(page, shift->row.rate[DIFF_THAT]);
+	put_times(&page->cell, &shift->row);
+	end_cell(page, CHANGE_COLUMNS);
+	out_count(&page->cell, shift->row.events[DIFF_THIS], 0);
+	end_cell(page, RATE_COLUMNS);
+	out_text(page->out, "  ");
+	out_escaped(page->out, shift->name, '=');
+	out_char(page->out, '=');
+	text_value(page->out, &page->cell, shift->value);
+	count_key(page->out, &page->diff->by_site, shift->row.group);
+	out_char(page->out, '\n');
+}
+
+static void put_shifts(struct page *page)
+{
+	const struct diff *diff = page->diff;
+	const struct diff_shifts *shifts = &diff->shifts;
+	const size_t limit = shifts->count < diff->limit ? shifts->count : diff->limit;
+
+	if (!put_heading(page, "values that moved", shifts->count))
+		return;
+	out_printf(page->out, "%*s%*s%*s%*s  value", RATE_COLUMNS, "this", RATE_COLUMNS, "that",
+		   CHANGE_COLUMNS, "change", RATE_COLUMNS, "events");
+	count_titles(page->out, &diff->by_site);
+	for (size_t i = 0; i < limit; i++)
+		put_shift(page, &shifts->shift[i]);
+	put_more(page, shifts->count - limit);
+}
+
 /* ---- all --------------------------------------------------------------------------------------
  */
 
@@ -242,6 +288,8 @@ static void put_alike(struct page *page)
 		{diff->threads.alike, "threads"},
 		{diff->alike_numbers, "numbers"},
 		{diff->rising_numbers, "numbers that only rise, not compared"},
+		{diff->shifts.alike, "fields by their values"},
+		{diff->shifts.crowded, "fields of too many values to compare"},
 	};
 	bool any = false;
 
@@ -264,6 +312,7 @@ void diff_text(struct diff *diff)
 	for (int i = 0; i < DIFF_SIDES; i++)
 		put_side(&page, i);
 	put_rows(&page, "sites", &diff->sites, &diff->by_site);
+	put_shifts(&page);
 	put_numbers(&page);
 	put_rows(&page, "threads", &diff->threads, &diff->by_thread);
 	put_levels(&page);
