@@ -154,21 +154,41 @@ static bool is_over(const struct amount *amount, uint64_t files, uint64_t bytes)
 	return (files && amount->files > files) || (bytes && amount->bytes > bytes);
 }
 
+/* Of a process that lived on, for its own sake: those of a set go with the set. */
+static bool is_living(const struct keep_dump *dump)
+{
+	return !strcmp(dump->summary.how, "alive") && !dump->summary.set[0];
+}
+
+static bool are_most(uint64_t living, const struct amount *of)
+{
+	return living > of->files - living;
+}
+
 /* The last of all in the index never goes. */
 static void cut_service(const struct choice *choice, const size_t *order, size_t count)
 {
 	const struct keep_limits *limits = choice->limits;
 	struct amount amount = {0};
+	uint64_t living = 0;
 
-	for (size_t i = 0; i < count; i++)
-		add(&amount, choice->index->dump[order[i]]);
 	for (size_t i = 0; i < count; i++) {
-		if (order[i] + 1 == choice->index->count ||
-		    !is_over(&amount, limits->service_files, limits->service_bytes))
-			return;
-		choice->why[order[i]] = KEEP_SERVICE;
-		subtract(&amount, choice->index->dump[order[i]]);
+		add(&amount, choice->index->dump[order[i]]);
+		living += is_living(choice->index->dump[order[i]]);
 	}
+	for (size_t turn = 0; turn < 2; turn++)
+		for (size_t i = 0; i < count && (turn || are_most(living, &amount)); i++) {
+			const struct keep_dump *dump = choice->index->dump[order[i]];
+
+			if (order[i] + 1 == choice->index->count ||
+			    !is_over(&amount, limits->service_files, limits->service_bytes))
+				return;
+			if (choice->why[order[i]] != KEEP_STAYS || (!turn && !is_living(dump)))
+				continue;
+			choice->why[order[i]] = KEEP_SERVICE;
+			subtract(&amount, dump);
+			living -= is_living(dump);
+		}
 }
 
 static void cut_services(struct choice *choice)
@@ -191,25 +211,45 @@ static void cut_services(struct choice *choice)
 	}
 }
 
-/* Removes oldest first until neither the total nor, if one user is meant, that user's half is over.
- */
-static void cut(const struct choice *choice, struct amount *total, struct amount *own, uint32_t uid)
+static bool is_in(const struct choice *choice, size_t at, const uint32_t *uid)
+{
+	return choice->why[at] == KEEP_STAYS && (!uid || summary_of(choice, at)->uid == *uid);
+}
+
+static uint64_t count_living(const struct choice *choice, const uint32_t *uid)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < choice->index->count; i++)
+		count += is_in(choice, i, uid) && is_living(choice->index->dump[i]);
+	return count;
+}
+
+/* Until neither the total nor, if one user is meant, that user's half is over. */
+static void cut(const struct choice *choice, struct amount *total, struct amount *own,
+		const uint32_t *uid)
 {
 	const struct keep_limits *limits = choice->limits;
+	uint64_t living = count_living(choice, uid);
 
-	for (size_t i = 0; i + 1 < choice->index->count; i++) {
-		const struct keep_dump *dump = choice->index->dump[i];
+	for (size_t turn = 0; turn < 2; turn++)
+		for (size_t i = 0;
+		     i + 1 < choice->index->count && (turn || are_most(living, own ? own : total));
+		     i++) {
+			const struct keep_dump *dump = choice->index->dump[i];
 
-		if (!is_over(total, limits->files, limits->bytes) ||
-		    (own && !is_over(own, (limits->files + 1) / 2, (limits->bytes + 1) / 2)))
-			return;
-		if (choice->why[i] != KEEP_STAYS || (own && dump->summary.uid != uid))
-			continue;
-		choice->why[i] = KEEP_TOTAL;
-		subtract(total, dump);
-		if (own)
-			subtract(own, dump);
-	}
+			if (!is_over(total, limits->files, limits->bytes) ||
+			    (own &&
+			     !is_over(own, (limits->files + 1) / 2, (limits->bytes + 1) / 2)))
+				return;
+			if (!is_in(choice, i, uid) || (!turn && !is_living(dump)))
+				continue;
+			choice->why[i] = KEEP_TOTAL;
+			subtract(total, dump);
+			if (own)
+				subtract(own, dump);
+			living -= is_living(dump);
+		}
 }
 
 /* At most one user can have more than half of the files, and one more than half of the bytes. */
@@ -232,9 +272,9 @@ static void cut_total(struct choice *choice)
 		for (end = i; end < count && summary_of(choice, choice->order[end])->uid == uid;
 		     end++)
 			add(&own, choice->index->dump[choice->order[end]]);
-		cut(choice, &total, &own, uid);
+		cut(choice, &total, &own, &uid);
 	}
-	cut(choice, &total, NULL, 0);
+	cut(choice, &total, NULL, NULL);
 }
 
 /* ---- sets ------------------------------------------------------------------------------- */
@@ -242,8 +282,7 @@ static void cut_total(struct choice *choice)
 static int compare_sets(const void *a, const void *b, void *context)
 {
 	const size_t left = *(const size_t *)a, right = *(const size_t *)b;
-	const int order =
-		strcmp(summary_of(context, left)->set, summary_of(context, right)->set);
+	const int order = strcmp(summary_of(context, left)->set, summary_of(context, right)->set);
 
 	return order ? order : compare_numbers(left, right);
 }

@@ -14,6 +14,10 @@
  *             half of what may be there, that user's go first: who can make himself die as often
  *             as he likes shall not drive out everybody else's
  *
+ * Oldest first: but as long as more of them are of processes that lived on (snapshots, periodic
+ * dumps) than of deaths, those go first. A program that has itself copied each minute keeps the dump
+ * of what it died of.
+ *
  *   sets      where the death goes that a set is about, the copies of those who lived go, too
  *
  * The newest dump of all goes by age alone: it stays even if it is larger than the limits of bytes.

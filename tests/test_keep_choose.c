@@ -118,6 +118,80 @@ Test(keep_choose, the_oldest_go_first)
 	cr_expect_eq(choose(10), 0);
 }
 
+static void of_the_living(uint64_t from, uint64_t to, const char *service, uint32_t uid)
+{
+	for (uint64_t second = from; second < to; second++)
+		strcpy(add(second, service, uid, 10)->summary.how, "alive");
+}
+
+/* One that has itself copied each second, died once and was started again. */
+Test(keep_choose, a_death_stays_when_there_are_many_copies_of_the_living)
+{
+	of_the_living(0, 3, "a", 0);
+	add(3, "a", 0, 10);
+	of_the_living(4, 20, "a", 0);
+	limits.service_files = 5;
+	cr_expect_eq(choose(20), 15);
+	cr_expect_eq(why[3], KEEP_STAYS);
+	cr_expect_eq(why[15], KEEP_SERVICE);
+	cr_expect_eq(why[16], KEEP_STAYS);
+	limits.service_files = 0;
+	limits.bytes = 55;
+	cr_expect_eq(choose(20), 15);
+	cr_expect_eq(why[3], KEEP_STAYS);
+	cr_expect_eq(why[15], KEEP_TOTAL);
+	cr_expect_eq(why[16], KEEP_STAYS);
+	limits.bytes = 10;
+	cr_expect_eq(choose(20), 19);
+	cr_expect_eq(why[19], KEEP_STAYS, "the newest of all");
+}
+
+Test(keep_choose, copies_of_the_living_are_not_driven_out_by_deaths)
+{
+	of_the_living(0, 5, "a", 0);
+	for (unsigned int i = 5; i < 20; i++)
+		add(i, "a", 0, 10);
+	of_the_living(20, 26, "a", 0);
+	limits.service_files = 25;
+	cr_expect_eq(choose(30), 1);
+	cr_expect_eq(why[0], KEEP_SERVICE, "the oldest");
+	limits.service_files = 20;
+	cr_expect_eq(choose(30), 6);
+	cr_expect_eq(why[5], KEEP_SERVICE);
+	cr_expect_eq(count_why(KEEP_STAYS), 20);
+	cr_expect_eq(why[20], KEEP_STAYS);
+}
+
+/* Who has himself copied often makes room for others first. */
+Test(keep_choose, copies_of_one_user_do_not_drive_out_those_of_another)
+{
+	of_the_living(0, 4, "a", 1);
+	of_the_living(4, 30, "b", 2);
+	add(30, "b", 2, 10);
+	of_the_living(31, 33, "b", 2);
+	limits.files = 10;
+	choose(40);
+	for (unsigned int i = 0; i < 4; i++)
+		cr_expect_eq(why[i], KEEP_STAYS, "%u", i);
+	cr_expect_eq(why[30], KEEP_STAYS);
+	cr_expect_eq(count_why(KEEP_STAYS), 10);
+}
+
+/* They go with the death that they are about, not before. */
+Test(keep_choose, the_living_of_a_set_are_no_copies_too_many)
+{
+	for (unsigned int i = 0; i < 6; i++) {
+		struct keep_dump *dump = add(i, "a", 0, 10);
+
+		of_set(dump, "one", i ? "alive" : "first");
+		strcpy(dump->summary.how, i ? "alive" : "fault");
+	}
+	of_the_living(6, 10, "a", 0);
+	limits.service_files = 9;
+	cr_expect_eq(choose(10), 1 + 5);
+	cr_expect_eq(why[0], KEEP_SERVICE);
+}
+
 Test(keep_choose, the_newest_stays_even_if_it_is_too_large_alone)
 {
 	add(1, "a", 0, 100);
