@@ -36,8 +36,7 @@ struct parse {
 	size_t at;
 };
 
-static __attribute__((format(printf, 3, 4))) int refuse(struct filter_error *error, size_t at,
-							const char *format, ...)
+int filter_refuse(struct filter_error *error, size_t at, const char *format, ...)
 {
 	va_list arguments;
 
@@ -110,10 +109,10 @@ static int make_value(const struct parse *parse, struct filter_value *value, siz
 	if (test->op == FILTER_CONTAINS || test->op == FILTER_LACKS)
 		return 0;
 	if (test->key == FILTER_LEVEL && !parse_level(value, &value->level))
-		return refuse(parse->error, origin,
-			      "not a level (trace, debug, info, warn, error, fatal)");
+		return filter_refuse(parse->error, origin,
+				     "not a level (trace, debug, info, warn, error, fatal)");
 	if (test->key == FILTER_LINE && !value->is_number)
-		return refuse(parse->error, origin, "line is compared with numbers");
+		return filter_refuse(parse->error, origin, "line is compared with numbers");
 	value->is_glob = test->key == FILTER_TARGET && is_equality &&
 			 is_glob(value->text, value->bytes);
 	return 0;
@@ -126,7 +125,8 @@ static int add_value(const struct parse *parse, const char *text, size_t bytes, 
 	int err;
 
 	if (test->value_count == FILTER_VALUES_MAX)
-		return refuse(parse->error, origin, "more than %d values", FILTER_VALUES_MAX);
+		return filter_refuse(parse->error, origin, "more than %d values",
+				     FILTER_VALUES_MAX);
 	err = make_value(parse, &value, origin);
 	if (err)
 		return err;
@@ -231,9 +231,9 @@ static int parse_key(const struct parse *parse)
 	for (size_t i = 0; i < sizeof(unknown_keys) / sizeof(unknown_keys[0]); i++)
 		if (strlen(unknown_keys[i]) == test->name_bytes &&
 		    !memcmp(unknown_keys[i], test->name, test->name_bytes))
-			return refuse(parse->error, 0,
-				      "a rule does not know %s (fields.%s is the field)",
-				      unknown_keys[i], unknown_keys[i]);
+			return filter_refuse(parse->error, 0,
+					     "a rule does not know %s (fields.%s is the field)",
+					     unknown_keys[i], unknown_keys[i]);
 	if (test->key == FILTER_FIELD && test->name_bytes > prefix_bytes &&
 	    !memcmp(test->name, prefix, prefix_bytes)) {
 		test->name += prefix_bytes;
@@ -255,7 +255,7 @@ static int parse_existence(const struct parse *parse, bool is_missing)
 	test->name_bytes--;
 	trim(&test->name, &test->name_bytes);
 	if (!test->name_bytes)
-		return refuse(parse->error, 0, "a key belongs here, as in level=ERROR");
+		return filter_refuse(parse->error, 0, "a key belongs here, as in level=ERROR");
 	test->op = is_missing ? FILTER_MISSING : FILTER_EXISTS;
 	return parse_key(parse);
 }
@@ -277,19 +277,19 @@ static int parse_test(struct parse *parse)
 	test->name_bytes = end - start;
 	trim(&test->name, &test->name_bytes);
 	if (!test->name_bytes)
-		return refuse(parse->error, start, "a key belongs here, as in level=ERROR");
+		return filter_refuse(parse->error, start, "a key belongs here, as in level=ERROR");
 	if (!text[end] && ends_in(test, '?'))
 		return parse_existence(parse, is_negated);
 	if (is_negated)
-		return refuse(parse->error, 0, "! goes with a key and a ?, as in !status?");
+		return filter_refuse(parse->error, 0, "! goes with a key and a ?, as in !status?");
 	while (op < sizeof(ops) / sizeof(ops[0]) &&
 	       strncmp(text + end, ops[op].text, strlen(ops[op].text)) != 0)
 		op++;
 	if (!strncmp(text + end, "=~", 2) || !strncmp(text + end, "!~", 2))
 		op = strncmp(text + end, "!~=", 3) ? sizeof(ops) / sizeof(ops[0]) : op;
 	if (op == sizeof(ops) / sizeof(ops[0]))
-		return refuse(parse->error, end,
-			      "an operator belongs here: = != ~= !~= < <= > >= or ?");
+		return filter_refuse(parse->error, end,
+				     "an operator belongs here: = != ~= !~= < <= > >= or ?");
 	test->op = ops[op].op;
 	err = parse_key(parse);
 	parse->at = end + strlen(ops[op].text);
@@ -310,7 +310,7 @@ int filter_add(struct filter *filter, const char *text, struct filter_error *ret
 
 	*ret_error = (struct filter_error){0};
 	if (filter->count == FILTER_TESTS_MAX)
-		return refuse(ret_error, 0, "more than %d tests", FILTER_TESTS_MAX);
+		return filter_refuse(ret_error, 0, "more than %d tests", FILTER_TESTS_MAX);
 	*test = (struct filter_test){.text = strdup(text)};
 	err = test->text ? parse_test(&parse) : -ENOMEM;
 	if (err)

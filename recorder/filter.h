@@ -80,6 +80,10 @@ struct filter_error {
 	char why[120];
 };
 
+/* Fills it in, and is -EINVAL. */
+__attribute__((format(printf, 3, 4))) int filter_refuse(struct filter_error *error, size_t at,
+							const char *format, ...);
+
 /* One more test. 0, -EINVAL (the error says why) or -ENOMEM. The text may be freed afterwards. */
 int filter_add(struct filter *filter, const char *text, struct filter_error *ret_error);
 void filter_fini(struct filter *filter);

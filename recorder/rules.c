@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -18,18 +17,6 @@
 		.count = 10, .interval_ms = 60000                                                  \
 	}
 #define INTERVAL_MS_MAX (UINT64_C(366) * 86400 * 1000)
-
-static __attribute__((format(printf, 3, 4))) int refuse(struct filter_error *error, size_t at,
-							const char *format, ...)
-{
-	va_list arguments;
-
-	error->at = at;
-	va_start(arguments, format);
-	vsnprintf(error->why, sizeof(error->why), format, arguments);
-	va_end(arguments);
-	return -EINVAL;
-}
 
 /* ---- the list --------------------------------------------------------------------------- */
 
@@ -91,7 +78,7 @@ static int drop(struct rules *rules, const char *name, const char *where,
 		if (strcmp(rules->rule[i].name, name))
 			continue;
 		if (is_same_file(rules->rule[i].where, where))
-			return refuse(error, 0, "a second trigger '%s' in this file", name);
+			return filter_refuse(error, 0, "a second trigger '%s' in this file", name);
 		rule_fini(&rules->rule[i]);
 		memmove(&rules->rule[i], &rules->rule[i + 1],
 			(--rules->count - i) * sizeof(rules->rule[0]));
@@ -108,13 +95,14 @@ int rules_begin(struct rules *rules, const char *name, const char *where,
 
 	*ret_error = (struct filter_error){0};
 	if (!is_name(name))
-		return refuse(ret_error, 0, "a trigger's name has a-z, 0-9, _ . and -, at most %d",
-			      RULE_NAME_BYTES - 1);
+		return filter_refuse(ret_error, 0,
+				     "a trigger's name has a-z, 0-9, _ . and -, at most %d",
+				     RULE_NAME_BYTES - 1);
 	err = drop(rules, name, where, ret_error);
 	if (err)
 		return err;
 	if (rules->count == RULES_MAX)
-		return refuse(ret_error, 0, "more than %d triggers", RULES_MAX);
+		return filter_refuse(ret_error, 0, "more than %d triggers", RULES_MAX);
 	rule = &rules->rule[rules->count];
 	*rule = (struct rule){.rate = RATE_DEFAULT, .total = TOTAL_DEFAULT};
 	strcpy(rule->name, name);
@@ -168,7 +156,7 @@ static int set_services(struct rule *rule, const char *text, struct filter_error
 	char *copy;
 
 	if (!*text || text[strspn(text, ", \t")] == '\0')
-		return refuse(error, 0, "names belong here, with commas between them");
+		return filter_refuse(error, 0, "names belong here, with commas between them");
 	copy = strdup(text);
 	if (!copy)
 		return -ENOMEM;
@@ -188,7 +176,7 @@ static int set_memory(struct rule *rule, const char *text, struct filter_error *
 	const char *end;
 
 	if (take_number(text, &percent, &end) || strcmp(end, "%") || !percent || percent > 100)
-		return refuse(error, 0, "a share of the limit belongs here, 1%% to 100%%");
+		return filter_refuse(error, 0, "a share of the limit belongs here, 1%% to 100%%");
 	rule->percent = (unsigned int)percent;
 	return 0;
 }
@@ -198,7 +186,7 @@ static int set_every(struct rule *rule, const char *text, struct filter_error *e
 	uint64_t ms;
 
 	if (take_time(text, &ms) || ms < 1000)
-		return refuse(error, 0, "a time from 1s on belongs here, with s, m, h or d");
+		return filter_refuse(error, 0, "a time from 1s on belongs here, with s, m, h or d");
 	rule->every_ms = ms;
 	return 0;
 }
@@ -219,8 +207,8 @@ static int set_after(struct rule *rule, const char *text, struct filter_error *e
 		rule->after_ms = 0;
 		return 0;
 	}
-	return refuse(error, 0,
-		      "a time belongs here, as 500ms, up to 10m; or a count, as 1000 events");
+	return filter_refuse(
+		error, 0, "a time belongs here, as 500ms, up to 10m; or a count, as 1000 events");
 }
 
 static int take_rate(struct rule_rate *rate, const char *text, struct filter_error *error)
@@ -231,8 +219,8 @@ static int take_rate(struct rule_rate *rate, const char *text, struct filter_err
 
 	if (take_number(text, &count, &end) || count > RULE_RATE_MAX || *end != '/' ||
 	    take_time(end + 1, &taken.interval_ms) || !taken.interval_ms)
-		return refuse(error, 0, "a count and a time belong here, as 2/1m (up to %u)",
-			      RULE_RATE_MAX);
+		return filter_refuse(error, 0, "a count and a time belong here, as 2/1m (up to %u)",
+				     RULE_RATE_MAX);
 	taken.count = (uint32_t)count;
 	*rate = taken;
 	return 0;
@@ -251,7 +239,7 @@ static int set_total(struct rule *rule, const char *text, struct filter_error *e
 static int set_enabled(struct rule *rule, const char *text, struct filter_error *error)
 {
 	if (strcasecmp(text, "yes") && strcasecmp(text, "no"))
-		return refuse(error, 0, "yes or no belongs here");
+		return filter_refuse(error, 0, "yes or no belongs here");
 	rule->disabled = !strcasecmp(text, "no");
 	return 0;
 }
@@ -301,11 +289,12 @@ int rules_set(struct rules *rules, const char *key, const char *text,
 		if (strcmp(key, keys[i].name))
 			continue;
 		if (!keys[i].again && was_said(rule, key))
-			return refuse(ret_error, 0, "a second time in this trigger: %s", key);
+			return filter_refuse(ret_error, 0, "a second time in this trigger: %s",
+					     key);
 		for (const char *at = text; *at; at++)
 			if (iscntrl((unsigned char)*at) && *at != '\t')
-				return refuse(ret_error, (size_t)(at - text),
-					      "a control character");
+				return filter_refuse(ret_error, (size_t)(at - text),
+						     "a control character");
 		err = keys[i].set(rule, text, ret_error);
 		return err ? err : note(rule, key, text);
 	}
@@ -319,8 +308,8 @@ int rules_check(const struct rule *rule, struct filter_error *ret_error)
 	*ret_error = (struct filter_error){0};
 	if (causes == 1 || (rule->disabled && !causes))
 		return 0;
-	return refuse(ret_error, 0, "trigger '%s' needs %s when, memory or every", rule->name,
-		      causes ? "only one of" : "one of");
+	return filter_refuse(ret_error, 0, "trigger '%s' needs %s when, memory or every",
+			     rule->name, causes ? "only one of" : "one of");
 }
 
 /* ---- asking ----------------------------------------------------------------------------- */
