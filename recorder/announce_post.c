@@ -9,21 +9,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "recorder/log.h"
+#include "recorder/now.h"
 
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 2000
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 int post_open(struct post *ret_post, struct loop *loop, enum counters_verdict_to to,
 	      const char *path)

@@ -10,9 +10,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "recorder/client.h"
+#include "recorder/now.h"
 
 #define STEPS_A_TURN 16384 /* about a millisecond when nothing is in the cache */
 #define PAUSE_MS 1	   /* for the others */
@@ -39,14 +39,6 @@ struct census {
 	struct tally *ended, **ended_last;
 	struct services services;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 int census_open(struct census **ret_census, struct clients *clients, struct loop *loop,
 		census_fn fn, void *context)
@@ -185,7 +177,7 @@ static void turn(void *context)
 
 	if (done && census->is_looking && look_at_living(census, &steps)) {
 		census->is_looking = false;
-		census->looked_ns = now_ns();
+		census->looked_ns = now_ns(CLOCK_MONOTONIC);
 		services_finish(&census->services);
 		census->fn(census->context);
 	}

@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "recorder/ctl_server_parts.h"
 #include "recorder/log.h"
+#include "recorder/now.h"
 
 #define QUESTION_TIMEOUT_MS 5000
 #define READING_TIMEOUT_MS 10000
@@ -84,8 +84,7 @@ void ctl_answer_end(struct ctl_peer *peer, int status)
 	const size_t at = ctl_packet_begin(peer);
 	struct pack_map map = pack_map_begin(&peer->out);
 
-	pack_key(&peer->out, &map, "end");
-	pack_bool(&peer->out, true);
+	pack_pair_bool(&peer->out, &map, "end", true);
 	pack_key(&peer->out, &map, "status");
 	pack_int(&peer->out, status);
 	pack_pair_uint(&peer->out, &map, "matched", peer->matched);
@@ -338,14 +337,6 @@ static void accept_ready(void *context, uint32_t events)
 
 /* ---- all of it -------------------------------------------------------------------------- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 int ctl_server_open(struct ctl_server **ret_server, struct recorder *recorder, const char *path)
 {
 	struct ctl_server *server = calloc(1, sizeof(*server));
@@ -356,7 +347,7 @@ int ctl_server_open(struct ctl_server **ret_server, struct recorder *recorder, c
 	server->recorder = recorder;
 	server->owner = geteuid();
 	server->looking_last = &server->looking;
-	server->started_ns = now_ns();
+	server->started_ns = now_ns(CLOCK_MONOTONIC);
 	server->listener.fd = -1;
 	err = listener_open(&server->listener, path);
 	if (!err)

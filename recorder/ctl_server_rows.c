@@ -2,19 +2,13 @@
 /* ctl_server_rows.c - what is said of a client, and of the recorder. */
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/reader.h"
 #include "recorder/ctl_server_parts.h"
+#include "recorder/now.h"
 
 #define NS_A_MS UINT64_C(1000000)
-
-static void pair_bool(struct pack *pack, struct pack_map *map, const char *key, bool value)
-{
-	pack_key(pack, map, key);
-	pack_bool(pack, value);
-}
 
 /* How it is watched: the rung of the ladder, of this client. */
 static const char *rung_of(const struct client *client)
@@ -48,7 +42,7 @@ static void put_control(struct pack *pack, struct pack_map *map, const struct cl
 	if (client->reach != CLIENT_NOT_REACHED) {
 		pack_pair_string(pack, map, "level",
 				 ctl_level_name(level) ? ctl_level_name(level) : "?");
-		pair_bool(pack, map, "frozen", is_frozen);
+		pack_pair_bool(pack, map, "frozen", is_frozen);
 	}
 	pack_pair_string(pack, map, "state", state_of(client, is_frozen));
 }
@@ -59,8 +53,8 @@ static void put_glance(struct pack *pack, struct pack_map *map, const struct gla
 	pack_pair_uint(pack, map, "events_per_second", glance_rate(glance));
 	pack_pair_uint(pack, map, "history_ms", glance->history_ns / NS_A_MS);
 	/* What it recorded since it started is all there. */
-	pair_bool(pack, map, "complete",
-		  !glance->lane[TTLOG_LANE_MAIN].overwritten && !glance->dropped);
+	pack_pair_bool(pack, map, "complete",
+		       !glance->lane[TTLOG_LANE_MAIN].overwritten && !glance->dropped);
 	pack_pair_uint(pack, map, "overwritten", glance->overwritten);
 	pack_pair_uint(pack, map, "dropped", glance->dropped);
 }
@@ -127,7 +121,7 @@ static void put_memory(struct pack *pack, struct pack_map *map, const struct cli
 	if (client->hello.group[0])
 		pack_pair_string(pack, &inner, "group", client->hello.group);
 	pack_pair_uint(pack, &inner, "dumps_pending", subject->dumps_pending);
-	pair_bool(pack, &inner, "connected", client->socket_fd >= 0);
+	pack_pair_bool(pack, &inner, "connected", client->socket_fd >= 0);
 	pack_map_end(pack, &inner);
 	pack_key(pack, map, "clock");
 	inner = pack_map_begin(pack);
@@ -148,7 +142,7 @@ static void put_heartbeat(struct pack *pack, struct pack_map *map,
 	pack_key(pack, map, "heartbeat");
 	inner = pack_map_begin(pack);
 	pack_pair_uint(pack, &inner, "period_ms", heartbeat->period_ns / NS_A_MS);
-	pair_bool(pack, &inner, "hung", heartbeat->hung);
+	pack_pair_bool(pack, &inner, "hung", heartbeat->hung);
 	pack_map_end(pack, &inner);
 }
 
@@ -204,12 +198,7 @@ static uint64_t count_visible(const struct ctl_peer *peer)
 
 static uint64_t uptime_ms(const struct ctl_server *server)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return ((uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec -
-		server->started_ns) /
-	       NS_A_MS;
+	return (now_ns(CLOCK_MONOTONIC) - server->started_ns) / NS_A_MS;
 }
 
 static void put_triggers(struct pack *pack, struct pack_map *map, const struct triggers *triggers)

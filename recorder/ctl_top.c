@@ -13,12 +13,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "recorder/ctl_live.h"
 #include "recorder/dump_format.h"
 #include "recorder/glance.h"
+#include "recorder/now.h"
 
 #define INTERVAL_MS 1000
 #define LOOK_MS 100
@@ -51,14 +51,6 @@ struct top {
 	uint32_t thread_count, last;
 	int stop_fd;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 /* ---- counting --------------------------------------------------------------------------- */
 
@@ -136,7 +128,7 @@ static void begin_interval(struct top *top)
 	top->thread[THREADS_MAX] = (struct thread){0};
 	top->events = 0;
 	top->missed = ttlog_live_missed(top->live);
-	top->since_ns = now_ns();
+	top->since_ns = now_ns(CLOCK_MONOTONIC);
 }
 
 /* ---- showing ---------------------------------------------------------------------------- */
@@ -281,7 +273,7 @@ static bool show(struct top *top, bool is_terminal)
 	const struct ttlog_clock_line line = ctl_region_line(&top->region);
 	const char *no_color = getenv("NO_COLOR");
 	const bool colours = is_terminal && !(no_color && *no_color);
-	const uint64_t ns = now_ns() - top->since_ns;
+	const uint64_t ns = now_ns(CLOCK_MONOTONIC) - top->since_ns;
 	const uint32_t rows = rows_of(is_terminal);
 	struct glance glance;
 
@@ -313,7 +305,7 @@ static bool watch_interval(struct top *top, bool *ret_dead)
 	uint32_t budget;
 
 	*ret_dead = false;
-	while (now_ns() - top->since_ns < INTERVAL_MS * UINT64_C(1000000)) {
+	while (now_ns(CLOCK_MONOTONIC) - top->since_ns < INTERVAL_MS * UINT64_C(1000000)) {
 		poll(fds, 2, LOOK_MS);
 		if (fds[0].revents)
 			return true;

@@ -166,10 +166,7 @@ void ctl_request_pack(struct pack *pack, const struct ctl_request *request)
 		pack_pair_uint(pack, &map, "level", request->level);
 	if (request->verb == CTL_SNAPSHOT && request->reason[0])
 		pack_pair_string(pack, &map, "reason", request->reason);
-	if (request->wait) {
-		pack_key(pack, &map, "wait");
-		pack_bool(pack, true);
-	}
+	pack_pair_true(pack, &map, "wait", request->wait);
 	pack_map_end(pack, &map);
 }
 

@@ -14,14 +14,6 @@
 
 #define NAME_BYTES 32
 
-static void pair_true(struct pack *pack, struct pack_map *map, const char *key, bool value)
-{
-	if (!value)
-		return;
-	pack_key(pack, map, key);
-	pack_bool(pack, true);
-}
-
 static void pair_comm(struct pack *pack, struct pack_map *map, const char *comm)
 {
 	pack_key(pack, map, "comm");
@@ -171,8 +163,7 @@ static void cause_signal(struct pack *pack, struct pack_map *map, const struct v
 		pack_pair_string(pack, map, "code_name",
 				 verdict_code_name(verdict->signal, verdict->code));
 	}
-	pack_key(pack, map, "core_dumped");
-	pack_bool(pack, verdict->core_dumped);
+	pack_pair_bool(pack, map, "core_dumped", verdict->core_dumped);
 }
 
 static const struct evidence_more *more_at(const struct dump_facts *facts, unsigned int place)
@@ -245,10 +236,10 @@ void dump_cause_encode(struct pack *pack, struct pack_map *map, const struct dum
 		      more_at(facts, verdict->sender_more));
 	if (verdict->thread.tid)
 		actor(pack, &inner, "thread", &verdict->thread, NULL);
-	pair_true(pack, &inner, "stack_overflow", verdict->stack_overflow);
-	pair_true(pack, &inner, "raised_again", verdict->raised_again);
-	pair_true(pack, &inner, "by_tracer", verdict->by_tracer);
-	pair_true(pack, &inner, "unwatched", verdict->unwatched);
+	pack_pair_true(pack, &inner, "stack_overflow", verdict->stack_overflow);
+	pack_pair_true(pack, &inner, "raised_again", verdict->raised_again);
+	pack_pair_true(pack, &inner, "by_tracer", verdict->by_tracer);
+	pack_pair_true(pack, &inner, "unwatched", verdict->unwatched);
 	if (verdict->how == VERDICT_OOM)
 		oom(pack, &inner, facts);
 	if (facts->evidence)

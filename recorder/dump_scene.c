@@ -22,14 +22,6 @@ static void pair_bytes(struct pack *pack, struct pack_map *map, const char *key,
 	pack_bytes(pack, data, bytes);
 }
 
-static void pair_true(struct pack *pack, struct pack_map *map, const char *key, bool value)
-{
-	if (!value)
-		return;
-	pack_key(pack, map, key);
-	pack_bool(pack, true);
-}
-
 static void put_module(struct pack *pack, const struct scene_module *module)
 {
 	struct pack_map map = pack_map_begin(pack);
@@ -79,7 +71,7 @@ void dump_scene_encode(struct pack *pack, const struct scene *scene)
 	pack_pair_uint(pack, &inner, "threads_left_out", scene->threads_left_out);
 	pack_pair_uint(pack, &inner, "pages_left_out", scene->pages_left_out);
 	pack_pair_uint(pack, &inner, "modules_left_out", scene->modules_left_out);
-	pair_true(pack, &inner, "modules_cut", scene->modules_cut);
+	pack_pair_true(pack, &inner, "modules_cut", scene->modules_cut);
 	put_fault_mapping(pack, &inner, scene);
 	pack_map_end(pack, &inner);
 	pack_key(pack, &map, "modules");
@@ -134,9 +126,9 @@ static void put_frame(struct pack *pack, const struct scene_frame *frame)
 	pack_pair_string(pack, &map, "file", frame->file);
 	pack_pair_known(pack, &map, "line", frame->line);
 	pack_pair_known(pack, &map, "column", frame->column);
-	pair_true(pack, &map, "inline", frame->flags & SCENE_FRAME_INLINE);
-	pair_true(pack, &map, "activation", frame->flags & SCENE_FRAME_ACTIVATION);
-	pair_true(pack, &map, "guessed", frame->flags & SCENE_FRAME_GUESSED);
+	pack_pair_true(pack, &map, "inline", frame->flags & SCENE_FRAME_INLINE);
+	pack_pair_true(pack, &map, "activation", frame->flags & SCENE_FRAME_ACTIVATION);
+	pack_pair_true(pack, &map, "guessed", frame->flags & SCENE_FRAME_GUESSED);
 	pack_map_end(pack, &map);
 }
 
@@ -167,8 +159,7 @@ void dump_scene_encode_thread(struct pack *pack, const struct scene_thread *thre
 	pack_pair_uint(pack, &map, "tid", thread->tid);
 	pack_key(pack, &map, "name");
 	pack_string(pack, thread->name, strnlen(thread->name, sizeof(thread->name)));
-	pack_key(pack, &map, "fatal");
-	pack_bool(pack, thread->is_fatal);
+	pack_pair_bool(pack, &map, "fatal", thread->is_fatal);
 	put_registers(pack, &map, thread);
 	pack_pair_known(pack, &map, "fs_base", thread->fs_base);
 	pack_pair_uint(pack, &map, "fault_address", thread->fault_address);

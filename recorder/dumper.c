@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "recorder/counters.h"
 #include "recorder/dump_writer.h"
 #include "recorder/dumper_parts.h"
 #include "recorder/log.h"
+#include "recorder/now.h"
 #include "recorder/obituary.h"
 
 #define SENTENCE_BYTES 512
@@ -75,15 +75,12 @@ static void give_memory_back(struct dumper *dumper)
 
 static void count(const struct order *order)
 {
-	const enum counters_trigger trigger =
-		counters_trigger_of(&order->verdict, order->reason);
-	struct timespec now;
+	const enum counters_trigger trigger = counters_trigger_of(&order->verdict, order->reason);
 
 	counters.dumps[trigger][order->err ? COUNTERS_RESULT_FAILED : COUNTERS_RESULT_WRITTEN]++;
 	if (order->err)
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	counters.last_dump_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+	counters.last_dump_ns = now_ns(CLOCK_REALTIME);
 	counters.dump_bytes += order->file_bytes;
 	counters_observe(&counters.dump_seconds, counters_seconds_bound,
 			 (double)(order->written_ms - order->submitted_ms) / 1e3);
@@ -218,7 +215,7 @@ int dumper_submit_in(struct dumper *dumper, struct subject *subject,
 	order->place = place;
 	order->dump_fd = -1;
 	order->capture = capture;
-	order->submitted_ms = dumper_now_ms();
+	order->submitted_ms = now_ms();
 	order->modules = subject->modules;
 	if (order->modules)
 		order->modules->holders++;

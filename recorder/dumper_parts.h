@@ -30,7 +30,7 @@ struct order {
 	struct modules *modules;
 	struct dump_set set; /* without a name: none */
 	const struct history_cut *history; /* while the worker writes; NULL: none */
-	uint64_t submitted_ms, written_ms;
+	uint64_t submitted_ms, written_ms; /* CLOCK_MONOTONIC */
 	uint64_t died_ns; /* CLOCK_REALTIME */
 	uint64_t file_bytes;
 	struct modules *fresh; /* read for a snapshot; NULL: no news */
@@ -38,7 +38,5 @@ struct order {
 
 /* In a worker: reads the region, writes the file, names it. */
 void dumper_write(struct workers_job *job);
-/* CLOCK_MONOTONIC */
-uint64_t dumper_now_ms(void);
 
 #endif

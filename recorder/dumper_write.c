@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/reader.h"
 #include "recorder/dump_writer.h"
 #include "recorder/dumper_parts.h"
 #include "recorder/log.h"
+#include "recorder/now.h"
 
 /* A dump that waited for so long has others behind it: its stacks are kept and not unwound. */
 #define UNWINDING_WAIT_MS 2000
@@ -41,15 +41,13 @@ static struct dump_facts facts_of(const struct order *order)
 {
 	const struct subject *subject = order->subject;
 	const struct identity *identity = &subject->identity;
-	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
 	return (struct dump_facts){
 		.service = subject->service,
 		.hostname = order->dumper->hostname,
 		.reason = order->reason,
 		.pid = (uint32_t)subject->pid,
-		.created_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec,
+		.created_ns = now_ns(CLOCK_REALTIME),
 		.verdict = order->verdict,
 		.evidence = order->have_evidence ? &order->evidence : NULL,
 		.process =
@@ -75,14 +73,6 @@ static struct dump_facts facts_of(const struct order *order)
 		.history_bytes = order->history ? order->history->bytes : 0,
 		.history_budget_bytes = order->history ? order->history->budget_bytes : 0,
 	};
-}
-
-uint64_t dumper_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* By the same line as the events of the dump, one of which it may be. */
@@ -119,8 +109,8 @@ static void unwind(struct order *order, struct scene *scene)
 		return;
 	}
 	/* Who gives one more time has time for several. */
-	if (dumper_now_ms() - order->submitted_ms > UNWINDING_WAIT_MS &&
-	    dumper_now_ms() - order->submitted_ms > dumper->unwind_timeout_ms) {
+	if (now_ms() - order->submitted_ms > UNWINDING_WAIT_MS &&
+	    now_ms() - order->submitted_ms > dumper->unwind_timeout_ms) {
 		unwind_decline(scene, "not unwound: too many dumps were waiting");
 		return;
 	}
@@ -212,7 +202,7 @@ static int write_with(struct order *order, struct ttlog_reader *reader, const st
 	if (!fstat(file.fd, &status))
 		order->file_bytes = (uint64_t)status.st_size;
 	err = store_commit(store, &file, facts.pid, facts.created_ns, facts.reason, order->path);
-	order->written_ms = dumper_now_ms();
+	order->written_ms = now_ms();
 	/* Before it may be removed again. */
 	if (!err && order->dumper->hook)
 		order->dump_fd = open(order->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);

@@ -16,6 +16,7 @@
 #include "recorder/dump_writer.h"
 #include "recorder/group_sets.h"
 #include "recorder/log.h"
+#include "recorder/now.h"
 
 #define SNAPSHOTS_PENDING_MAX 10 /* of one client */
 
@@ -94,14 +95,6 @@ static const char *what_joins(const struct group_limits *limits, const struct gr
 }
 
 /* ---- a plan ----------------------------------------------------------------------------- */
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* Who is dead, and whose end is just becoming known, joins the set by himself. */
 static bool is_dead(const struct client *client)

@@ -11,13 +11,13 @@
  * What the client says is hostile, and costs it nothing but its own false alarms.
  */
 #include <stdatomic.h>
-#include <time.h>
 
 #include "lib/clock.h"
 #include "recorder/cgroup.h"
 #include "recorder/client.h"
 #include "recorder/counters.h"
 #include "recorder/log.h"
+#include "recorder/now.h"
 
 #define MS UINT64_C(1000000)
 /* Whoever promises more does not get more of our time. */
@@ -26,14 +26,6 @@
 /* A heart that stops again and again has been seen doing so. */
 #define DUMPS_A_MINUTE 5
 #define MINUTE_NS (60000 * MS)
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 static const struct ttlog_ledger *ledger_of(const struct client *client)
 {
@@ -69,7 +61,7 @@ static void look_again(struct client *client, uint64_t delay_ns)
 	struct heartbeat *heartbeat = &client->heartbeat;
 	const uint64_t delay_ms = (delay_ns + MS - 1) / MS;
 
-	heartbeat->due_ns = now_ns() + delay_ms * MS;
+	heartbeat->due_ns = now_ns(CLOCK_MONOTONIC) + delay_ms * MS;
 	loop_timer_set(client->clients->config.loop, &heartbeat->timer, delay_ms, tick, client);
 }
 
@@ -121,7 +113,7 @@ static void hang(struct client *client, uint64_t silent_ns)
 	log_warn("%s (pid %d): its heart has not beaten for %llu ms, %llu were promised",
 		 client->hello.service, (int)client->pid, (unsigned long long)(silent_ns / MS),
 		 (unsigned long long)(client->heartbeat.period_ns / MS));
-	if (!may_dump(&client->heartbeat, now_ns()) || 
+	if (!may_dump(&client->heartbeat, now_ns(CLOCK_MONOTONIC)) ||
 	    deaths_snapshot_stacks(client, "hang", &occasion))
 		counters.hangs_not_dumped++;
 }
@@ -159,7 +151,7 @@ static void tick(void *context)
 	const struct ttlog_ledger *ledger = ledger_of(client);
 	const uint64_t ticks = atomic_load_explicit(&ledger->heartbeat_ticks, memory_order_relaxed);
 	const uint32_t promise = heartbeat->promise;
-	const uint64_t now = now_ns();
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
 	uint64_t delay;
 
 	if (client->dead || client->goodbye)
@@ -205,7 +197,7 @@ void heartbeat_look(struct client *client)
 		period_ms = TTLOG_HEARTBEAT_MAX_MS;
 	heartbeat->period_ns = period_ms * MS < PERIOD_MIN_NS ? PERIOD_MIN_NS : period_ms * MS;
 	heartbeat->ticks = atomic_load_explicit(&ledger->heartbeat_ticks, memory_order_relaxed);
-	heartbeat->beat_ns = heartbeat->looked_ns = now_ns();
+	heartbeat->beat_ns = heartbeat->looked_ns = now_ns(CLOCK_MONOTONIC);
 	heartbeat->held = heartbeat->suspect = heartbeat->hung = false;
 	look_again(client, heartbeat->period_ns);
 }

@@ -23,11 +23,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "recorder/hook.h"
 #include "recorder/hook_parts.h"
+#include "recorder/now.h"
 
 #define FILES_MAX 256
 #define FILE_BYTES_MAX (UINT64_C(4) << 30) /* a command may copy a dump */
@@ -40,14 +40,6 @@ struct running {
 };
 
 static struct running running[HOOK_RUNNING_MAX];
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* ---- giving up rights ------------------------------------------------------------------- */
 

@@ -16,13 +16,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "recorder/counters.h"
 #include "recorder/dumper.h"
 #include "recorder/keep_found.h"
 #include "recorder/log.h"
+#include "recorder/now.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define SCAN_AGAIN_NS (600 * SECOND_NS)
@@ -46,14 +46,6 @@ struct keep {
 	bool scanned, said_unreadable;
 	uint64_t scanned_ns; /* CLOCK_MONOTONIC */
 };
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
 
 static struct keep_limits limits_of(struct keep *keep)
 {

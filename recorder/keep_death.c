@@ -7,10 +7,10 @@
  * is written of their loop; so do all of one build that end in abort().
  */
 #include <string.h>
-#include <time.h>
 
 #include "recorder/dumper.h"
 #include "recorder/keep.h"
+#include "recorder/now.h"
 #include "recorder/signature.h"
 
 static uint64_t hash_text(uint64_t hash, const char *text)
@@ -37,17 +37,9 @@ static uint64_t hash_place(uint64_t hash, const struct modules *modules, uint64_
 	return hash;
 }
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 uint64_t keep_died_ns(const struct verdict *verdict)
 {
-	const uint64_t monotonic_ns = clock_ns(CLOCK_MONOTONIC), ns = clock_ns(CLOCK_REALTIME);
+	const uint64_t monotonic_ns = now_ns(CLOCK_MONOTONIC), ns = now_ns(CLOCK_REALTIME);
 	const uint64_t then_ns = verdict->signal_ns ? verdict->signal_ns : verdict->death_ns;
 	const uint64_t ago_ns = then_ns && then_ns < monotonic_ns ? monotonic_ns - then_ns : 0;
 

@@ -13,10 +13,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "recorder/counters.h"
+#include "recorder/now.h"
 
 #define BATCH 64
 #define MS UINT64_C(1000000)
@@ -37,14 +37,6 @@ struct loop {
 	struct loop_source *removed; /* freed when nothing of the batch can name them any more */
 	struct loop_timer timers;    /* head */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 * MS + (uint64_t)now.tv_nsec;
-}
 
 int loop_open(struct loop **ret_loop)
 {
@@ -147,7 +139,7 @@ void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t delay_
 		before = timer->previous;
 	loop_timer_clear(timer);
 	*timer = (struct loop_timer){
-		.deadline_ns = now_ns() + (delay_ms ? delay_ms : 1) * MS,
+		.deadline_ns = now_ns(CLOCK_MONOTONIC) + (delay_ms ? delay_ms : 1) * MS,
 		.fn = fn,
 		.context = context,
 	};
@@ -161,7 +153,7 @@ void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t delay_
 /* Timers that a callback arms lie behind `now` and wait for their turn. */
 static void fire_timers(struct loop *loop)
 {
-	const uint64_t now = now_ns();
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
 
 	while (loop->timers.next != &loop->timers && loop->timers.next->deadline_ns <= now) {
 		struct loop_timer *timer = loop->timers.next;
@@ -178,7 +170,7 @@ static int wait_ms(const struct loop *loop, int timeout_ms)
 
 	if (loop->timers.next == &loop->timers)
 		return timeout_ms;
-	now = now_ns();
+	now = now_ns(CLOCK_MONOTONIC);
 	if (loop->timers.next->deadline_ns <= now)
 		return 0;
 	left_ms = (loop->timers.next->deadline_ns - now + MS - 1) / MS;

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "recorder/census.h"
@@ -21,6 +20,7 @@
 #include "recorder/log.h"
 #include "recorder/metrics_file.h"
 #include "recorder/metrics_parts.h"
+#include "recorder/now.h"
 #include "recorder/recorder.h"
 #include "recorder/watch.h"
 
@@ -62,21 +62,13 @@ struct metrics {
 	struct metrics_storage storage;
 };
 
-static uint64_t read_clock(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 /* ---- what is known ---------------------------------------------------------------------- */
 
 static struct metrics_facts facts_of(const struct metrics *metrics)
 {
 	const struct recorder *recorder = metrics->recorder;
 	const struct watch *watch = recorder->watch;
-	const uint64_t now = read_clock(CLOCK_MONOTONIC);
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
 
 	struct metrics_facts facts = {
 		.start_ns = metrics->start_ns,
@@ -212,7 +204,7 @@ static void look_at_storage(struct workers_job *job)
 		storage->found.err = -ENOENT;
 	if (!storage->found.err && faccessat(storage->dir_fd, ".", W_OK | X_OK, AT_EACCESS))
 		storage->found.err = -errno;
-	storage->found.looked_ns = read_clock(CLOCK_MONOTONIC);
+	storage->found.looked_ns = now_ns(CLOCK_MONOTONIC);
 }
 
 static void storage_looked(struct workers_job *job)
@@ -243,13 +235,13 @@ static void begin_storage(struct metrics *metrics)
 	storage->dir_fd = metrics->recorder->store.dir_fd;
 	storage->keep = metrics->recorder->keep;
 	metrics->storage_job = storage;
-	metrics->storage_began_ns = read_clock(CLOCK_MONOTONIC);
+	metrics->storage_began_ns = now_ns(CLOCK_MONOTONIC);
 	workers_submit(metrics->recorder->writers, &storage->job);
 }
 
 static bool is_fresh(uint64_t looked_ns)
 {
-	return looked_ns && read_clock(CLOCK_MONOTONIC) - looked_ns < FRESH_NS;
+	return looked_ns && now_ns(CLOCK_MONOTONIC) - looked_ns < FRESH_NS;
 }
 
 /* connection NULL: for the file. */
@@ -367,8 +359,8 @@ int metrics_open(struct metrics **ret_metrics, struct recorder *recorder,
 	metrics->recorder = recorder;
 	metrics->socket = (struct metrics_socket){.fd = -1, .listener.fd = -1};
 	metrics->questions.next = metrics->questions.previous = &metrics->questions;
-	metrics->start_ns = read_clock(CLOCK_REALTIME);
-	metrics->start_monotonic_ns = read_clock(CLOCK_MONOTONIC);
+	metrics->start_ns = now_ns(CLOCK_REALTIME);
+	metrics->start_monotonic_ns = now_ns(CLOCK_MONOTONIC);
 	err = census_open(&metrics->census, recorder->clients, recorder->loop, clients_looked,
 			  metrics);
 	if (err)

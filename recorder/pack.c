@@ -240,6 +240,18 @@ void pack_pair_known(struct pack *pack, struct pack_map *map, const char *key, u
 		pack_pair_uint(pack, map, key, value);
 }
 
+void pack_pair_bool(struct pack *pack, struct pack_map *map, const char *key, bool value)
+{
+	pack_key(pack, map, key);
+	pack_bool(pack, value);
+}
+
+void pack_pair_true(struct pack *pack, struct pack_map *map, const char *key, bool value)
+{
+	if (value)
+		pack_pair_bool(pack, map, key, true);
+}
+
 void pack_pair_string(struct pack *pack, struct pack_map *map, const char *key,
 			const char *string)
 {

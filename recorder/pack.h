@@ -66,5 +66,8 @@ void pack_pair_string(struct pack *pack, struct pack_map *map, const char *key,
 			const char *string);
 void pack_pair_known(struct pack *pack, struct pack_map *map, const char *key,
 		       uint64_t value); /* left out when it is 0 */
+void pack_pair_bool(struct pack *pack, struct pack_map *map, const char *key, bool value);
+void pack_pair_true(struct pack *pack, struct pack_map *map, const char *key,
+		    bool value); /* left out when it is false */
 
 #endif

@@ -11,26 +11,18 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "recorder/client.h"
 #include "recorder/counters.h"
 #include "recorder/log.h"
+#include "recorder/now.h"
 
 #define SNAPSHOTS_A_SECOND 10
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 /* The counts of messages and of snapshots are those of this second. */
 void client_ration(struct client *client)
 {
-	const uint64_t now = now_ns();
+	const uint64_t now = now_ns(CLOCK_MONOTONIC_COARSE);
 
 	if (now - client->ration_start_ns >= UINT64_C(1000000000)) {
 		client->ration_start_ns = now;

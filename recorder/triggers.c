@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/reader_live.h"
 #include "recorder/client.h"
 #include "recorder/log.h"
 #include "recorder/look_pace.h"
+#include "recorder/now.h"
 #include "recorder/pressure.h"
 #include "recorder/trigger_states.h"
 
@@ -62,14 +62,6 @@ struct client_triggers {
 	struct wait wait[];
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 static uint64_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -96,7 +88,7 @@ static struct occasion *fire(struct client_triggers *mine, unsigned int index)
 	const struct rule *rule = &mine->triggers->rules->rule[index];
 	const char *service = mine->client->hello.service;
 	struct wait *wait = &mine->wait[index];
-	const uint64_t now = now_ns();
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
 
 	if (wait->dump_ns != NEVER || !may_fire(mine, index, now))
 		return NULL;
@@ -251,7 +243,7 @@ static void strike(struct client_triggers *mine, unsigned int index)
 static uint64_t serve(struct client_triggers *mine, uint32_t *budget)
 {
 	const struct rules *rules = mine->triggers->rules;
-	uint64_t now = now_ns(), due;
+	uint64_t now = now_ns(CLOCK_MONOTONIC), due;
 
 	if (mine->live && mine->look_ns <= now)
 		look(mine, now, budget);
@@ -265,7 +257,7 @@ static uint64_t serve(struct client_triggers *mine, uint32_t *budget)
 			wait->every_ns = now + rules->rule[i].every_ms * MS;
 			strike(mine, i);
 		}
-		now = now_ns();
+		now = now_ns(CLOCK_MONOTONIC);
 		if (wait->dump_ns <= now ||
 		    (mine->live && wait->dump_seen <= ttlog_live_seen(mine->live)))
 			order(mine, i);
@@ -296,7 +288,7 @@ static void tick(void *context)
 
 static void set_timer(struct triggers *triggers, uint64_t due_ns)
 {
-	const uint64_t now = now_ns();
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
 
 	triggers->timer_ns = due_ns;
 	if (due_ns == NEVER)
@@ -361,7 +353,7 @@ static bool prepare(struct client_triggers *mine, uint64_t now)
 void triggers_begin(struct triggers *triggers, struct client *client, bool from_first)
 {
 	const struct rules *rules = triggers->rules;
-	const uint64_t now = now_ns();
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
 	struct client_triggers *mine;
 
 	triggers_end(triggers, client);

@@ -21,9 +21,9 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "recorder/now.h"
 #include "recorder/unwind_parts.h"
 #include "recorder/unwind_wire.h"
 
@@ -59,14 +59,6 @@ struct unwind {
 	int state; /* 1: there may be more, 0: it has said all, or a negative errno */
 	unsigned char stages[SCENE_THREADS_MAX + 1]; /* enum unwind_stage, of each thread */
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* Away from the numbers that the child gets. */
 static int moved_up(int fd)
