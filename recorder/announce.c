@@ -18,17 +18,21 @@ struct announce {
 };
 
 static int open_all(struct announce *announce, struct loop *loop, struct workers *workers,
-		    const struct announce_options *options)
+		    const struct announce_options *options, const char **ret_failed)
 {
 	int err = 0;
 
-	if (options->file)
+	if (options->file) {
+		*ret_failed = options->file;
 		err = announce_files_open(&announce->files, workers, options->file);
+	}
 	if (!err && options->syslog) {
+		*ret_failed = options->syslog;
 		announce->to_syslog = true;
 		err = post_open(&announce->syslog, loop, COUNTERS_VERDICT_SYSLOG, options->syslog);
 	}
 	if (!err && options->journal) {
+		*ret_failed = options->journal;
 		announce->to_journal = true;
 		err = post_open(&announce->journal, loop, COUNTERS_VERDICT_JOURNAL,
 				options->journal);
@@ -37,18 +41,19 @@ static int open_all(struct announce *announce, struct loop *loop, struct workers
 }
 
 int announce_open(struct announce **ret_announce, struct loop *loop, struct workers *workers,
-		  const struct announce_options *options)
+		  const struct announce_options *options, const char **ret_failed)
 {
 	struct announce *announce;
 	int err;
 
 	*ret_announce = NULL;
+	*ret_failed = NULL;
 	if (!options->file && !options->syslog && !options->journal)
 		return 0;
 	announce = calloc(1, sizeof(*announce));
 	if (!announce)
 		return -ENOMEM;
-	err = open_all(announce, loop, workers, options);
+	err = open_all(announce, loop, workers, options, ret_failed);
 	if (err)
 		announce_close(announce);
 	else

@@ -25,10 +25,10 @@ struct announce_options {
 
 /*
  * Opens the folder of the file; the rest may come and go as it likes. *ret_announce is NULL if
- * nothing is wanted. 0 or a negative errno, of the folder.
+ * nothing is wanted. 0 or a negative errno, of *ret_failed: one of the options' paths, or NULL.
  */
 int announce_open(struct announce **ret_announce, struct loop *loop, struct workers *workers,
-		  const struct announce_options *options);
+		  const struct announce_options *options, const char **ret_failed);
 /* The folder of the file, -1: none. */
 int announce_folder_fd(const struct announce *announce);
 void announce_death(struct announce *announce, const struct obituary *obituary);

@@ -41,6 +41,7 @@ struct announce_files {
 	struct workers *workers;
 	int dir_fd;
 	char pattern[NAME_MAX + 1]; /* of the name */
+	char folder[PATH_MAX];	    /* for messages; "" or with its slash */
 	struct verdict_file *first; /* oldest first */
 	unsigned int count;
 	struct writing writing;
@@ -128,8 +129,7 @@ static int replace(const struct writing *writing)
 	snprintf(temporary, sizeof(temporary), ".%.200s.%d", writing->name, (int)getpid());
 	errno = 0;
 	err = write_temporary(writing, temporary);
-	if (!err &&
-	    renameat(writing->dir_fd, temporary, writing->dir_fd, writing->name))
+	if (!err && renameat(writing->dir_fd, temporary, writing->dir_fd, writing->name))
 		err = -errno;
 	if (err)
 		unlinkat(writing->dir_fd, temporary, 0);
@@ -200,8 +200,8 @@ static void take_result(struct announce_files *files)
 	else
 		counters.verdicts_lost[COUNTERS_VERDICT_FILE]++;
 	if (writing->err)
-		log_limited(LOG_LEVEL_ERROR, "the verdict can't be written into %s: %s",
-			    writing->name, strerror(-writing->err));
+		log_limited(LOG_LEVEL_ERROR, "the verdict can't be written into %s%s: %s",
+			    writing->files->folder, writing->name, strerror(-writing->err));
 }
 
 static void done(struct workers_job *job)
@@ -281,8 +281,8 @@ void announce_files_add(struct announce_files *files, const char *service, uid_t
 	file = file_of(files, name);
 	if (!file) {
 		counters.verdicts_lost[COUNTERS_VERDICT_FILE]++;
-		log_limited(LOG_LEVEL_WARNING, "%s: no verdict is written: there are %u files", name,
-			    files->count);
+		log_limited(LOG_LEVEL_WARNING, "%s%s: no verdict is written: there are %u files",
+			    files->folder, name, files->count);
 		return;
 	}
 	make_room(file, bytes);
@@ -312,10 +312,11 @@ int announce_files_open(struct announce_files **ret_files, struct workers *worke
 		return err;
 	}
 	snprintf(files->pattern, sizeof(files->pattern), "%s", slash ? slash + 1 : pattern);
+	snprintf(files->folder, sizeof(files->folder), "%.*s",
+		 slash ? (int)(slash + 1 - pattern) : 0, pattern);
 	files->workers = workers;
-	files->writing = (struct writing){.job = {.run = run, .done = done},
-					  .files = files,
-					  .dir_fd = files->dir_fd};
+	files->writing = (struct writing){
+		.job = {.run = run, .done = done}, .files = files, .dir_fd = files->dir_fd};
 	*ret_files = files;
 	return 0;
 }

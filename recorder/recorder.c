@@ -142,6 +142,19 @@ static int fail(const char *what, int err)
 	return err;
 }
 
+static int open_announce(struct recorder *recorder, const struct recorder_options *options)
+{
+	const char *failed;
+	const int err = announce_open(&recorder->announce, recorder->loop, recorder->writers,
+				      &options->announce, &failed);
+
+	if (err)
+		log_error("can't write verdicts to %s: %s", failed ? failed : "anybody",
+			  strerror(-err));
+	recorder->dumper.announce = recorder->announce;
+	return err;
+}
+
 static int open_socket(struct recorder *recorder, const char *path)
 {
 	const int given_fd = systemd_take_listener(recorder->systemd);
@@ -281,11 +294,9 @@ static int open_parts(struct recorder *recorder, const struct recorder_options *
 	err = open_keep(recorder, options);
 	if (err)
 		return fail("can't start", err);
-	err = announce_open(&recorder->announce, recorder->loop, recorder->writers,
-			    &options->announce);
+	err = open_announce(recorder, options);
 	if (err)
-		return fail("can't write verdicts", err);
-	recorder->dumper.announce = recorder->announce;
+		return err;
 	err = open_socket(recorder, options->socket);
 	if (!err)
 		err = open_control(recorder, options);

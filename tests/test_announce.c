@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "recorder/announce.h"
 #include "recorder/announce_line.h"
 #include "recorder/dumper.h"
 
@@ -174,4 +175,21 @@ Test(announce, the_journal_gets_fields)
 	cr_assert_field("OBJECT_SYSTEMD_UNIT", "orders.service");
 	cr_assert_null(find_field(message, bytes, "TTLOG_EXIT_CODE"));
 	cr_assert_null(find_field(message, bytes, "TTLOG_FAULT_ADDRESS"));
+}
+
+Test(announce, who_can_not_be_told_is_named)
+{
+	char long_path[200];
+	struct announce *announce;
+	struct announce_options options = {.file = "/nonexistent-ttlog/term"};
+	const char *failed = "";
+
+	cr_assert_eq(announce_open(&announce, NULL, NULL, &options, &failed), -ENOENT);
+	cr_assert_eq(failed, options.file);
+	memset(long_path, '/', sizeof(long_path));
+	long_path[sizeof(long_path) - 1] = '\0';
+	options = (struct announce_options){.file = "/term", .journal = long_path};
+	cr_assert_eq(announce_open(&announce, NULL, NULL, &options, &failed), -ENAMETOOLONG);
+	cr_assert_eq(failed, long_path);
+	cr_assert_null(announce);
 }
