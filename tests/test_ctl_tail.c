@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "recorder/ctl.h"
+#include "tests/ctl_stand_in.h"
 #include "tests/told_service.h"
 
 #define OTHER 65533
@@ -280,6 +281,38 @@ Test(ctl_tail, a_service_that_is_restarted_is_followed_and_an_interrupt_ends_it)
 	cr_assert_eq(kill(running.pid, SIGINT), 0);
 	expect_end(&running, 0);
 	end_told(&told);
+	stop_recorder(&recorder);
+}
+
+/* The dead one is still handed out for a while: it is not what was restarted. */
+Test(ctl_tail, who_is_dead_was_not_restarted_whatever_the_recorder_still_says)
+{
+	struct recorder_process recorder;
+	static struct running running;
+	char socket_path[PATH_MAX], words[64], line[LINE_BYTES];
+	struct told told;
+	pid_t between, before;
+
+	start_recorder(&recorder, NONE);
+	between = start_stand_in(socket_path);
+	told = start_told(obey);
+	before = told.service.pid;
+	start_ctl(&running, 0, ARGS("--socket", socket_path, "tail", "-f", "orders"));
+	expect_words(&running, "the last words");
+	kill_told(&told);
+	expect_killed(&recorder, line, sizeof(line), "the last words");
+	expect_words(&running, "SIGKILL");
+	told = start_told(obey);
+	snprintf(words, sizeof(words), "-- restarted: pid %d --", (int)told.service.pid);
+	expect_words(&running, words);
+	snprintf(words, sizeof(words), "-- restarted: pid %d --", (int)before);
+	cr_assert_eq(count_of(running.text, words), 0, "%s", running.text);
+	cr_assert_eq(count_of(running.text, "SIGKILL"), 1, "%s", running.text);
+	cr_assert_eq(kill(running.pid, SIGINT), 0);
+	expect_end(&running, 0);
+	end_told(&told);
+	cr_assert_eq(kill(between, SIGKILL), 0);
+	cr_assert_eq(waitpid(between, NULL, 0), between);
 	stop_recorder(&recorder);
 }
 
