@@ -59,7 +59,7 @@ run_one()
 	tries=1 limit=$limit_s
 	if [[ $folder = *asan* && $name = test_* ]]; then
 		command+=(-j1)
-		tries=4 limit=$((limit_s / 3))
+		tries=4 limit=$((limit_s / 2))
 	fi
 	while :; do
 		timeout --kill-after=10 "$limit" "${command[@]}" >"$log" 2>&1 </dev/null

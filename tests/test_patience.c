@@ -98,7 +98,7 @@ Test(patience, has_a_bound_for_a_recorder_that_is_stopped)
 }
 
 /* Its pipe has one page, and nobody reads that: still it does what it is there for. */
-Test(patience, a_recorder_has_none_for_who_does_not_read_what_it_says)
+Test(patience, a_recorder_has_none_for_who_does_not_read_what_it_says, .timeout = 200)
 {
 	struct recorder_process recorder;
 	struct service service;
