@@ -445,7 +445,7 @@ static void check_copy(const char *path)
 	free(text);
 }
 
-Test(snapshot, says_what_was_recycled_while_it_was_made)
+Test(snapshot, says_what_was_recycled_while_it_was_made, .timeout = 300)
 {
 	struct recorder_process recorder;
 	struct service service;

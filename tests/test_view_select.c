@@ -47,7 +47,7 @@ static void setup(void)
 	save("x.bin");
 }
 
-TestSuite(view_select, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(view_select, .init = setup, .fini = teardown, .timeout = 200);
 
 /* The numbers of the events that are shown, as "0 3 4 ". */
 static void expect_seqs(const char *arguments, const char *wanted)

@@ -257,7 +257,7 @@ static void exec_many_times(void)
 	execl("/bin/sh", "sh", "-c", script, script, count, (char *)NULL);
 }
 
-Test(watch_exits, counts_what_the_ring_buffer_could_not_take)
+Test(watch_exits, counts_what_the_ring_buffer_could_not_take, .timeout = 200)
 {
 	struct client client;
 	int status, got;
