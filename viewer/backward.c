@@ -64,7 +64,7 @@ static void load(struct backward *backward)
 	backward->to--;
 	backward->error = dump_range(backward->dump, backward->to, backward->to + 1);
 	while (!backward->error && backward->count < BATCH_EVENTS_MAX &&
-	       dump_next(backward->dump, &record->event)) {
+	       dump_next_unrefused(backward->dump, &record->event)) {
 		record->decoded = false;
 		if (query_match(backward->query, record))
 			backward->events[backward->count++] = record->event;

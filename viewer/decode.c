@@ -282,38 +282,21 @@ int decode_skip(struct decode *cursor)
 	}
 }
 
-/* The bytes of a scalar or a short string by its first byte; 0: something else. */
-static size_t small_bytes(unsigned char first)
-{
-	unsigned int major = first >> 5, minor = first & 31;
-
-	if (major <= 1 || major == 7) {
-		if (minor < 24)
-			return 1;
-		if (minor <= 27)
-			return 1 + ((size_t)1 << (minor - 24));
-		return 0;
-	}
-	if ((major == 2 || major == 3) && minor < 24)
-		return 1 + (size_t)minor;
-	return 0;
-}
-
 int decode_skip_many(struct decode *cursor, uint64_t count)
 {
-	size_t bytes;
-	int error;
+	const unsigned char *at = cursor->at, *behind;
 
 	for (uint64_t i = 0; i < count; i++) {
-		bytes = cursor->at < cursor->end ? small_bytes(*cursor->at) : 0;
-		if (bytes && bytes <= (size_t)(cursor->end - cursor->at)) {
-			cursor->at += bytes;
-			continue;
+		behind = decode_behind_small(at, cursor->end);
+		if (!behind) {
+			cursor->at = at;
+			if (decode_skip(cursor))
+				return -EBADMSG;
+			behind = cursor->at;
 		}
-		error = decode_skip(cursor);
-		if (error)
-			return error;
+		at = behind;
 	}
+	cursor->at = at;
 	return 0;
 }
 

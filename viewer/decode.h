@@ -53,6 +53,53 @@ bool span_is(struct span span, const char *string);
 bool span_equal(struct span a, struct span b);
 
 /*
+ * What is behind a scalar or a short string; NULL: it is something else, or cut. Inline, for it is asked of
+ * each value of each event. Branches on the first byte are guessed, and the next item begins before this
+ * one is read; with a shift or a table each waits for the one before.
+ */
+static inline const unsigned char *decode_behind_small(const unsigned char *at, const unsigned char *end)
+{
+	size_t bytes;
+
+	if (at >= end)
+		return NULL;
+	switch (*at) {
+	case 0x00 ... 0x17:
+	case 0x20 ... 0x37:
+	case 0xe0 ... 0xf7:
+		bytes = 1;
+		break;
+	case 0x18:
+	case 0x38:
+	case 0xf8:
+		bytes = 1 + 1;
+		break;
+	case 0x19:
+	case 0x39:
+	case 0xf9:
+		bytes = 1 + 2;
+		break;
+	case 0x1a:
+	case 0x3a:
+	case 0xfa:
+		bytes = 1 + 4;
+		break;
+	case 0x1b:
+	case 0x3b:
+	case 0xfb:
+		bytes = 1 + 8;
+		break;
+	case 0x40 ... 0x57:
+	case 0x60 ... 0x77:
+		bytes = 1 + (*at & 31);
+		break;
+	default:
+		return NULL;
+	}
+	return bytes <= (size_t)(end - at) ? at + bytes : NULL;
+}
+
+/*
  * Maps by table: each known key names where its value goes; other keys and values of another kind than
  * the key's are skipped.
  */

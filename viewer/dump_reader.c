@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "viewer/dump_reader.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -29,10 +28,6 @@ struct dump {
 	int failure; /* a negative errno that ended the reading, 0 = none */
 	bool head_missing, indexed, behind_index, odd; /* odd: a frame or batch made no sense */
 };
-
-static const struct meta_thread no_thread;
-static const struct meta_lane no_lane;
-static const struct meta_channel no_channel; /* one of no known name */
 
 static bool has_magic(const struct frame *frame, uint32_t lz4_magic, const char *magic)
 {
@@ -85,36 +80,6 @@ static int take_meta(struct dump *dump, const struct frame *frame)
 	if (!dump->meta_bytes)
 		return -ENOMEM;
 	return meta_decode(&dump->meta, dump->meta_bytes, frame->bytes);
-}
-
-int dump_batch_begin(struct dump_batch *batch, const unsigned char *content, size_t bytes)
-{
-	struct decode cursor = {content, content + bytes};
-	struct number seq = {0};
-	struct token map, key, value;
-
-	if (decode_next(&cursor, &map) || map.kind != TOKEN_MAP)
-		return -EBADMSG;
-	for (uint64_t i = 0; i < map.number; i++) {
-		if (decode_next(&cursor, &key) || key.kind != TOKEN_TEXT)
-			return -EBADMSG;
-		if (span_is(key.span, "events")) {
-			/* "seq" comes first; what a later version has behind the events is its own.
-			 */
-			if (decode_next(&cursor, &value) || value.kind != TOKEN_ARRAY || !seq.known)
-				return -EBADMSG;
-			*batch = (struct dump_batch){cursor, value.number, seq.bits};
-			return 0;
-		}
-		if (span_is(key.span, "seq")) {
-			if (decode_next(&cursor, &value) || value.kind != TOKEN_UINT)
-				return -EBADMSG;
-			seq = (struct number){value.number, true};
-		} else if (decode_skip(&cursor)) {
-			return -EBADMSG;
-		}
-	}
-	return -EBADMSG;
 }
 
 /* What a data frame holds shows in the first key of its map. */
@@ -234,83 +199,6 @@ int dump_range(struct dump *dump, size_t from, size_t to)
 /* ---- events -----------------------------------------------------------------------------------
  */
 
-static bool take_uint(struct decode *cursor, uint64_t *ret_number)
-{
-	struct token token;
-
-	if (cursor->at < cursor->end && *cursor->at < 24) {
-		*ret_number = *cursor->at++;
-		return true;
-	}
-	if (decode_next(cursor, &token) || token.kind != TOKEN_UINT)
-		return false;
-	*ret_number = token.number;
-	return true;
-}
-
-static bool take_time(struct decode *cursor, int64_t *ret_ns)
-{
-	struct token token;
-	uint64_t big_endian;
-
-	/* Nearly all: eight bytes, since 1970. */
-	if (cursor->end - cursor->at > 8 && *cursor->at == 0x1b) {
-		memcpy(&big_endian, cursor->at + 1, sizeof(big_endian));
-		*ret_ns = (int64_t)be64toh(big_endian);
-		cursor->at += 9;
-		return true;
-	}
-
-	if (decode_next(cursor, &token))
-		return false;
-	*ret_ns = (int64_t)(token.kind == TOKEN_NEGATIVE ? ~token.number : token.number);
-	return token.kind == TOKEN_UINT || token.kind == TOKEN_NEGATIVE;
-}
-
-static bool take_event(struct dump *dump, struct dump_batch *batch, struct event *event)
-{
-	const struct meta_channels *channels = &dump->meta.channels;
-	struct decode *cursor = &batch->cursor;
-	uint64_t thread, lane, site, channel, fixed = DUMP_EVENT_FIXED;
-	struct token array;
-
-	if (decode_next(cursor, &array) || array.kind != TOKEN_ARRAY || array.number < fixed)
-		return false;
-	if (!take_time(cursor, &event->time_ns) || !take_uint(cursor, &thread) ||
-	    !take_uint(cursor, &lane) || !take_uint(cursor, &event->flags) ||
-	    !take_uint(cursor, &site))
-		return false;
-	event->channel = NULL;
-	if (event->flags & DUMP_EVENT_CHANNEL) {
-		if (array.number < ++fixed || !take_uint(cursor, &channel))
-			return false;
-		event->channel = channel < channels->list_count ? &channels->list[channel]
-								: &no_channel;
-	}
-	if (array.number > fixed + DUMP_FIELDS_MAX)
-		return false;
-	event->value_count = (uint32_t)(array.number - fixed);
-	event->values = cursor->at;
-	if (decode_skip_many(cursor, event->value_count))
-		return false;
-	event->values_bytes = (size_t)(cursor->at - event->values);
-	event->dump = dump;
-	event->seq = batch->seq;
-	event->thread = thread < dump->meta.thread_count ? &dump->meta.threads[thread] : &no_thread;
-	event->lane = lane < dump->meta.lane_count ? &dump->meta.lanes[lane] : &no_lane;
-	event->site = dictionary_site(&dump->dictionary, site);
-	return true;
-}
-
-bool dump_batch_next(struct dump *dump, struct dump_batch *batch, struct event *ret_event)
-{
-	if (!batch->left || !take_event(dump, batch, ret_event))
-		return false;
-	batch->left--;
-	batch->seq++;
-	return true;
-}
-
 bool dump_next(struct dump *dump, struct event *ret_event)
 {
 	int got;
@@ -330,6 +218,12 @@ bool dump_next(struct dump *dump, struct event *ret_event)
 		dump->odd = true;
 		dump->batch.left = 0;
 	}
+}
+
+bool dump_next_unrefused(struct dump *dump, struct event *ret_event)
+{
+	dump->events_read += dump_batch_skip_refused(dump, &dump->batch);
+	return dump_next(dump, ret_event);
 }
 
 /* ---- open and close ---------------------------------------------------------------------------

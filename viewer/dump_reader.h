@@ -72,6 +72,11 @@ struct dictionary *dump_dictionary(struct dump *dump);
 /* True, or false at the end: of the file, or of what can be read of it. */
 bool dump_next(struct dump *dump, struct event *ret_event);
 /*
+ * The same, but most of those whose site has the verdict SITE_NEVER are stepped over: for who would ask a
+ * query, and asks it still.
+ */
+bool dump_next_unrefused(struct dump *dump, struct event *ret_event);
+/*
  * The batches, by the index at the file's end. None: it is no file, or cut, or the index is damaged;
  * then reading forward is all that can be done. The array belongs to the dump.
  */
@@ -93,6 +98,8 @@ struct dump_batch {
 
 int dump_batch_begin(struct dump_batch *batch, const unsigned char *content, size_t bytes);
 bool dump_batch_next(struct dump *dump, struct dump_batch *batch, struct event *ret_event);
+/* Steps over the events in front whose site has the verdict SITE_NEVER, or over some of them. How many. */
+uint64_t dump_batch_skip_refused(struct dump *dump, struct dump_batch *batch);
 /* The content of a data frame that is no batch: the scene, a part of the dictionary. 0 or an errno. */
 int dump_take(struct dump *dump, const unsigned char *content, size_t bytes);
 

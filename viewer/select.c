@@ -107,12 +107,18 @@ static int merge_backward(struct select *select, int64_t from_ns, int64_t to_ns)
 	return error;
 }
 
-/* A merge of all that may be in that time, and more. */
+static bool next_forward(void *context, struct event *ret_event)
+{
+	return dump_next_unrefused(context, ret_event);
+}
+
+/* A merge of all that may be in that time and match, and more. */
 static int merge_forward(struct select *select, int64_t from_ns, int64_t to_ns)
 {
+	struct merge_source *sources = calloc(select->count + 1, sizeof(*sources));
 	const struct dump_extent *extents;
 	size_t from, to, count;
-	int error = 0;
+	int error = sources ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < select->count && !error; i++) {
 		count = dump_extents(select->dumps[i], &extents);
@@ -120,9 +126,13 @@ static int merge_forward(struct select *select, int64_t from_ns, int64_t to_ns)
 		/* All of it is read without the index, which may be damaged, as all of it may. */
 		if (from > 0 || to < count || select->ranged)
 			error = dump_range(select->dumps[i], from, to);
+		sources[i] = (struct merge_source){next_forward, select->dumps[i]};
 	}
 	select->filtered = false;
-	return error ? error : merge_open(&select->merge, select->dumps, select->count);
+	if (!error)
+		error = merge_open_sources(&select->merge, sources, select->count, false);
+	free(sources);
+	return error;
 }
 
 static void merge_end(struct select *select)
