@@ -20,7 +20,7 @@ $(B)/tests/test_recorder $(B)/tests/test_recorder_ends: | $(B)/ttlog-recorder
 $(B)/tests/test_run $(B)/tests/test_hook $(B)/tests/test_confine $(B)/tests/test_intruders $(B)/tests/test_times: | $(B)/ttlog-recorder
 $(B)/tests/test_ledger $(B)/tests/test_tui_terminal $(B)/tests/test_formats $(B)/tests/test_exports $(B)/tests/test_stats $(B)/tests/test_sql $(B)/tests/test_diff $(B)/tests/test_follow: | $(B)/ttlog-view
 $(B)/tests/test_read: | $(B)/ttlog-view
-$(B)/tests/test_ctl $(B)/tests/test_ctl_tail $(B)/tests/test_ctl_server $(B)/tests/test_keep_loop: | $(PROGRAMS)
+$(B)/tests/test_ctl $(B)/tests/test_ctl_adopted $(B)/tests/test_ctl_tail $(B)/tests/test_ctl_server $(B)/tests/test_keep_loop: | $(PROGRAMS)
 $(B)/tests/test_doctor $(B)/tests/test_reload: | $(B)/ttlog-recorder
 $(B)/tests/test_metrics $(B)/tests/test_last_death: | $(B)/ttlog-recorder
 $(B)/tests/test_group $(B)/tests/test_group_poison: | $(PROGRAMS)
