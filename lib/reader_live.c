@@ -407,12 +407,6 @@ void ttlog_live_close(struct ttlog_live *live)
 	free(live);
 }
 
-void ttlog_live_forget(struct ttlog_live *live)
-{
-	if (live->verdict)
-		memset(live->verdict, UNKNOWN, live->dict.id_limit);
-}
-
 bool ttlog_live_waits(const struct ttlog_live *live)
 {
 	return live->waits_for_dict;

@@ -14,8 +14,7 @@
 struct ttlog_live;
 
 struct ttlog_live_handler {
-	/* Are events of that site wanted? Asked once a site, and again after ttlog_live_forget().
-	 */
+	/* Are events of that site wanted? Asked once a site. */
 	bool (*wants)(void *context, const struct ttlog_reader_site *site);
 	/* One that is, in no order; what it points to lives until it returns. thread and channel
 	 * are not filled.
@@ -35,7 +34,6 @@ int ttlog_live_open_oldest(struct ttlog_live **ret_live, const void *base,
 			   const struct ttlog_geometry *geometry,
 			   const struct ttlog_live_handler *handler);
 void ttlog_live_close(struct ttlog_live *live); /* NULL is fine */
-void ttlog_live_forget(struct ttlog_live *live);
 
 /*
  * Looks at lanes (1 << lane each) until all is seen or *budget events were: false, there is more,

@@ -65,7 +65,8 @@ static size_t finish(struct text *text)
 	return strlen(text->data);
 }
 
-size_t announce_text(const struct obituary *obituary, char *ret_text, size_t bytes)
+/* "orders (pid 12, uid 1000): killed by ...: /path", without a newline. Its length. */
+static size_t announce_text(const struct obituary *obituary, char *ret_text, size_t bytes)
 {
 	struct text text = {.data = ret_text, .room = bytes};
 

@@ -16,9 +16,10 @@
 #define ANNOUNCE_JOURNAL_BYTES 32768
 #define ANNOUNCE_MESSAGE_ID "0a6a3ce9f1b54b6fb0a5d6a1c9a7e83d"
 
-/* "orders (pid 12, uid 1000): killed by ...: /path", without a newline. Its length. */
-size_t announce_text(const struct obituary *obituary, char *ret_text, size_t bytes);
-/* The same behind its time, with a newline, at most ANNOUNCE_LINE_BYTES. */
+/*
+ * "<time> orders (pid 12, uid 1000): killed by ...: /path", with a newline, at most
+ * ANNOUNCE_LINE_BYTES. Its length.
+ */
 size_t announce_line(const struct obituary *obituary, char ret_line[ANNOUNCE_LINE_BYTES + 1]);
 /* "<27>Nov 23 15:09:19 ttlog-recorder[7]: ...", as local syslog daemons take it; no newline. */
 size_t announce_syslog(const struct obituary *obituary, char ret_message[ANNOUNCE_SYSLOG_BYTES]);

@@ -135,7 +135,9 @@ int cgroup_find(pid_t pid, const char *controller, struct cgroup_folder *ret_fol
 
 /* ---- files ------------------------------------------------------------------------------ */
 
-int cgroup_read(const struct cgroup_folder *folder, const char *name, char *ret_text, size_t bytes)
+/* What fits of a file in it, with a NUL behind it. 0 or a negative errno. */
+static int cgroup_read(const struct cgroup_folder *folder, const char *name, char *ret_text,
+		       size_t bytes)
 {
 	char path[PATH_MAX + 64];
 	ssize_t got;

@@ -26,8 +26,6 @@ struct cgroup_folder {
  */
 int cgroup_find(pid_t pid, const char *controller, struct cgroup_folder *ret_folder);
 
-/* What fits of a file in it, with a NUL behind it. 0 or a negative errno. */
-int cgroup_read(const struct cgroup_folder *folder, const char *name, char *ret_text, size_t bytes);
 /* A file that is one number; "max" is UINT64_MAX. 0 or a negative errno: -EBADMSG. */
 int cgroup_read_number(const struct cgroup_folder *folder, const char *name, uint64_t *ret_number);
 /* "key number" in a file of lines. 0 or a negative errno: -ENOENT (no such key). */

@@ -104,7 +104,8 @@ int ctl_item_next(struct ctl_cursor *cursor, struct ctl_item *ret_item)
 	return 0;
 }
 
-int ctl_item_skip(struct ctl_cursor *cursor, const struct ctl_item *item, unsigned int depth)
+/* Behind an item whose head was read, whatever is in it. 0 or -EBADMSG. */
+static int ctl_item_skip(struct ctl_cursor *cursor, const struct ctl_item *item, unsigned int depth)
 {
 	uint64_t count = item->kind == CTL_ARRAY || item->kind == CTL_MAP ? item->value : 0;
 

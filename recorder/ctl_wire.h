@@ -98,8 +98,6 @@ struct ctl_cursor {
 
 /* The item's head, and the bytes of a text. 0 or -EBADMSG. */
 int ctl_item_next(struct ctl_cursor *cursor, struct ctl_item *ret_item);
-/* Behind an item whose head was read, whatever is in it. 0 or -EBADMSG. */
-int ctl_item_skip(struct ctl_cursor *cursor, const struct ctl_item *item, unsigned int depth);
 
 /* The value of a map's key. False: it is not there, or the map is damaged before it. */
 bool ctl_map_find(const void *data, size_t bytes, const char *key, struct ctl_item *ret_item,

@@ -38,8 +38,6 @@ struct metrics_facts {
 
 /* metrics_text.c: Prometheus' text format 0.0.4. */
 void metrics_write_text(FILE *file, const struct metrics_facts *facts);
-/* A label's value, with what has a meaning there escaped. */
-void metrics_write_label(FILE *file, const char *value);
 
 /* health.c: JSON; returns whether all is well enough. */
 bool health_write_live(FILE *file, const struct metrics_facts *facts);

@@ -36,7 +36,8 @@ static void gauge(FILE *file, const char *name, const char *help, uint64_t value
 	fprintf(file, "%s %" PRIu64 "\n", name, value);
 }
 
-void metrics_write_label(FILE *file, const char *value)
+/* A label's value, with what has a meaning there escaped. */
+static void metrics_write_label(FILE *file, const char *value)
 {
 	for (; *value; value++)
 		switch (*value) {

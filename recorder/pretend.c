@@ -8,35 +8,20 @@
 
 unsigned int pretend_flags;
 
-#define NO_BPF "no-bpf"
-#define NO_BTF "no-btf"
-#define NO_TASK_STORAGE "no-task-storage"
-#define NO_MMAPABLE_MAPS "no-mmapable-maps"
-#define NO_GROUP_DEAD "no-group-dead"
-#define SMALL_BUFFER "small-buffer"
-#define NO_MAPPING_WALK "no-mapping-walk"
-#define REFUSED_WALK "refused-mapping-walk"
-#define REFUSED_VICTIM "refused-mark-victim"
-#define UNSEEN_SIGNALS "unseen-signals"
-
-const char pretend_names[] = NO_BPF "," NO_BTF "," NO_TASK_STORAGE "," NO_MMAPABLE_MAPS
-				    "," NO_GROUP_DEAD "," SMALL_BUFFER "," NO_MAPPING_WALK
-				    "," REFUSED_WALK "," REFUSED_VICTIM "," UNSEEN_SIGNALS;
-
 static const struct {
 	const char *name;
 	enum pretend flag;
 } table[] = {
-	{NO_BPF, PRETEND_NO_BPF},
-	{NO_BTF, PRETEND_NO_BTF},
-	{NO_TASK_STORAGE, PRETEND_NO_TASK_STORAGE},
-	{NO_MMAPABLE_MAPS, PRETEND_NO_MMAPABLE_MAPS},
-	{NO_GROUP_DEAD, PRETEND_NO_GROUP_DEAD},
-	{SMALL_BUFFER, PRETEND_SMALL_BUFFER},
-	{NO_MAPPING_WALK, PRETEND_NO_MAPPING_WALK},
-	{REFUSED_WALK, PRETEND_REFUSED_WALK},
-	{REFUSED_VICTIM, PRETEND_REFUSED_VICTIM},
-	{UNSEEN_SIGNALS, PRETEND_UNSEEN_SIGNALS},
+	{"no-bpf", PRETEND_NO_BPF},
+	{"no-btf", PRETEND_NO_BTF},
+	{"no-task-storage", PRETEND_NO_TASK_STORAGE},
+	{"no-mmapable-maps", PRETEND_NO_MMAPABLE_MAPS},
+	{"no-group-dead", PRETEND_NO_GROUP_DEAD},
+	{"small-buffer", PRETEND_SMALL_BUFFER},
+	{"no-mapping-walk", PRETEND_NO_MAPPING_WALK},
+	{"refused-mapping-walk", PRETEND_REFUSED_WALK},
+	{"refused-mark-victim", PRETEND_REFUSED_VICTIM},
+	{"unseen-signals", PRETEND_UNSEEN_SIGNALS},
 };
 
 static unsigned int flag_of(const char *name, size_t length)

@@ -33,7 +33,4 @@ static inline bool pretend(enum pretend what)
 /* Names with commas between them. 0 or -EINVAL. */
 int pretend_parse(const char *names, unsigned int *ret_flags);
 
-/* All names there are, with commas. */
-extern const char pretend_names[];
-
 #endif

@@ -19,7 +19,8 @@ void count_number(struct out *out, long double number)
 		out_printf(out, "%.6Lg", number);
 }
 
-void count_name(struct out *out, struct span text)
+/* In quotes where it could be taken for something else, or for several. */
+static void count_name(struct out *out, struct span text)
 {
 	bool plain = text.bytes > 0;
 

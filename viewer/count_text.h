@@ -7,8 +7,6 @@
 
 void count_rate(struct out *out, double rate);	    /* NAN: "-" */
 void count_number(struct out *out, long double number);
-/* In quotes where it could be taken for something else, or for several. */
-void count_name(struct out *out, struct span text);
 /* Each part with two spaces before it. */
 void count_key(struct out *out, const struct group_by *by, const struct group *group);
 void count_titles(struct out *out, const struct group_by *by);

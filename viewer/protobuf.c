@@ -50,7 +50,8 @@ void pb_double(struct out *out, uint32_t field, double number)
 	pb_fixed64(out, field, bits);
 }
 
-void pb_head(struct out *out, uint32_t field, size_t bytes)
+/* The tag and the length of what the caller writes next. */
+static void pb_head(struct out *out, uint32_t field, size_t bytes)
 {
 	put_tag(out, field, WIRE_BYTES);
 	put_varint(out, bytes);

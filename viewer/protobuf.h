@@ -17,7 +17,5 @@ void pb_double(struct out *out, uint32_t field, double number);
 void pb_bytes(struct out *out, uint32_t field, struct span span); /* a message, too */
 /* Text has to be UTF-8: bytes that are not become U+FFFD, for which `scratch` is used. */
 void pb_text(struct out *out, struct out *scratch, uint32_t field, struct span span);
-/* The tag and the length of what the caller writes next. */
-void pb_head(struct out *out, uint32_t field, size_t bytes);
 
 #endif

@@ -76,7 +76,21 @@ static int open_tables(struct stats *stats)
 	return error;
 }
 
-int stats_open(void **ret_state, const struct format_env *env)
+static void stats_close(void *state)
+{
+	struct stats *stats = state;
+
+	if (!stats)
+		return;
+	for (size_t i = 0; i < stats->table_count; i++) {
+		groups_close(&stats->tables[i].groups);
+		group_by_fini(&stats->tables[i].own);
+	}
+	histogram_close(&stats->histogram);
+	free(stats);
+}
+
+static int stats_open(void **ret_state, const struct format_env *env)
 {
 	struct stats *stats = calloc(1, sizeof(*stats));
 	int error;
@@ -93,21 +107,7 @@ int stats_open(void **ret_state, const struct format_env *env)
 	return error;
 }
 
-void stats_close(void *state)
-{
-	struct stats *stats = state;
-
-	if (!stats)
-		return;
-	for (size_t i = 0; i < stats->table_count; i++) {
-		groups_close(&stats->tables[i].groups);
-		group_by_fini(&stats->tables[i].own);
-	}
-	histogram_close(&stats->histogram);
-	free(stats);
-}
-
-int stats_event(void *state, struct record *record)
+static int stats_event(void *state, struct record *record)
 {
 	struct stats *stats = state;
 	const struct event *event = &record->event;

@@ -64,10 +64,6 @@ struct stats_lost stats_lost(const struct stats *stats);
 /* A second; NAN where there is no time between the first and the last. */
 double stats_rate(const struct stats *stats, uint64_t events);
 
-int stats_open(void **ret_state, const struct format_env *env);
-int stats_event(void *state, struct record *record);
-void stats_close(void *state);
-
 /* Parts that a difference is made of, too; a number that is none is null. */
 void stats_json_uint(struct out *out, const char *key, uint64_t number);
 void stats_json_real(struct out *out, const char *key, double number);

@@ -170,8 +170,6 @@ void tui_prompt_open(struct tui *tui, enum tui_prompt_kind kind, const char *tex
 /* Back to where the search began. */
 void tui_to_origin(struct tui *tui);
 const char *tui_prompt_label(const struct tui *tui);
-/* "T-1.5s", "10:42:03", "50%", a number. False: none of these. */
-bool tui_goto(struct tui *tui, const char *text);
 
 void tui_pane_open(struct tui *tui, enum tui_pane_kind kind); /* again: closes it */
 void tui_pane_make(struct tui *tui);

@@ -53,7 +53,7 @@ static void begin(struct tui_census *census)
 		((uint64_t)census->last_ns - (uint64_t)census->first_ns) / CENSUS_BUCKETS + 1;
 }
 
-size_t tui_census_bucket(const struct tui_census *census, int64_t ns)
+static size_t tui_census_bucket(const struct tui_census *census, int64_t ns)
 {
 	uint64_t bucket;
 

@@ -52,6 +52,5 @@ bool tui_census_work(struct tui_census *census, int64_t until_ns);
 bool tui_census_is_complete(const struct tui_census *census);
 /* The groups, those with most events first; ret_order has room for CENSUS_GROUPS_MAX + 1. */
 size_t tui_census_order(const struct census_groups *groups, uint16_t *ret_order);
-size_t tui_census_bucket(const struct tui_census *census, int64_t ns);
 
 #endif

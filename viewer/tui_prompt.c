@@ -61,7 +61,8 @@ static bool goto_time(struct tui *tui, const char *text)
 	return true;
 }
 
-bool tui_goto(struct tui *tui, const char *text)
+/* "T-1.5s", "10:42:03", "50%", a number. False: none of these. */
+static bool tui_goto(struct tui *tui, const char *text)
 {
 	char *end;
 	double part;

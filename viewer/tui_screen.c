@@ -193,7 +193,8 @@ void tui_pen_text(struct tui_pen *pen, const char *text)
 	tui_pen_put(pen, (struct span){text, strlen(text)});
 }
 
-void tui_pen_fill(struct tui_pen *pen)
+/* The rest of the stretch has the pen's style. */
+static void tui_pen_fill(struct tui_pen *pen)
 {
 	while (pen->column < (long)pen->right)
 		put_cell(pen, " ", 1, 1, pen->style);

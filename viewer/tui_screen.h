@@ -57,8 +57,6 @@ struct tui_pen {
 
 void tui_pen_put(struct tui_pen *pen, struct span text);
 void tui_pen_text(struct tui_pen *pen, const char *text);
-/* The rest of the stretch has the pen's style. */
-void tui_pen_fill(struct tui_pen *pen);
 
 /* A whole row in one style. */
 void tui_screen_bar(struct tui_screen *screen, size_t row, struct span text, uint8_t style);

@@ -29,11 +29,6 @@ struct terminal {
 	struct tui *tui;
 };
 
-bool tui_is_built(void)
-{
-	return true;
-}
-
 /* ---- keys -------------------------------------------------------------------------------------
  */
 
@@ -294,11 +289,6 @@ int tui_run(const struct tui_setup *setup, bool colour)
 }
 
 #else
-
-bool tui_is_built(void)
-{
-	return false;
-}
 
 int tui_run(const struct tui_setup *setup, bool colour)
 {

@@ -7,8 +7,6 @@
 
 struct tui_setup;
 
-/* Was it built with ncurses? */
-bool tui_is_built(void);
 /*
  * Until the user leaves. 0; -ENOSYS: built without ncurses; -ENOTTY: the terminal can't do it; or
  * another negative errno.
