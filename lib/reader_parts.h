@@ -2,12 +2,15 @@
 /*
  * reader_parts.h - what the files of the reader share; nobody else includes it.
  *
- *   reader_copy.c    the only file that touches the living region's chunks, states and ledger
+ *   reader_copy.c    for a dump: the living region's chunks, states and ledger, copied once
  *   reader_dict.c    copies the dictionary and takes what makes sense of it
- *   reader_channel.c whose channel a chunk is; the only other file that reads the living region
+ *   reader_channel.c whose channel a chunk is
  *   reader_saved.c   chunks that were saved before they were recycled, beside those of the region
  *   reader_event.c   one event of a copied chunk: its checks and its values
  *   reader.c         opens, orders, hands out
+ *   reader_live.c    for who watches: what is new in the living region, look by look
+ *
+ * copy, dict, channel and live read what others write to; the rest has copies of its own.
  */
 #ifndef TTLOG_READER_PARTS_H
 #define TTLOG_READER_PARTS_H

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client.h - one client, as the parts of clients.h see it: clients.c (the table and the socket),
- * admit.c and adopt_admit.c (from a hello, or without one, to a region), coarse.c (its clock),
- * deaths.c (how it ends), snapshots.c (dumps that it asks for), census.c (how much it has
- * recorded), ctl_server*.c (what operators do to it). Nobody else includes this.
+ * client.h - one client, as the parts of clients.h see it. Nobody else includes this.
+ *
+ *   clients.c              the table and the socket
+ *   peer.c                 whose a socket is
+ *   admit.c adopt_admit.c  from a hello, or without one, to a region
+ *   admit_keep.c           what outlives us of it
+ *   ask.c                  who only asks how the one before him ended
+ *   coarse.c heartbeat.c   its clock; whether it still beats
+ *   deaths.c group.c       how it ends; who is copied with it
+ *   snapshots.c snapshot_wait.c periodic.c triggers.c   dumps while it lives
+ *   census.c               how much it has recorded
+ *   ctl_server*.c          what operators do to it
  *
  *   WAITING --hello--> MAKING --region handed over--> LIVE --end is known--> gone
  *      |                 |                              \--pidfd, then a moment--/

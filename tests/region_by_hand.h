@@ -14,7 +14,7 @@
 
 struct by_hand {
 	unsigned char *base;
-	struct ttlog_geometry geometry; /* after by_hand_publish(): as the check understood it */
+	struct ttlog_geometry geometry;
 	struct ttlog_region_header *header;
 	struct ttlog_ledger *ledger;
 };
