@@ -6,24 +6,10 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "tests/own_cgroup.h"
 #include "tests/service_process.h"
 
 static int orders[2];
-static char group[PATH_MAX]; /* of what is frozen */
-
-static bool put(const char *file, const char *text)
-{
-	char path[PATH_MAX + 32];
-	bool is_done;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", group, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	is_done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	if (fd >= 0)
-		close(fd);
-	return is_done;
-}
 
 /* What is frozen can't even be killed, and would outlive a test that failed. */
 static void clean(void)

@@ -4,11 +4,11 @@
 
 #include "recorder/cgroup.h"
 #include "recorder/pressure.h"
+#include "tests/own_cgroup.h"
 #include "tests/service_process.h"
 
 #define LIMIT (64u << 20)
 
-static char group[PATH_MAX];
 static int orders[2];
 
 static void clean(void)
@@ -20,20 +20,6 @@ static void clean(void)
 }
 
 TestSuite(pressure, .init = recorder_prepare, .fini = clean, .timeout = 150);
-
-static bool put(const char *file, const char *text)
-{
-	char path[PATH_MAX + 64];
-	bool is_done;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", group, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	is_done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	if (fd >= 0)
-		close(fd);
-	return is_done;
-}
 
 /* A group of our own, with a limit that is in force; else the test is skipped. */
 static void make_group(void)

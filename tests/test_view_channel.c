@@ -2,13 +2,8 @@
 /* test_view_channel.c - channels in a dump: how they are shown, found, and counted. */
 #include <criterion/criterion.h>
 
-#include "tests/made_dump.h"
-#include "tests/view_dump.h"
+#include "tests/made_dump_shown.h"
 #include "viewer/info.h"
-#include "viewer/show.h"
-
-static struct dump *dump;
-static struct out out;
 
 /* Four events: one without a channel, two of "conn-17", one of a channel whose name is no text. */
 static void make_channels(void)
@@ -32,30 +27,10 @@ static void make_channels(void)
 	made.channel_totals.refused = 1;
 }
 
-static void open_made(void)
-{
-	const char *why;
-	size_t bytes;
-	unsigned char *data = made_dump(&bytes);
-
-	cr_assert_eq(view_bytes(&dump, data, bytes, &why), 0);
-	free(data);
-	out_init(&out, -1);
-}
-
 static void setup(void)
 {
 	make_channels();
 	open_made();
-}
-
-static void close_made(void)
-{
-	dump_close(dump);
-	dump = NULL;
-	out_fini(&out);
-	free(made.event);
-	made.event = NULL;
 }
 
 TestSuite(view_channel, .init = setup, .fini = close_made, .timeout = 60);
@@ -80,17 +55,6 @@ static uint64_t found(const char *filter)
 	}
 	query_fini(&query);
 	return count;
-}
-
-static const char *shown(bool json)
-{
-	struct options options = {.json = json, .format = format_find(json ? "json" : "text")};
-	struct shown what;
-
-	cr_assert_eq(show_events(&out, &options, &dump, 1, &what), 0);
-	cr_assert_eq(what.events, made.event_count);
-	out_char(&out, '\0');
-	return out.data;
 }
 
 static unsigned int lines_with(const char *text, const char *part)

@@ -2,13 +2,8 @@
 /* test_view_clock.c - times that are not an event's own are shown as what they are. */
 #include <criterion/criterion.h>
 
-#include "tests/made_dump.h"
-#include "tests/view_dump.h"
+#include "tests/made_dump_shown.h"
 #include "viewer/info.h"
-#include "viewer/show.h"
-
-static struct dump *dump;
-static struct out out;
 
 static void begin(uint32_t mode)
 {
@@ -37,40 +32,9 @@ static void make_runs(void)
 	}
 }
 
-static void open_made(void)
-{
-	const char *why;
-	size_t bytes;
-	unsigned char *data = made_dump(&bytes);
-
-	cr_assert_eq(view_bytes(&dump, data, bytes, &why), 0);
-	free(data);
-	out_init(&out, -1);
-}
-
-static void close_made(void)
-{
-	dump_close(dump);
-	dump = NULL;
-	out_fini(&out);
-	free(made.event);
-	made.event = NULL;
-}
-
 static uint32_t lane_of(const struct event *event)
 {
 	return (uint32_t)(event->lane - dump_meta(dump)->lanes);
-}
-
-static const char *shown(bool json)
-{
-	struct options options = {.json = json, .format = format_find(json ? "json" : "text")};
-	struct shown what;
-
-	cr_assert_eq(show_events(&out, &options, &dump, 1, &what), 0);
-	cr_assert_eq(what.events, made.event_count);
-	out_char(&out, '\0');
-	return out.data;
 }
 
 static const char *info(bool json)
