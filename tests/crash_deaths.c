@@ -41,6 +41,7 @@
 #include "tests/crash_daemon.h"
 
 #define THREADS 8
+#define QUIET_MAX 16000 /* of a thread; that many of all have room in the ring */
 
 struct counter {
 	_Alignas(64) _Atomic uint64_t returned; /* events whose call returned */
@@ -80,13 +81,17 @@ static void *record_forever(void *argument)
 
 	for (uint64_t n = 0;; n++) {
 		record_one(who, n);
-		/* Slow enough that nothing is overwritten: the counts are then exact to the event.
+		/*
+		 * Slow enough, and in the end no more, so that nothing is overwritten, however late
+		 * the death comes: the counts are then exact to the event.
 		 */
 		if (!flood && n % 16 == 15) {
 			struct timespec nap = {0, 200 * 1000};
 
 			nanosleep(&nap, NULL);
 		}
+		while (!flood && n >= QUIET_MAX)
+			pause();
 	}
 	return NULL;
 }
