@@ -20,7 +20,8 @@
 #include "viewer/frames.h"
 
 #define EVENTS 10000000
-#define PEER_EVENTS 200000
+/* So many that it is not the start of the programs that is compared, and few enough for jq to come to an end. */
+#define PEER_EVENTS 1000000
 #define REPEATS 3
 
 static char folder[PATH_MAX], program[PATH_MAX];
@@ -209,7 +210,9 @@ static void print_peers(void)
 	run("exec $V -o text peer.bin >peer.txt");
 	run("exec $V -o ctf -O peer.ctf peer.bin");
 	seconds = best_of(ours).cpu_s;
-	printf("\nErrors of %d events, beside others\n", PEER_EVENTS);
+	printf("\nErrors of %d events, beside others, each with its start. Here most events are stepped over for\n"
+	       "their site's sake; jq and babeltrace2 decode all fields of all, also where nothing comes out.\n",
+	       PEER_EVENTS);
 	printf("  %-34s %8.3f s  %9.2f M events/s\n", "ttlog-view -p error", seconds,
 	       PEER_EVENTS / 1e6 / seconds);
 	print_peer("jq, from JSON", "jq", "exec jq -c 'select(.level==\"ERROR\")' peer.json >/dev/null",
@@ -218,7 +221,8 @@ static void print_peers(void)
 		   seconds);
 	print_peer("babeltrace2, reads CTF, no output", "babeltrace2",
 		   "exec babeltrace2 -o dummy peer.ctf >/dev/null", seconds);
-	print_peer("grep, from text", "grep", "exec grep ' ERROR ' peer.txt >/dev/null", seconds);
+	/* With its output in /dev/null it would stop at the first. */
+	print_peer("grep, from text", "grep", "grep ' ERROR ' peer.txt | cat >/dev/null", seconds);
 }
 
 int main(void)
