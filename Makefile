@@ -161,7 +161,7 @@ $(B)/lib/%.o: lib/%.c
 $(READ_OBJ): EXTRA_CFLAGS := -fPIC -fvisibility=hidden
 $(READ_OBJ): viewer/ttlog_read.map
 
-$(B)/viewer/format_sqlite.o $(B)/viewer/sql.o $(B)/viewer/sql_tables.o $(B)/viewer/sql_rows.o: EXTRA_CFLAGS := $(if $(filter 1,$(SQLITE)),-DTTLOG_HAVE_SQLITE)
+$(B)/viewer/format_sqlite.o $(B)/viewer/sql.o $(B)/viewer/sql_tables.o $(B)/viewer/sql_rows.o $(B)/viewer/sql_give.o: EXTRA_CFLAGS := $(if $(filter 1,$(SQLITE)),-DTTLOG_HAVE_SQLITE)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -326,6 +326,36 @@ Test(tui_terminal, does_without_colours_and_with_a_vt100)
 	quit();
 }
 
+/* A query that would never end, while the window changes its size, and keys that end it. */
+Test(tui_terminal, sql_that_takes_for_ever_is_stopped_by_a_key)
+{
+	static const char *const keys[] = {"Escape", "C-c", "q"};
+
+	start(80, 24, "LC_ALL=C.UTF-8", "$view -i a.bin");
+	await("? help");
+	press("'\\;' C-u");
+	press("-l 'SELECT 1 FROM events'");
+	press("Enter");
+	await(" rows");
+	if (strstr(screen, "built without SQLite"))
+		cr_skip("built without SQLite");
+	press("q g");
+	await("  1/20,001");
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		press("'\\;' C-u");
+		press("-l 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c'");
+		press("Enter");
+		await("Esc stops it");
+		cr_assert(tmux("resize-window -x %u -y 24", 81 + (unsigned int)i));
+		await("Esc stops it");
+		press(keys[i]);
+		await("stopped, after 0 rows");
+	}
+	press("j");
+	await("  2/20,001");
+	quit();
+}
+
 /* No UTF-8: what is not ASCII is a question mark, and the columns are right. */
 Test(tui_terminal, does_without_utf8)
 {

@@ -25,9 +25,38 @@ static int64_t now_s(void)
 	return now.tv_sec;
 }
 
-static int is_late(void *context)
+/* What ends a statement before its own end. */
+struct bounds {
+	const struct sql_question *question;
+	int64_t deadline_s;
+	bool stopped;
+};
+
+static bool is_stopped(struct bounds *bounds)
 {
-	return now_s() > *(const int64_t *)context;
+	const struct sql_question *question = bounds->question;
+
+	bounds->stopped |= question->stop && question->stop(question->context);
+	return bounds->stopped;
+}
+
+static int is_over(void *context)
+{
+	struct bounds *bounds = context;
+
+	return now_s() > bounds->deadline_s || is_stopped(bounds);
+}
+
+static bool stop_source(void *context)
+{
+	return is_over(context);
+}
+
+static bool source_wants(void *context, size_t dump, const struct event *event)
+{
+	const struct sql_question *question = ((struct bounds *)context)->question;
+
+	return question->wants(question->context, dump, event);
 }
 
 /* Reading, and functions that only compute. */
@@ -51,7 +80,7 @@ static int authorize(void *context, int action, const char *first, const char *s
 	return SQLITE_OK;
 }
 
-static int open_database(sqlite3 **ret_database, struct sql_source *source, int64_t *deadline_s)
+static int open_database(sqlite3 **ret_database, struct sql_source *source, struct bounds *bounds)
 {
 	sqlite3 *database;
 
@@ -63,7 +92,7 @@ static int open_database(sqlite3 **ret_database, struct sql_source *source, int6
 	sqlite3_limit(database, SQLITE_LIMIT_LENGTH, LENGTH_MAX);
 	sqlite3_limit(database, SQLITE_LIMIT_SQL_LENGTH, STATEMENT_MAX);
 	sqlite3_limit(database, SQLITE_LIMIT_ATTACHED, 0);
-	sqlite3_progress_handler(database, STEPS_BETWEEN, is_late, deadline_s);
+	sqlite3_progress_handler(database, STEPS_BETWEEN, is_over, bounds);
 	if (sql_tables_add(database, source))
 		return -ENOMEM;
 	/* They declare themselves as they are met for the first time, which nobody may do later. */
@@ -96,9 +125,10 @@ static bool is_empty(const char *rest)
 	return rest[strspn(rest, " \t\r\n;")] == '\0';
 }
 
-static int run(struct out *out, sqlite3 *database, const struct sql_question *question,
+static int run(struct out *out, sqlite3 *database, const struct bounds *bounds,
 	       uint64_t *ret_rows, char *why)
 {
+	const struct sql_question *question = bounds->question;
 	static const enum sql_rows_kind kinds[] = {SQL_ROWS_TEXT, SQL_ROWS_JSON, SQL_ROWS_CSV};
 	sqlite3_stmt *statement = NULL;
 	const char *rest;
@@ -112,8 +142,12 @@ static int run(struct out *out, sqlite3 *database, const struct sql_question *qu
 		sqlite3_finalize(statement);
 		return -EINVAL;
 	}
-	code = sql_rows_show(out, statement, kinds[question->shown], ret_rows);
-	if (code != SQLITE_DONE && !out->error)
+	code = sql_rows_show(out, statement, kinds[question->shown], question->bytes_max, ret_rows);
+	if (bounds->stopped)
+		error = -ECANCELED;
+	else if (code == SQLITE_ROW)
+		error = -EFBIG;
+	else if (code != SQLITE_DONE && !out->error)
 		error = complain(database, code, -ETIME, why);
 	sqlite3_finalize(statement);
 	return error ? error : out->error;
@@ -125,14 +159,20 @@ int sql_ask(struct out *out, const struct sql_question *question, uint64_t *ret_
 	struct sql_source source = {.dumps = question->dumps,
 				    .dump_count = question->dump_count,
 				    .selection = question->selection,
-				    .begun = question->busy};
-	int64_t deadline_s = now_s() + (question->seconds ? question->seconds : SQL_SECONDS);
+				    .begun = question->busy,
+				    .wants = question->wants ? source_wants : NULL,
+				    .stop = stop_source};
+	struct bounds bounds = {.question = question,
+				.deadline_s = now_s() + (question->seconds ? question->seconds
+									   : SQL_SECONDS)};
 	sqlite3 *database = NULL;
-	int error = open_database(&database, &source, &deadline_s);
+	int error;
 
+	source.context = &bounds;
+	error = open_database(&database, &source, &bounds);
 	*ret_rows = 0;
 	if (!error)
-		error = run(out, database, question, ret_rows, ret_why);
+		error = run(out, database, &bounds, ret_rows, ret_why);
 	sqlite3_close(database);
 	return error;
 }

@@ -25,10 +25,20 @@ struct sql_question {
 	size_t dump_count;
 	struct selection *selection;
 	bool busy; /* these dumps are in use: they are opened again */
+	/* Of the events that are selected those that this wants; by the dump's number. NULL: all. */
+	bool (*wants)(void *context, size_t dump, const struct event *event);
+	/* Asked all the time: is it to end? NULL: nobody is there to say so. */
+	bool (*stop)(void *context);
+	void *context;
+	size_t bytes_max; /* of what is shown; 0: as much as there is */
 	enum { SQL_AS_TEXT, SQL_AS_JSON, SQL_AS_CSV } shown;
 };
 
-/* 0 or a negative errno; *ret_why has words after -EINVAL and -ETIME. */
+/*
+ * 0 or a negative errno; *ret_why has words after -EINVAL and -ETIME. -ECANCELED: it was stopped,
+ * -EFBIG: there are more rows than may be shown; what was found until then is in `out`.
+ * *ret_rows is counted while they are found.
+ */
 int sql_ask(struct out *out, const struct sql_question *question, uint64_t *ret_rows,
 	    char ret_why[SQL_WHY_BYTES]);
 

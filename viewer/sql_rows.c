@@ -169,7 +169,7 @@ static void text_row(struct sql_rows *rows, bool names)
 }
 
 int sql_rows_show(struct out *out, sqlite3_stmt *statement, enum sql_rows_kind kind,
-		  uint64_t *ret_rows)
+		  size_t bytes_max, uint64_t *ret_rows)
 {
 	struct sql_rows rows = {.out = out, .statement = statement};
 	int code = SQLITE_DONE;
@@ -190,6 +190,8 @@ int sql_rows_show(struct out *out, sqlite3_stmt *statement, enum sql_rows_kind k
 			csv_row(&rows, false);
 		else
 			text_row(&rows, false);
+		if (bytes_max && out->bytes >= bytes_max)
+			break;
 	}
 	if (kind == SQL_ROWS_TEXT && !rows.released && rows.count)
 		release(&rows);

@@ -11,8 +11,11 @@ struct sqlite3_stmt;
 
 enum sql_rows_kind { SQL_ROWS_TEXT, SQL_ROWS_JSON, SQL_ROWS_CSV };
 
-/* Runs it to its end, or to an error of the output. Returns SQLite's last code. */
+/*
+ * Runs it to its end, to an error of the output, or to so many bytes of it (0: any number), when the
+ * code is SQLITE_ROW. Returns SQLite's last code.
+ */
 int sql_rows_show(struct out *out, struct sqlite3_stmt *statement, enum sql_rows_kind kind,
-		  uint64_t *ret_rows);
+		  size_t bytes_max, uint64_t *ret_rows);
 
 #endif

@@ -11,8 +11,9 @@
 
 #include "viewer/columns.h"
 #include "viewer/format_json.h"
-#include "viewer/format_sqlite.h"
-#include "viewer/message.h"
+#include "viewer/sql_give.h"
+
+#define LOOK_EVENTS 65536u /* that nobody wants, between two looks whether to go on */
 
 enum table_kind { TABLE_DUMPS, TABLE_EVENTS, TABLE_FIELDS, TABLE_COUNT };
 
@@ -51,7 +52,7 @@ struct sql_cursor {
 	uint64_t event, wanted; /* wanted: 0, or the only one */
 	size_t dump;
 	uint64_t row;
-	bool end;
+	bool end, stopped;
 	struct out text, scratch, kept;
 };
 
@@ -211,10 +212,39 @@ static int begin_scan(struct sql_cursor *cursor)
 	return SQLITE_OK;
 }
 
+static sqlite3_int64 dump_number(const struct sql_cursor *cursor)
+{
+	sqlite3_int64 number = 0;
+
+	while (cursor->dumps[number] != cursor->record.event.dump)
+		number++;
+	return number + 1;
+}
+
+/* What is not selected, but not wanted either, is passed over; that may take long. */
+static bool find_wanted(struct sql_cursor *cursor)
+{
+	const struct sql_source *source = table_of(cursor)->source;
+	uint64_t passed = 0;
+
+	while (select_next(cursor->select, &cursor->record)) {
+		if (!source->wants || source->wants(source->context, (size_t)dump_number(cursor) - 1,
+						    &cursor->record.event))
+			return true;
+		if (++passed % LOOK_EVENTS == 0 && source->stop && source->stop(source->context)) {
+			cursor->stopped = true;
+			return false;
+		}
+	}
+	return false;
+}
+
 static int next_event(struct sql_cursor *cursor)
 {
-	if (!select_next(cursor->select, &cursor->record)) {
+	if (!find_wanted(cursor)) {
 		cursor->end = true;
+		if (cursor->stopped)
+			return SQLITE_INTERRUPT;
 		return select_error(cursor->select)
 			       ? fail(table_of(cursor), "too much to turn around")
 			       : SQLITE_OK;
@@ -351,45 +381,6 @@ static int row_id(sqlite3_vtab_cursor *base, sqlite3_int64 *ret_row)
 	return SQLITE_OK;
 }
 
-static void give_text(struct sql_cursor *cursor, sqlite3_context *to, struct span span)
-{
-	format_sqlite_text(&cursor->text, span);
-	if (cursor->text.error)
-		sqlite3_result_error_nomem(to);
-	else
-		sqlite3_result_text64(to, cursor->text.bytes ? cursor->text.data : "",
-				      cursor->text.bytes, SQLITE_TRANSIENT, SQLITE_UTF8);
-}
-
-static void give_number(sqlite3_context *to, struct number number)
-{
-	if (number.known)
-		sqlite3_result_int64(to, (sqlite3_int64)number.bits);
-}
-
-/* As the format sqlite has them. */
-static void give_value(struct sql_cursor *cursor, sqlite3_context *to, const struct value *value)
-{
-	if (value->kind == VALUE_NULL)
-		return;
-	if (value->kind == VALUE_F32 || value->kind == VALUE_F64) {
-		sqlite3_result_double(to, value->real);
-	} else if (value->kind == VALUE_BYTES) {
-		sqlite3_result_blob64(to, value->span.bytes ? value->span.data : "",
-				      value->span.bytes, SQLITE_TRANSIENT);
-	} else if (value->kind == VALUE_NEGATIVE && value->number <= INT64_MAX) {
-		sqlite3_result_int64(to, -1 - (sqlite3_int64)value->number);
-	} else if (value->kind == VALUE_BOOL ||
-		   (value->kind == VALUE_UINT && value->number <= INT64_MAX &&
-		    value->type != FIELD_POINTER && value->type != FIELD_CHAR)) {
-		sqlite3_result_int64(to, (sqlite3_int64)value->number);
-	} else {
-		cursor->scratch.bytes = 0;
-		value_write(&cursor->scratch, value);
-		give_text(cursor, to, span_of(&cursor->scratch));
-	}
-}
-
 static void dump_column(struct sql_cursor *cursor, sqlite3_context *to, int column)
 {
 	const struct dump *dump = table_of(cursor)->source->dumps[cursor->dump];
@@ -407,18 +398,9 @@ static void dump_column(struct sql_cursor *cursor, sqlite3_context *to, int colu
 	};
 
 	if (texts[column].data)
-		give_text(cursor, to, texts[column]);
+		sql_give_text(&cursor->text, to, texts[column]);
 	else
-		give_number(to, numbers[column]);
-}
-
-static sqlite3_int64 dump_number(const struct sql_cursor *cursor)
-{
-	sqlite3_int64 number = 0;
-
-	while (cursor->dumps[number] != cursor->record.event.dump)
-		number++;
-	return number + 1;
+		sql_give_number(to, numbers[column]);
 }
 
 /* COLUMN_FIELDS is the severity, where it stands. */
@@ -448,9 +430,9 @@ static void event_column(struct sql_cursor *cursor, sqlite3_context *to, int col
 		cell = column_cell(&(struct column){kinds[column - 2], {0}}, &cursor->record,
 				   &cursor->scratch);
 		if (cell.kind == CELL_TEXT)
-			give_text(cursor, to, cell.text);
+			sql_give_text(&cursor->text, to, cell.text);
 		else
-			give_number(to, (struct number){cell.number, cell.kind != CELL_MISSING});
+			sql_give_number(to, (struct number){cell.number, cell.kind != CELL_MISSING});
 	}
 }
 
@@ -466,9 +448,9 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *to, int number)
 	else if (number == 0)
 		sqlite3_result_int64(to, (sqlite3_int64)cursor->event);
 	else if (number == 1)
-		give_text(cursor, to, value->name);
+		sql_give_text(&cursor->text, to, value->name);
 	else
-		give_value(cursor, to, value);
+		sql_give_value(&cursor->text, &cursor->scratch, to, value);
 	return SQLITE_OK;
 }
 

@@ -13,6 +13,10 @@ struct sql_source {
 	size_t dump_count;
 	struct selection *selection;
 	bool begun;		    /* the dumps are no longer at their start */
+	/* Of what is selected, which; by the number of its dump. NULL: all. */
+	bool (*wants)(void *context, size_t dump, const struct event *event);
+	bool (*stop)(void *context); /* whether it is to end; NULL: it is not */
+	void *context;
 	struct sql_cursor *cursors; /* all that are open */
 };
 

@@ -123,6 +123,12 @@ struct tui {
 	bool message_is_error;
 	struct out scratch, copy; /* copy: for the terminal's clipboard */
 	struct record record;
+	/*
+	 * While something takes long that can't be left: shows the screen and takes keys; true: it is to
+	 * end. NULL: nobody is there.
+	 */
+	bool (*pause)(void *context);
+	void *pause_context;
 	bool done;
 };
 

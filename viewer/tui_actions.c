@@ -444,7 +444,7 @@ const struct tui_action tui_actions[] = {
 	{{'s'}, "statistics; Enter filters", "stats", statistics},
 	{{'i'}, "histogram over time; Enter goes there", "time", histogram},
 	{{'a'}, "threads; Space turns one off or on", NULL, threads},
-	{{';'}, "what SQL finds in the tables of --sql, of these expressions' events", NULL,
+	{{';'}, "what SQL finds in the tables of --sql, of the events shown", NULL,
 	 tui_ask_sql},
 	{{'I'}, "what the dump says of the process and its death", NULL, info},
 	{{'t'}, "times: to the death, since the event above, UTC, local ...", NULL, time_mode},

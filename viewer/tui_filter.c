@@ -99,6 +99,26 @@ bool tui_filter_match(struct tui_filter *filter, const struct paged_item *item)
 	return query_match(filter->query, &filter->record);
 }
 
+/* Its site and thread as they are here, where these were met. */
+bool tui_filter_wants(const struct tui_filter *filter, size_t source, const struct event *event)
+{
+	struct dump *dump = paged_dump(filter->paged, source);
+	const struct dictionary *sites = dump ? dump_dictionary(dump) : NULL;
+	const struct meta *theirs = dump_meta(event->dump);
+	struct paged_item item = {.event = *event, .source = source};
+	const uint64_t thread = (uint64_t)(event->thread - theirs->threads);
+
+	if (filter->off || !dump)
+		return true;
+	if (event->site->id < sites->site_limit && sites->sites[event->site->id])
+		item.event.site = sites->sites[event->site->id];
+	if (event->thread >= theirs->threads && thread < theirs->thread_count &&
+	    thread < dump_meta(dump)->thread_count)
+		item.event.thread = &dump_meta(dump)->threads[thread];
+	item.event.dump = dump;
+	return site_is_wanted(filter, item.event.site) && thread_is_wanted(filter, &item);
+}
+
 /* ---- changes ----------------------------------------------------------------------------------
  */
 

@@ -38,6 +38,12 @@ void tui_filter_close(struct tui_filter *filter);
 /* The item's record, if that is wanted: for who goes on with it. */
 bool tui_filter_match(struct tui_filter *filter, const struct paged_item *item);
 
+/*
+ * The same of an event of another reading of that source's file, whatever the query says, which
+ * knows no dump.
+ */
+bool tui_filter_wants(const struct tui_filter *filter, size_t source, const struct event *event);
+
 /* Each is a change. false or an error: it is as it was. */
 int tui_filter_add(struct tui_filter *filter, const char *expression,
 		   struct query_error *ret_error);

@@ -227,6 +227,23 @@ static int loop(struct terminal *terminal)
 	return error;
 }
 
+/* In the middle of something that takes long: what it says of itself, and a key that ends it. */
+static bool pause_for_keys(void *context)
+{
+	struct terminal *terminal = context;
+	bool stop = false;
+	int code;
+
+	show(terminal);
+	timeout(0);
+	while ((code = getch()) != ERR) {
+		if (code == KEY_RESIZE && take(terminal, code))
+			stop = true;
+		stop |= code == TUI_KEY_ESCAPE || code == TUI_CTRL('c') || code == 'q';
+	}
+	return stop || is_gone(terminal);
+}
+
 /* The keys come from the terminal, also when a dump comes from the standard input. */
 static FILE *open_keys(void)
 {
@@ -275,6 +292,10 @@ int tui_run(const struct tui_setup *setup, bool colour)
 	if (!terminal.keys)
 		return -ENOTTY;
 	error = tui_open(&terminal.tui, setup);
+	if (!error) {
+		terminal.tui->pause = pause_for_keys;
+		terminal.tui->pause_context = &terminal;
+	}
 	if (!error)
 		error = begin(&terminal);
 	if (!error)
