@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * causes.h - the table of what processes die of: crash_causes.c brings each row about for real, between
- * causes_lives.c and causes_limits.c (what the client does to itself) and causes_acts.c (what is done to it).
+ * causes_lives.c and causes_limits.c (what the client does to itself), causes_acts.c (what is done to
+ * it) and causes_groups.c (the surroundings that kill it).
  */
 #ifndef TESTS_CAUSES_H
 #define TESTS_CAUSES_H
@@ -115,9 +116,6 @@ void start_under_a_parent(void (*life)(void)); /* who dies when told */
 void start_under_a_parent_softly(void (*life)(void));
 void start_in_a_namespace(void (*life)(void)); /* below its init, who dies when told */
 void start_as_init(void (*life)(void));
-void start_with_little_memory(void (*life)(void));
-void start_beside_an_eater(void (*life)(void));
-void start_in_a_pod(void (*life)(void));
 
 void act_kill(void);
 void act_term(void);
@@ -129,19 +127,27 @@ void act_signal(void); /* that of the row */
 void act_queue(void);
 void act_forge(void);
 void act_signal_and_be_gone(void); /* the sender is dead before the recorder looks */
-void act_kill_from_a_container(void);
-void act_cgroup_kill(void);
 void act_trace_and_kill(void);
 void act_trace_and_leave(void);
 void act_go(void);
+
+const char *no_pid_namespaces(void);
+const char *no_seccomp(void);
+const char *no_core_files(void);
+
+/* ---- causes_groups.c ---- */
+
+void start_with_little_memory(void (*life)(void));
+void start_beside_an_eater(void (*life)(void));
+void start_in_a_pod(void (*life)(void));
+
+void act_kill_from_a_container(void);
+void act_cgroup_kill(void);
 void act_fill_the_machine(void);
 
 const char *no_user_cgroups(void);
 const char *no_memory_cgroups(void);
 const char *no_cgroup_kill(void);
-const char *no_pid_namespaces(void);
-const char *no_seccomp(void);
-const char *no_core_files(void);
 const char *no_machine_of_our_own(void); /* tests/kernels_init has one */
 void acts_clean(void); /* the cgroups of a row */
 

@@ -42,8 +42,7 @@ static char bin_folder[256], socket_path[96], dump_folder[96];
 static int failures, skipped, done;
 static const struct cause *current;
 
-/* ---- processes --------------------------------------------------------------------------------
- */
+/* ---- processes ------------------------------------------------------------------------------ */
 
 static int64_t now_ms(void)
 {
@@ -154,8 +153,7 @@ static void end_children(void)
 	}
 }
 
-/* ---- dumps ------------------------------------------------------------------------------------
- */
+/* ---- dumps ---------------------------------------------------------------------------------- */
 
 /* The path of a dump of that process; false: there is none yet. */
 static bool find_dump(pid_t pid, char *path, size_t bytes)
@@ -218,8 +216,7 @@ static bool view(const char *dump, char *text, size_t bytes)
 	return status == 0;
 }
 
-/* ---- what must be true ------------------------------------------------------------------------
- */
+/* ---- what must be true ---------------------------------------------------------------------- */
 
 static int number_of(const char *name, size_t length)
 {
@@ -359,8 +356,7 @@ static void run(const struct cause *cause, int watch)
 	done++;
 }
 
-/* ---- the recorder -----------------------------------------------------------------------------
- */
+/* ---- the recorder --------------------------------------------------------------------------- */
 
 static bool start_recorder(void)
 {
