@@ -242,7 +242,8 @@ BENCH_OBJ := $(addprefix $(B)/bench/,measure.o busy.o step.o team.o chunked.o em
 $(B)/bench/bench_%: $(B)/bench/bench_%.o $(BENCH_OBJ) $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PARTS_LIBS)
 
-benches: $(BENCHES:%=$(B)/bench/%)
+# And one that is run by hand.
+benches: $(BENCHES:%=$(B)/bench/%) $(B)/bench/bench_promises
 
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all benches
