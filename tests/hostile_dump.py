@@ -116,7 +116,7 @@ def memory():
 
 CAUSES = {
     "fault": {"signal": 11, "signal_name": H("SIGSEGV"), "code": 1, "code_name": H("SEGV_MAPERR"), "core_dumped": True,
-              "fault_address": 0, "ip": 0x1010, "sp": 0x7000, "thread": actor(4245)},
+              "fault_address": 0, "ip": 0x401010, "sp": 0x407000, "thread": actor(4245)},
     "signal": {"signal": 9, "signal_name": H("SIGKILL"), "code": 0, "code_name": H("SI_USER"), "sender": actor(99)},
     "oom": {"signal": 9, "signal_name": H("SIGKILL"),
             "oom": {"trigger": actor(77), "limit_bytes": 6 << 20, "usage_bytes": 6 << 20, "limit_level": 1,
@@ -133,13 +133,19 @@ TRIGGERS = {
     "group": {"first_pid": 12, "first_service": H()},
 }
 
-REASONS = {"fault": "sigsegv", "signal": "sigkill", "oom": "oom", "parent_death": "sigkill", "alive": "snapshot"}
+# Where an address may be: in code, in a stack, in a file; with a code that has no words of its own.
+for place, address in (("code", 0x401800), ("stack", 0x407010), ("mapping", 0x500800)):
+    CAUSES[place] = {**CAUSES["fault"], "fault_address": address, "code_name": H()}
 TYPES = ["str", "str", "istr", "bytes", "bool", "char", "u64", "i64", "f64", "ptr"]
+
+
+def way(how):
+    return "fault" if how in ("code", "stack", "mapping") else how
 
 
 def summary(how):
     return {"signature": H("0123456789abcdef"), "service": H(), "pid": 4242, "created_at": UNSEEN,
-            "created_ns": MADE_NS + 10**9, "reason": H(), "how": H(how), "events": 5, "uid": 1000, "sentence": H(),
+            "created_ns": MADE_NS + 10**9, "reason": H(), "how": H(way(how)), "events": 5, "uid": 1000, "sentence": H(),
             "loop": H(), "loop_since_ns": MADE_NS, "loop_count": 3, "set": UNSEEN, "set_role": H("first")}
 
 
@@ -147,7 +153,7 @@ def metadata(how, trigger):
     meta = {
         "ttlog": 1, "service": H(), "hostname": H(), "pid": 4242, "created_at": H(), "created_ns": MADE_NS + 10**9,
         "reason": H(), "events": 5, "overwritten": 10, "dropped": 0, "truncated": 1, "torn": 0,
-        "cause": {"how": H(how), "confidence": H("high"), "sentence": H(),
+        "cause": {"how": H(way(how)), "confidence": H("high"), "sentence": H(),
                   "evidence": [{"kind": UNSEEN, "time_ns": 1, "sender": actor(5, UNSEEN)}], **CAUSES[how]},
         "process": {"comm": H(), "exe": H(), "cmdline": H(), "cwd": H(), "cgroup": H(), "container_id": H(),
                     "container_runtime": H(), "pod_uid": H(), "uid": 1000, "gid": 1000, "ppid": 1, "ns_pid": 1,
@@ -176,21 +182,24 @@ def metadata(how, trigger):
 
 def scene():
     return {"scene": {"threads": 2, "threads_left_out": 3, "pages_left_out": 4, "modules_left_out": 5,
-                      "modules_cut": True, "fault_mapping": {"start": 0, "end": 4096, "offset": 0, "path": H(),
+                      "modules_cut": True, "fault_mapping": {"start": 0x500000, "end": 0x40101000, "offset": 0, "path": H(),
                                                              "access": H("r--p")}},
-            "modules": [{"start": 0x1000, "end": 0x2000, "offset": 0, "inode": 5, "major": 8, "minor": 1,
-                         "build_id": b"\xab\xcd", "path": H()}]}
+            "modules": [{"start": 0x401000, "end": 0x402000, "offset": 0, "inode": 5, "major": 8, "minor": 1,
+                         "build_id": b"\xab\xcd", "path": H()},
+                        {"start": 0x601000, "end": 0x602000, "offset": 0, "inode": 6, "major": 8, "minor": 1,
+                         "path": H()}]}
 
 
 def scene_thread(tid, fatal):
     return {"scene_thread": {
-        "tid": tid, "name": H(), "fatal": fatal, "registers": {"rip": 0x1010, "rsp": 0x7000, H(): 1},
-        "fault_address": 0, "error_code": 6, "trap": 14, "code_address": 0xff0, "code": b"\x90\xc3" * 32,
-        "slices": [[0x7000, bytes(64)]], "note": H(),
-        "frames": [{"pc": 0x1010, "module": 0, "offset": 16, "symbol": H(), "symbol_offset": 4, "function": H(),
+        "tid": tid, "name": H(), "fatal": fatal, "registers": {"rip": 0x401010, "rsp": 0x407000, H(): 1},
+        "fault_address": 0, "error_code": 6, "trap": 14, "code_address": 0x400ff0, "code": b"\x90\xc3" * 32,
+        "slices": [[0x407000, bytes(64)]], "note": H(),
+        "frames": [{"pc": 0x401010, "module": 0, "offset": 16, "symbol": H(), "symbol_offset": 4, "function": H(),
                     "file": H(), "line": 7, "column": 1, "inline": True, "activation": True},
-                   {"pc": 0x1020, "module": 0, "offset": 32, "symbol": H(), "symbol_offset": 4},
-                   {"pc": 0x1030, "module": 0, "offset": 48, "guessed": True}]}}
+                   {"pc": 0x401020, "module": 0, "offset": 32, "symbol": H(), "symbol_offset": 4},
+                   {"pc": 0x401030, "module": 0, "offset": 48, "guessed": True},
+                   {"pc": 0x601010, "module": 1, "offset": 16}]}}
 
 
 def dictionary():
