@@ -11,7 +11,7 @@
 #include "recorder/dump_format.h"
 #include "viewer/checksum.h"
 
-#define READ_BYTES (256u << 10)
+#define READ_BYTES (64u << 10)
 #define INPUT_BYTES_MAX                                                                            \
 	(DUMP_FRAME_BYTES_MAX + (1u << 20)) /* what does not compress grows a little */
 /*
