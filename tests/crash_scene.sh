@@ -8,6 +8,17 @@ dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 bad=0
 
+# Its three threads wait for something, and none of them blocks SIGSEGV any more: one that has just been born would
+# take it before the first one does.
+is_settled()
+{
+	local status
+
+	status=$(cat "/proc/$1/task/"*/status 2>/dev/null)
+	[ "$(grep -c '^State:.S' <<<"$status")" = 3 ] &&
+		[ "$(grep -c '^SigBlk:.*[012389ab][0-9a-f][0-9a-f]$' <<<"$status")" = 3 ]
+}
+
 # The dump of a service that was sent SIGSEGV, as JSON, in $info; options are the recorder's.
 crash()
 {
@@ -22,6 +33,10 @@ crash()
 		sleep 0.01
 	done
 	read -r server _ <"/proc/$recorder/task/$recorder/children"
+	for _ in $(seq 3000); do
+		is_settled "$server" && break
+		sleep 0.01
+	done
 	kill -SEGV "$server"
 	wait "$recorder" 2>/dev/null
 	info=$("$build/ttlog-view" --info --format json "$dir"/*.bin)
