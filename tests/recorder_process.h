@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RECORDER_WAIT_MS 60000 /* for what must happen soon: never reached on the good path */
+#define RECORDER_WAIT_MS 100000 /* for what must happen soon: never reached on the good path */
 #define RECORDER_ARGS_MAX 32
 
 static char recorder_program[PATH_MAX];

@@ -46,7 +46,7 @@ static void teardown(void)
 	free(whole);
 }
 
-TestSuite(dump_index, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(dump_index, .init = setup, .fini = teardown, .timeout = 150);
 
 /* All that are left are the numbers from..to-1. */
 static void expect_numbers(uint64_t from, uint64_t to)

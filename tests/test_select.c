@@ -86,7 +86,7 @@ static void close_all(void)
 	}
 }
 
-TestSuite(select, .fini = close_all, .timeout = 120);
+TestSuite(select, .fini = close_all, .timeout = 200);
 
 static struct name name_of(const struct event *event)
 {
