@@ -328,11 +328,13 @@ Test(heartbeat, of_a_process_that_the_old_freezer_holds_is_not_missed)
 
 /* ---- promises --------------------------------------------------------------------------- */
 
-/* What would come wrongly has some time to come: a bad recorder is found out, no good one
- * suspected. */
+/* Somebody who does hang, later and for longer, is the first who is found. */
 static void expect_nothing(struct service *service, char what)
 {
 	struct recorder_process recorder;
+	char line[LINE_BYTES], whose[32];
+	struct service other;
+	int before[2];
 
 	start_recorder(&recorder, NONE);
 	begin(service);
@@ -340,8 +342,16 @@ static void expect_nothing(struct service *service, char what)
 	order(service, 'p');
 	order(service, what);
 	cr_assert_eq(kill(recorder.pid, SIGCONT), 0);
-	poll(NULL, 0, 250);
-	cr_assert_eq(count_dumps("-hang"), 0);
+	memcpy(before, orders, sizeof(before));
+	begin(&other);
+	order(&other, 'p');
+	expect_line(&recorder, "its heart has not beaten for", line, sizeof(line));
+	snprintf(whose, sizeof(whose), "(pid %d)", (int)other.pid);
+	cr_assert(strstr(line, whose), "%s", line);
+	expect_line(&recorder, "-hang.bin", line, sizeof(line));
+	cr_assert_eq(count_dumps("-hang"), 1);
+	end(&other);
+	memcpy(orders, before, sizeof(before));
 	end(service);
 	stop_recorder(&recorder);
 }

@@ -127,7 +127,9 @@ Test(pressure, leads_to_a_dump_before_the_limit)
 	snprintf(configuration, sizeof(configuration), "%s/recorder.conf", recorder_folder);
 	file = fopen(configuration, "we");
 	cr_assert(file);
-	fputs("[trigger full]\nmemory = 60%\nrate = 10/1h\n[trigger never]\nmemory = 99%\n", file);
+	fputs("[trigger full]\nmemory = 60%\nrate = 10/1h\n"
+	      "[trigger more]\nmemory = 80%\n[trigger never]\nmemory = 99%\n",
+	      file);
 	cr_assert_eq(fclose(file), 0);
 	start_recorder(&recorder, (const char *const[]){"--config", configuration, NULL});
 	cr_assert_eq(pipe2(orders, O_CLOEXEC), 0);
@@ -139,10 +141,14 @@ Test(pressure, leads_to_a_dump_before_the_limit)
 	cr_expect(strstr(line, ": a snapshot: rule full: "), "%s", line);
 	cr_expect(strstr(line, "% of its memory limit of 64 MiB is in use: "), "%s", line);
 	check_dump(line, "rule-full", "percent_wanted");
+	/* A later look finds that it is as full as that, still. */
+	eat(&service, 8);
+	expect_line(&recorder, "-rule-more.bin", line, sizeof(line));
 	cr_assert_eq(count_dumps("-rule-never"), 0);
 	cr_assert_eq(kill(service.pid, 0), 0, "it lives");
 	end_service(&service);
 	expect_killed(&recorder, line, sizeof(line), "the last words");
-	cr_assert_eq(count_dumps("-rule-"), 1, "once, as long as it is as full");
+	cr_assert_eq(count_dumps("-rule-full"), 1, "once, as long as it is as full");
+	cr_assert_eq(count_dumps("-rule-more"), 1);
 	stop_recorder(&recorder);
 }
