@@ -4,7 +4,8 @@
 
 Each text is a word of its own (fault1w, fault2w, ...) followed by what a terminal, a parser or a person could be led
 astray by. Texts that a viewer knows (levels, types, ways to die) are as they have to be; in wild.bin these are hostile,
-too. Prints the words of the others, but for those of texts that no viewer shows.
+too. Prints the words of the others, but for those of texts that no viewer shows. In fault.lie the index has a batch of
+one event more than there is.
 """
 import os
 import struct
@@ -223,16 +224,16 @@ def events():
     ]}
 
 
-def make(name, how, trigger=None, wild=False):
+def make(name, how, trigger=None, wild=False, indexed=5):
     maker = Maker(name, wild)
     data = skippable(0x184D2A50, b"TTLOGDMP", maker.encode(summary(how)))
     for part in (metadata(how, trigger), scene(), scene_thread(4245, True), scene_thread(4242, False), dictionary()):
         data += frame(maker.encode(part))
     at = len(data)
     data += frame(maker.encode(events()))
-    index = {"batches": [[at, 0, 5, MADE_NS, MADE_NS + 4000]], "events": 5}
+    index = {"batches": [[at, 0, indexed, MADE_NS, MADE_NS + 4000]], "events": 5}
     data += skippable(0x184D2A5F, b"TTLOGIDX", maker.encode(index))
-    with open(os.path.join(os.fsencode(sys.argv[1]), f"{name}.bin".encode()), "wb") as file:
+    with open(os.path.join(os.fsencode(sys.argv[1]), (name if "." in name else name + ".bin").encode()), "wb") as file:
         file.write(data)
     if not wild:
         print(*maker.words, sep="\n")
@@ -244,3 +245,4 @@ for kind in CAUSES:
 for kind in TRIGGERS:
     make(kind, "alive", kind)
 make("wild", "fault", "event", True)
+make("fault.lie", "fault", wild=True, indexed=6)

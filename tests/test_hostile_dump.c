@@ -212,3 +212,38 @@ Test(hostile_dump, complaints_quote_names_that_are_harmless)
 	cr_expect_eq(status, 4, "%d", status);
 	expect_clean("-O", complaint);
 }
+
+/* ---- what is not known ----------------------------------------------------------------------- */
+
+static void expect_events(const char *arguments, int wanted)
+{
+	shell("$V -o json %s " HOSTILE_FOLDER "/fault.bin | wc -l", arguments);
+	cr_expect_eq(atoi(output), wanted, "%s: %s%s", arguments, output, complaint);
+}
+
+/* The last event's thread is in no list, and its level is none of ours. */
+Test(hostile_dump, what_is_not_known_is_missing_and_equals_nothing)
+{
+	expect_events("", 5);
+	expect_events("-f tid=4242,4243", 4);
+	expect_events("-f 'tid!=4242,4243'", 1);
+	expect_events("-f tid?", 4);
+	expect_events("-f '!tid?'", 1);
+	expect_events("-f level?", 4);
+	expect_events("-f '!level?'", 1);
+	expect_events("-f 'level!=info,warn,error'", 1);
+}
+
+/* Whoever filters by time believes the index: that it counts what is there is a part of being whole. */
+Test(hostile_dump, verify_reads_the_index_and_all_events)
+{
+	shell("cp " HOSTILE_FOLDER "/fault.* .; $V --verify fault.bin fault.lie; echo $?; $V --verify -o json fault.lie");
+	cr_expect_eq(status, 3, "%d", status);
+	cr_expect_str_eq(output,
+			 "fault.bin: whole, 5 events\n"
+			 "fault.lie: all 5 events are whole, but the index is not\n"
+			 "3\n"
+			 "{\"file\":\"fault.lie\",\"whole\":false,\"damage\":\"all 5 events are whole, but the index "
+			 "is not\",\"events\":5}\n",
+			 "%s", output);
+}
