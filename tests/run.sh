@@ -104,7 +104,7 @@ show_log()
 	else
 		head -n 40 "$1"
 		echo ...
-		tail -n +41 "$1" | head -n -40 | grep -a '^\[FAIL\|^\[CRASH' | head -n 20
+		tail -n +41 "$1" | head -n -40 | grep -a '^\[FAIL\|^\[CRASH\|WRONG' | head -n 20
 		echo ...
 		tail -n 40 "$1"
 	fi

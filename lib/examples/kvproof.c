@@ -17,8 +17,11 @@
 
 #include "kvcount.h"
 
-/* Of each thread, the newest that must be there even when older events were overwritten. */
-#define NEWEST 100
+/*
+ * Of each thread, the newest that must be there even when older events were overwritten: it is in the chunk
+ * that the thread has. The one before that may be anybody's when the thread had to wait for long.
+ */
+#define NEWEST 1
 
 struct tally {
 	uint64_t recorded;
