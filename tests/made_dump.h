@@ -62,7 +62,7 @@ static struct ttlog_reader made;
 
 int ttlog_reader_next(struct ttlog_reader *reader, struct ttlog_reader_event *ret_event)
 {
-	const struct made_event *event = &reader->event[reader->event_next];
+	const struct made_event *event;
 
 	if (reader->generator) {
 		if (reader->event_next == reader->generate)
@@ -73,7 +73,7 @@ int ttlog_reader_next(struct ttlog_reader *reader, struct ttlog_reader_event *re
 	}
 	if (reader->event_next == reader->event_count)
 		return 0;
-	reader->event_next++;
+	event = &reader->event[reader->event_next++];
 	*ret_event = (struct ttlog_reader_event){.ticks = event->ticks,
 						 .site = event->site,
 						 .flags = event->flags,

@@ -80,10 +80,34 @@ static void expect_fds(unsigned int before)
 	cr_assert_eq(now, before, "%u, and %u before", now, before);
 }
 
+static struct ttlog_hello with_magic(struct ttlog_hello hello, uint32_t magic)
+{
+	hello.head.magic = magic;
+	return hello;
+}
+
+static struct ttlog_hello with_version(struct ttlog_hello hello, uint16_t version)
+{
+	hello.head.version = version;
+	return hello;
+}
+
+static struct ttlog_hello with_length(struct ttlog_hello hello, uint32_t length)
+{
+	hello.head.bytes = length;
+	return hello;
+}
+
+static struct ttlog_hello with_kind(struct ttlog_hello hello, uint16_t kind)
+{
+	hello.head.kind = kind;
+	return hello;
+}
+
 Test(intruders, are_shown_the_door_whatever_they_say)
 {
 	static char longest[5000];
-	struct ttlog_hello good = hello_by_hand("intruder"), hello;
+	struct ttlog_hello good = hello_by_hand("intruder");
 	const unsigned int before = count_fds(recorder.pid);
 	const struct {
 		const char *what;
@@ -95,21 +119,15 @@ Test(intruders, are_shown_the_door_whatever_they_say)
 		{"one byte", good, 1, 0},
 		{"a head", good, sizeof(good.head), 0},
 		{"short of one byte", good, sizeof(good) - 1, 0},
-		{"another magic", (hello = good, hello.head.magic ^= 1, hello), sizeof(good), 0},
-		{"an older version", (hello = good, hello.head.version = 0, hello), sizeof(good),
-		 -EPROTONOSUPPORT},
-		{"a newer version", (hello = good, hello.head.version = 9, hello), sizeof(good),
-		 -EPROTONOSUPPORT},
-		{"a wrong length", (hello = good, hello.head.bytes = 16, hello), sizeof(good), 0},
-		{"no such kind", (hello = good, hello.head.kind = 77, hello), sizeof(good), 0},
-		{"a welcome", (hello = good, hello.head.kind = TTLOG_MESSAGE_WELCOME, hello),
-		 sizeof(good), 0},
-		{"a goodbye first", (hello = good, hello.head.kind = TTLOG_MESSAGE_GOODBYE, hello),
-		 sizeof(good), 0},
-		{"a snapshot first",
-		 (hello = good, hello.head.kind = TTLOG_MESSAGE_SNAPSHOT, hello), sizeof(good), 0},
-		{"a region first", (hello = good, hello.head.kind = TTLOG_MESSAGE_REGION, hello),
-		 sizeof(good), 0},
+		{"another magic", with_magic(good, good.head.magic ^ 1), sizeof(good), 0},
+		{"an older version", with_version(good, 0), sizeof(good), -EPROTONOSUPPORT},
+		{"a newer version", with_version(good, 9), sizeof(good), -EPROTONOSUPPORT},
+		{"a wrong length", with_length(good, 16), sizeof(good), 0},
+		{"no such kind", with_kind(good, 77), sizeof(good), 0},
+		{"a welcome", with_kind(good, TTLOG_MESSAGE_WELCOME), sizeof(good), 0},
+		{"a goodbye first", with_kind(good, TTLOG_MESSAGE_GOODBYE), sizeof(good), 0},
+		{"a snapshot first", with_kind(good, TTLOG_MESSAGE_SNAPSHOT), sizeof(good), 0},
+		{"a region first", with_kind(good, TTLOG_MESSAGE_REGION), sizeof(good), 0},
 	};
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {

@@ -114,8 +114,17 @@ Test(sketch, with_too_many_buckets_or_no_memory_it_says_a_larger_error_and_keeps
 
 Test(sketch, the_ends_of_all_numbers_do_not_harm_it)
 {
-	static const double ends[] = {0,	-0.0,	  DBL_MAX, -DBL_MAX, DBL_MIN, -DBL_MIN,
-				      DBL_TRUE_MIN, UINT64_MAX, INT64_MIN, 1,	     -1};
+	static const double ends[] = {0,
+				      -0.0,
+				      DBL_MAX,
+				      -DBL_MAX,
+				      DBL_MIN,
+				      -DBL_MIN,
+				      DBL_TRUE_MIN,
+				      (double)UINT64_MAX,
+				      INT64_MIN,
+				      1,
+				      -1};
 	const long double beyond = -1.0L - UINT64_MAX;
 
 	for (size_t budget = 0; budget <= 1 << 20; budget += 1 << 19) {
