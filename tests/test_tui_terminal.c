@@ -334,9 +334,10 @@ Test(tui_terminal, sql_that_takes_for_ever_is_stopped_by_a_key)
 	start(80, 24, "LC_ALL=C.UTF-8", "$view -i a.bin");
 	await("? help");
 	press("'\\;' C-u");
-	press("-l 'SELECT 1 FROM events'");
+	/* A word that neither what is asked nor what is said of the progress has. */
+	press("-l \"SELECT 'SQL' || 'ite'\"");
 	press("Enter");
-	await(" rows");
+	await("SQLite");
 	if (strstr(screen, "built without SQLite"))
 		cr_skip("built without SQLite");
 	press("q g");
