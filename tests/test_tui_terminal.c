@@ -386,6 +386,15 @@ Test(tui_terminal, prints_text_where_there_is_no_screen)
 	await("n=19999");
 }
 
+Test(tui_terminal, says_that_nothing_is_to_be_seen)
+{
+	start(100, 24, "LC_ALL=C.UTF-8", "$view -f op=none a.bin");
+	await("no event matches");
+	await("ended with 0");
+	start(100, 24, "LC_ALL=C.UTF-8", "echo bytes=$($view -f op=none a.bin 2>&1 | wc -c)");
+	await("bytes=0");
+}
+
 Test(tui_terminal, is_stopped_and_goes_on_and_ends_by_control_c)
 {
 	start(80, 24, "LC_ALL=C.UTF-8", "$view -i a.bin");

@@ -29,6 +29,7 @@ struct view {
 	struct out out;
 	struct pager pager;
 	bool unreadable, damaged;
+	bool nothing; /* of all events none was wanted */
 };
 
 /* A dump needs a descriptor. */
@@ -223,6 +224,8 @@ static enum view_exit finish(struct view *view, int error, const struct shown *s
 		return VIEW_DAMAGED;
 	if (options->info || wants_files(options))
 		return VIEW_FINE;
+	view->nothing = !shown->events && view->dump_count && options->select.query.term_count &&
+			!options->sql && !options->diff && options->format->flags & FORMAT_PEOPLE;
 	return options->exit_code && !shown->events ? VIEW_NOTHING : VIEW_FINE;
 }
 
@@ -335,6 +338,9 @@ out:
 		pager_close(&view.pager);
 	else if (view.out.fd != STDOUT_FILENO && close(view.out.fd) && result == VIEW_FINE)
 		result = VIEW_UNREADABLE;
+	/* An empty screen could mean anything. */
+	if (view.nothing && isatty(STDERR_FILENO))
+		fputs("ttlog-view: no event matches\n", stderr);
 	for (size_t i = 0; i < view.dump_count; i++)
 		dump_close(view.dumps[i]);
 	free(view.dumps);
