@@ -282,11 +282,15 @@ PACKAGES_TEST := tmux libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-c
 PACKAGES_TEST += babeltrace2 python3-bt2 sqlite3 lnav systemd-journal-remote protobuf-compiler python3-protobuf
 # Who has a kubectl from elsewhere keeps it: Debian's would be in its way.
 PACKAGES_TEST += $(if $(shell command -v kubectl),,kubernetes-client)
+# Two consumers of exports come from npm's registry; node may be there from elsewhere, and not beside Debian's.
+PACKAGES_TEST += $(if $(shell command -v npm),,nodejs npm)
 # Ubuntu has bpftool inside its kernel tools.
 ifneq ($(shell grep -s '^ID=ubuntu' /etc/os-release),)
 PACKAGES := $(subst bpftool,linux-tools-common linux-tools-generic,$(PACKAGES))
 endif
-PACKAGES_ARM64 := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+# With these alone the orders of the code for arm64 are checked.
+PACKAGES_ARM64_CODE := gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+PACKAGES_ARM64 := $(PACKAGES_ARM64_CODE) qemu-user
 # For the programs; not installed, but unpacked into the build's folder.
 PACKAGES_ARM64_ROOT := libc6-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev libbpf-dev libcriterion-dev libsqlite3-dev
 # For the kernels' machine; what it boots is fetched, and not installed.

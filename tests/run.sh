@@ -33,9 +33,29 @@ export LSAN_OPTIONS=suppressions=$foreign_leaks:print_suppressions=0
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:die_after_fork=0
 
+# Ends a Criterion runner that has said nothing for a minute, and waits for no test: it says of each
+# that it runs as soon as there is a worker.
+end_if_hung()
+{
+	local pid=$1 log=$2 bytes=-1 quiet=0 now nap
+
+	trap 'kill $nap; exit' TERM
+	while [ "$quiet" -lt 60 ]; do
+		sleep 5 &
+		nap=$!
+		wait "$nap"
+		quiet=$((quiet + 5))
+		now=$(stat -c %s "$log")
+		if [ "$now" != "$bytes" ] || grep -a '^\[[RPFSC=]' "$log" | tail -n 1 | grep -q '^.RUN'; then
+			bytes=$now quiet=0
+		fi
+	done
+	kill "$pid"
+}
+
 run_one()
 {
-	local folder=$1 name=$2 log=$3 start status tries limit left=
+	local folder=$1 name=$2 log=$3 start status tries limit left= pid watch
 	local -a command
 
 	if [ -f "tests/$name.sh" ]; then
@@ -62,10 +82,17 @@ run_one()
 		tries=4 limit=$((limit_s / 2))
 	fi
 	while :; do
-		timeout --kill-after=10 "$limit" "${command[@]}" >"$log" 2>&1 </dev/null
+		timeout --kill-after=10 "$limit" "${command[@]}" >"$log" 2>&1 </dev/null &
+		pid=$! watch=
+		if [ "$tries" -gt 1 ]; then
+			end_if_hung "$pid" "$log" &
+			watch=$!
+		fi
+		wait "$pid"
 		status=$?
+		[ -z "$watch" ] || kill "$watch" 2>/dev/null
 		tries=$((tries - 1))
-		[ "$status" = 124 ] && [ "$tries" -gt 0 ] && ! grep -a -q 'FAIL\|Tested:' "$log" || break
+		[[ $status = 124 || $status = 143 ]] && [ "$tries" -gt 0 ] && ! grep -a -q 'FAIL\|Tested:' "$log" || break
 		echo "again $folder/$name: its runner hung"
 	done
 	if [ -n "$left" ]; then
