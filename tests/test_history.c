@@ -116,20 +116,25 @@ Test(history, a_cut_takes_nothing_away_from_the_next)
 	own_history_end(&own);
 }
 
-/* Whatever was given up is older than all that is there; the boot lane keeps the first. */
-static void check_kept(struct own_history *own)
+/*
+ * Whatever was given up is older than all that is there; the boot lane keeps the first. False: the
+ * ring has it all, with larger pages for a while.
+ */
+static bool check_kept(struct own_history *own)
 {
 	struct ttlog_reader *reader = own_history_read(own);
+	const bool is_less = totals_of(reader).overwritten > 0;
 	struct numbered run;
 
 	check_sum(reader);
 	run = numbered_in(reader, "numbered");
-	cr_assert_eq(run.gaps, 1, "%" PRIu64 " gaps with %" PRIu64 " numbers", run.gaps,
+	cr_assert_eq(run.gaps, is_less, "%" PRIu64 " gaps with %" PRIu64 " numbers", run.gaps,
 		     next_number);
 	cr_assert_eq(ttlog_reader_gap_count(reader), 0, "what is older than all is no gap");
 	cr_assert_geq(run.count, HISTORY_BYTES_MIN / 24, "as many as the budget is good for");
-	cr_assert_gt(ttlog_reader_lane(reader, TTLOG_LANE_MAIN)->overwritten_last, 0);
+	cr_assert_eq(ttlog_reader_lane(reader, TTLOG_LANE_MAIN)->overwritten_last > 0, is_less);
 	own_history_close(own);
+	return is_less;
 }
 
 /* The ends of laps and of what is given up fall on each other in every way. */
@@ -140,13 +145,13 @@ Test(history, gives_up_the_oldest_when_the_budget_is_used_up)
 
 	number_noisily(1);
 	own = own_history_begin(HISTORY_BYTES_MIN, false);
-	for (int i = 0; i < 150 || !figures.evicted; i++) {
+	for (int i = 0, checked = 0; checked < 12; i++) {
 		number_noisily(SAFE);
 		history_look(own.history);
 		histories_figures(own.histories, &figures);
 		cr_assert_leq(figures.bytes, HISTORY_BYTES_MIN);
 		if (figures.evicted && i % 4 == 0)
-			check_kept(&own);
+			checked += check_kept(&own);
 	}
 	own_history_end(&own);
 }
