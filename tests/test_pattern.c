@@ -112,6 +112,8 @@ Test(pattern, says_what_is_wrong)
 		{"((a{100}){100}){100}", "too many repetitions"},
 		{"a{99999999999}", "too many repetitions"},
 		{"(a?){5000}", "too many repetitions"},
+		{"(a?){999}{999}", "too many repetitions"},
+		{"a{9}{9}{9}{9}{9}", "too many repetitions"},
 		{"a++++++++++++++++++++++++", "too many repetitions"},
 		{"((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+", "too many repetitions"},
 		{"((((((((((((((((((((((((((((((((((a", "too many parentheses"},

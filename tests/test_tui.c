@@ -92,6 +92,8 @@ Test(tui, searches_while_it_is_typed_and_on)
 	tui_expect_selected("request_id=0 ");
 	tui_press("/(\n");
 	tui_expect_selected("request_id=0 ");
+	tui_press("/(a?){999}{999}\n");
+	tui_expect("too many repetitions");
 }
 
 /* Whoever is interrupted all the time gets there, and says the same. */

@@ -53,16 +53,20 @@ bool pattern_wants_fold(struct span text)
 /* ---- compiling --------------------------------------------------------------------------------
  */
 
-/* The largest number in {n,m}; 0: it is no count. */
-static size_t count_of(const char *at, const char *end)
+/* The largest number in {n,m}, which is stepped over; 0: it is no count. */
+static size_t take_count(const char **at, const char *end)
 {
 	size_t count = 0, number = 0;
 
-	for (at++; at < end && *at != '}'; at++) {
-		if (*at == ',') {
+	for (const char *digit = *at + 1; digit < end; digit++) {
+		if (*digit == '}') {
+			*at = digit;
+			return count;
+		}
+		if (*digit == ',') {
 			number = 0;
-		} else if (*at >= '0' && *at <= '9') {
-			number = number * 10 + (size_t)(*at - '0');
+		} else if (*digit >= '0' && *digit <= '9') {
+			number = number * 10 + (size_t)(*digit - '0');
 			if (number > NODES_MAX)
 				return number;
 			count = number > count ? number : count;
@@ -136,7 +140,7 @@ static const char *look_at(struct estimate *estimate, const char **at, const cha
 		repeat(estimate, 2);
 		break;
 	case '{':
-		repeat(estimate, count_of(*at, end) + 1);
+		repeat(estimate, take_count(at, end) + 1);
 		break;
 	default:
 		one_more(estimate, 1);
@@ -144,7 +148,7 @@ static const char *look_at(struct estimate *estimate, const char **at, const cha
 	return estimate->all[estimate->depth] > NODES_MAX ? "too many repetitions" : NULL;
 }
 
-static const char *forbidden(struct span text)
+const char *pattern_refused(struct span text)
 {
 	const char *at = text.bytes ? text.data : "", *end = at + text.bytes, *why = NULL;
 	struct estimate estimate = {0};
@@ -197,7 +201,7 @@ int pattern_compile(struct pattern **ret_pattern, struct span text, enum pattern
 	struct pattern *pattern;
 	int error;
 
-	*ret_why = kind == PATTERN_REGEX ? forbidden(text) : NULL;
+	*ret_why = kind == PATTERN_REGEX ? pattern_refused(text) : NULL;
 	if (*ret_why)
 		return -EINVAL;
 	pattern = calloc(1, sizeof(*pattern) + text.bytes + 1);

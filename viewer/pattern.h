@@ -18,6 +18,8 @@ enum pattern_kind { PATTERN_GLOB, PATTERN_REGEX };
 /* 0, -EINVAL (and *ret_why says why, for as long as the program runs) or -ENOMEM. The text is copied. */
 int pattern_compile(struct pattern **ret_pattern, struct span text, enum pattern_kind kind, bool fold,
 		    const char **ret_why);
+/* Why a regular expression is refused before the library sees it; NULL: it may see it. */
+const char *pattern_refused(struct span text);
 void pattern_free(struct pattern *pattern); /* NULL is fine */
 bool pattern_matches(const struct pattern *pattern, struct span text);
 

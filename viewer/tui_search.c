@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "viewer/pattern.h"
+
 int tui_search_open(struct tui_search *search, struct dump *const *dumps, size_t count)
 {
 	struct format_env env = {.dumps = dumps, .dump_count = count, .time = TIME_UNIX};
@@ -34,6 +36,7 @@ void tui_search_close(struct tui_search *search)
 
 bool tui_search_set(struct tui_search *search, const char *text, char *why, size_t why_bytes)
 {
+	const char *refused;
 	int error;
 
 	if (search->have_regex)
@@ -46,6 +49,11 @@ bool tui_search_set(struct tui_search *search, const char *text, char *why, size
 			search->ignore_case = false;
 	search->plain = !strpbrk(text, ".[]()*+?{}|^$\\");
 	if (!search->plain) {
+		refused = pattern_refused((struct span){text, strlen(text)});
+		if (refused) {
+			snprintf(why, why_bytes, "%s", refused);
+			return false;
+		}
 		error = regcomp(&search->regex, text,
 				REG_EXTENDED | (search->ignore_case ? REG_ICASE : 0));
 		if (error) {
