@@ -59,11 +59,36 @@ Test(exports, perfetto_is_read_by_protobuf)
 	expect_read("perfetto", "-O");
 }
 
+/* Both ways for a value to be there, and what of bytes beyond ASCII was in them. */
+#define READ_LINES                                                                                 \
+	"/usr/bin/python3 -c 'import struct, sys\n"                                               \
+	"data, line, length = sys.stdin.buffer.read(), False, False\n"                            \
+	"while data:\n"                                                                           \
+	"    head, data = data.split(b\"\\n\", 1)\n"                                              \
+	"    if head and b\"=\" not in head:\n"                                                   \
+	"        size, = struct.unpack(\"<Q\", data[:8])\n"                                       \
+	"        length |= max(data[8:8 + size]) > 127\n"                                         \
+	"        assert data[8 + size:9 + size] == b\"\\n\"\n"                                    \
+	"        data = data[9 + size:]\n"                                                        \
+	"    elif head:\n"                                                                        \
+	"        text = head.decode()\n"                                                          \
+	"        assert all(c >= \" \" or c == \"\\t\" for c in text), text\n"                    \
+	"        line |= not text.isascii()\n"                                                    \
+	"print(\"line\", line)\n"                                                                 \
+	"print(\"length\", length)'"
+
 Test(exports, journal_is_read_by_systemd)
 {
 	need("test -x /usr/lib/systemd/systemd-journal-remote");
 	need("journalctl --version");
 	expect_read("journal", "-O");
+	/* Lines are text, as the format says; what is none has its length in front. */
+	make_plain();
+	made.facts.service = "caf\303\251";
+	save("text.bin");
+	shell("$V -o journal hostile.bin text.bin | " READ_LINES);
+	cr_expect_eq(status, 0, "%s%s", output, complaint);
+	cr_expect(strstr(output, "line True\nlength True\n"), "%s", output);
 	/* What a dump forges stays text within a field. */
 	shell("journalctl --file hostile.journal.journal --no-pager -q MESSAGE=forged");
 	cr_expect_str_empty(output);

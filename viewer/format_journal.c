@@ -30,14 +30,25 @@ static const char *const priorities[LEVEL_COUNT] = {
 /* ---- fields -----------------------------------------------------------------------------------
  */
 
+/* Only UTF-8 without control characters but the tab may stand on a line of its own. */
+static bool is_plain(struct span span)
+{
+	size_t at = 0, length;
+	uint32_t code = 0;
+
+	for (; at < span.bytes; at += length) {
+		length = utf8_next(span.data + at, span.bytes - at, &code);
+		if (!length || (code < ' ' && code != '\t'))
+			return false;
+	}
+	return true;
+}
+
 static void put_value(struct out *out, struct span span)
 {
 	char bytes[8];
-	bool plain = true;
 
-	for (size_t i = 0; i < span.bytes && plain; i++)
-		plain = (unsigned char)span.data[i] >= ' ' || span.data[i] == '\t';
-	if (plain) {
+	if (is_plain(span)) {
 		out_char(out, '=');
 		out_span(out, span);
 		out_char(out, '\n');
