@@ -5,7 +5,7 @@
 Each text is a word of its own (fault1w, fault2w, ...) followed by what a terminal, a parser or a person could be led
 astray by. Texts that a viewer knows (levels, types, ways to die) are as they have to be; in wild.bin these are hostile,
 too. Prints the words of the others, but for those of texts that no viewer shows. In fault.lie the index has a batch of
-one event more than there is.
+one event more than there is; in fault.moved are so many that --diff has something to say of numbers and values.
 """
 import os
 import struct
@@ -224,18 +224,29 @@ def events():
     ]}
 
 
-def make(name, how, trigger=None, wild=False, indexed=5):
+def moved():
+    """A hundred of one site, half of them in the last microsecond before the death, with other values in these."""
+    def values(i):
+        late = i >= 50
+        return [(b"late" if late else b"early") + NASTY, b"=\x1b[2J", 100, b"x", late, 0x1b,
+                i % 7 * (100 if late else 1), -1, 0.5, 4096]
+    return {"seq": 0, "events": [[MADE_NS + 1000 + 20 * i, 0, 0, 0, 1] + values(i) for i in range(100)]}
+
+
+def make(name, how, trigger=None, wild=False, batch=None, indexed_more=0):
     maker = Maker(name, wild)
     data = skippable(0x184D2A50, b"TTLOGDMP", maker.encode(summary(how)))
     for part in (metadata(how, trigger), scene(), scene_thread(4245, True), scene_thread(4242, False), dictionary()):
         data += frame(maker.encode(part))
     at = len(data)
-    data += frame(maker.encode(events()))
-    index = {"batches": [[at, 0, indexed, MADE_NS, MADE_NS + 4000]], "events": 5}
+    batch = batch or events()
+    count = len(batch["events"])
+    data += frame(maker.encode(batch))
+    index = {"batches": [[at, 0, count + indexed_more, MADE_NS, MADE_NS + 4000]], "events": count}
     data += skippable(0x184D2A5F, b"TTLOGIDX", maker.encode(index))
     with open(os.path.join(os.fsencode(sys.argv[1]), (name if "." in name else name + ".bin").encode()), "wb") as file:
         file.write(data)
-    if not wild:
+    if not wild and "." not in name:
         print(*maker.words, sep="\n")
 
 
@@ -245,4 +256,5 @@ for kind in CAUSES:
 for kind in TRIGGERS:
     make(kind, "alive", kind)
 make("wild", "fault", "event", True)
-make("fault.lie", "fault", wild=True, indexed=6)
+make("fault.lie", "fault", wild=True, indexed_more=1)
+make("fault.moved", "fault", batch=moved())

@@ -112,6 +112,25 @@ Test(hostile_dump, no_command_reaches_the_terminal)
 	expect_clean("several", output);
 }
 
+/* Of a dump with enough events to compare. */
+Test(hostile_dump, what_moved_is_named_harmlessly)
+{
+	static const char *const commands[] = {"", "--color=always", "-o json"};
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		shell("$V --diff -S T-1us %s " HOSTILE_FOLDER "/fault.moved | tee last", commands[i]);
+		cr_expect_eq(status, 0, "%s", complaint);
+		cr_expect_str_empty(complaint);
+		expect_clean(commands[i], output);
+		cr_expect(strstr(output, i < 2 ? "numbers that moved" : "\"numbers\":{"), "%s", output);
+		cr_expect(strstr(output, i < 2 ? "values that moved" : "\"values\":{"), "%s", output);
+		expect_utf8(commands[i]);
+	}
+	need("jq --version");
+	shell("jq -e '(.numbers.rows | length > 0) and (.values.rows | length > 0)' <last");
+	cr_expect_eq(status, 0, "%s%s", output, complaint);
+}
+
 /* ---- what programs read ---------------------------------------------------------------------- */
 
 static const char *const as_json[] = {

@@ -9,6 +9,7 @@
 #include "tests/made_dump.h"
 #include "tests/view_dump.h"
 #include "viewer/info.h"
+#include "viewer/info_redo.h"
 #include "viewer/redo_frames.h"
 
 #define TIME_MS 120000 /* four times what the child has */
@@ -112,6 +113,48 @@ Test(redo, frames_of_a_recursion_are_taken_one_by_one)
 	cr_expect_eq(thread.gained[2], 0);
 	cr_expect_eq(thread.frames[2].function.bytes, 1, "the recorded one says more");
 	cr_expect_eq(thread.gained[3], REDO_GAIN_FRAME | REDO_GAIN_FUNCTION);
+}
+
+/* ---- names of files -------------------------------------------------------------------------------- */
+
+#define SHOWN "\\x1b[2J\\u009b2J\\u202e\\n\\xff"
+#define HOSTILE(word) TEXT(word "\033[2J\302\2332J\342\200\256\n\377")
+
+/* A dump names files, and files name others; what is read from them goes to a terminal. */
+Test(redo, names_of_files_are_harmless)
+{
+	struct meta_module modules[] = {{.path = HOSTILE("module-a")}, {.path = HOSTILE("module-b")}};
+	struct redo_module redone[] = {{.file = HOSTILE("file-a"), .debug_file = HOSTILE("debug-a")},
+				       {.file = HOSTILE("file-b"), .fault = HOSTILE("fault-b")}};
+	struct meta_frame frames[] = {{.module = {0, true}}, {.module = {1, true}}};
+	struct redo_thread thread = {.frames = frames, .frame_count = 2};
+	struct meta_scene scene = {.modules = modules, .module_count = 2, .thread_count = 1};
+	const struct redo redo = {.threads = &thread, .modules = redone};
+	struct out out, json;
+
+	out_init(&out, -1);
+	info_redo_text(&out, &scene, &redo);
+	for (size_t at = 0, length; at < out.bytes; at += length) {
+		uint32_t code = 0;
+
+		length = utf8_next(out.data + at, out.bytes - at, &code);
+		cr_assert(length && (code == '\n' || !out_is_unsafe(code)), "byte %zu of %.*s", at, (int)out.bytes,
+			  out.data);
+	}
+	out_char(&out, '\0');
+	cr_expect_str_eq(out.data, "  files for unwinding\n"
+				   "    module-a" SHOWN ": read from file-a" SHOWN ", debug information from debug-a" SHOWN
+				   "\n    module-b" SHOWN " fault-b" SHOWN ": not used; names from file-b" SHOWN "\n\n",
+			 "%s", out.data);
+	out_fini(&out);
+	out_init(&json, -1);
+	info_redo_json_module(&json, &redone[0]);
+	info_redo_json_module(&json, &redone[1]);
+	out_char(&json, '\0');
+	for (const char *at = json.data; *at; at++)
+		cr_assert((unsigned char)*at >= ' ', "%s", json.data);
+	cr_expect(strstr(json.data, "fault-b\\u001b[2J\\u009b2J\\u202e\\n"), "%s", json.data);
+	out_fini(&json);
 }
 
 /* ---- dumps ----------------------------------------------------------------------------------------- */

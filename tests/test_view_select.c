@@ -83,6 +83,12 @@ static const struct {
 	{"--target='http.i?,nobody' x.bin", "0 4 "},
 	{"-g slow x.bin", "2 6 "},
 	{"-g SLOW x.bin", ""},
+	{"-g 's[l]ow' x.bin", "2 6 "},
+	{"-g 'S[l]ow' x.bin", "2 6 "},
+	{"-g 'S[L]OW' x.bin", ""},
+	/* Of letters as they are, but for -g. */
+	{"-f msg=~slow x.bin", ""},
+	{"-f msg=~Slow x.bin", "2 6 "},
 	{"-g 'status=(500|404)' x.bin", "1 5 "},
 	{"-g request -g /b x.bin", "1 5 "},
 	{"--tid 4245 x.bin", "1 3 5 7 "},
@@ -246,6 +252,23 @@ Test(view_select, list_groups_dumps_by_their_bugs)
 	cr_expect(strstr(output, "  2 dumps"));
 	cr_expect(strstr(complaint, "d/no.bin: not a ttlog dump"), "%s", complaint);
 	cr_expect(strstr(complaint, "d/fifo.bin: not a ttlog dump"), "%s", complaint);
+}
+
+/* One bug, two deaths of it that are told in other words, whatever their names sort like. */
+Test(view_select, list_heads_a_group_with_the_words_of_its_newest)
+{
+	const char *older, *newer;
+
+	shell("mkdir d && cp x.bin d/z.bin");
+	made.facts.created_ns += UINT64_C(3600000000000);
+	made.facts.verdict.fault_address = 0xbeef0;
+	save("d/a.bin");
+	shell("$V --list d");
+	cr_expect(strstr(output, "  2 dumps"), "%s", output);
+	cr_expect(strstr(output, "0xbeef0") && strstr(output, "0xbeef0") < strchr(output, '\n'), "%s", output);
+	older = strstr(output, "d/z.bin");
+	newer = strstr(output, "d/a.bin");
+	cr_expect(older && newer && older < newer, "%s", output);
 }
 
 Test(view_select, verify_says_what_is_whole)
