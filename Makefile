@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 #   make            the library, the recorder, the viewer, into build/
-#   make demo       installs what is missing (Debian, Ubuntu), builds, kills a real service five times
+#   make demo       installs what the build lacks (Debian, Ubuntu), builds, kills a real service five times
 #   make check      installs what is missing, builds, runs every test
 #   make check-kernels  the death tests under Debian's kernels 6.1 and 6.12, in QEMU
 #   make check-systemd  the units under a systemd that is booted for them, in namespaces; a minute
@@ -15,9 +15,11 @@
 #   make bench-peers    the same event in other recorders, side by side; installs them (make deps-peers)
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make clean
+#   make help       says this
 #
-#   make deps       installs what the build and the tests need: Debian and Ubuntu by apt, elsewhere it
-#                   names the packages and stops
+#   make deps-build installs what make and make demo need: Debian and Ubuntu by apt; where that can't be
+#                   it names the packages and stops
+#   make deps       the same with what the tests need, which are five times as many
 #
 #   CC=clang, CFLAGS=..., V=1 (show commands), BPF=0 (without the kernel side), UNWIND=0 (without
 #   libdw: dumps keep raw stacks, and nothing here makes frames of them), SAN=address,undefined or SAN=thread
@@ -103,8 +105,8 @@ MISSING := $(strip $(foreach p,liblz4 libcbor $(if $(filter 1,$(UNWIND)),libdw) 
 	$(if $(filter 1,$(BPF)),$(if $(BPFTOOL),,bpftool) $(if $(shell command -v $(CLANG)),,$(CLANG))))
 
 ifneq ($(MISSING),)
-ifneq ($(filter-out deps deps-arm64 deps-kernels deps-peers clean check check-arm64 check-kernels check-systemd soak fuzz demo bench bench-peers install-data,$(or $(MAKECMDGOALS),all)),)
-$(error missing: $(MISSING). `make deps` installs what the build needs (BPF=0 needs no libbpf, clang, bpftool; UNWIND=0 no libdw, libiberty))
+ifneq ($(filter-out deps deps-build deps-arm64 deps-kernels deps-peers help clean check check-arm64 check-kernels check-systemd soak fuzz demo bench bench-peers install-data,$(or $(MAKECMDGOALS),all)),)
+$(error missing: $(MISSING). `make deps-build` installs what the build needs (BPF=0 needs no libbpf, clang, bpftool; UNWIND=0 no libdw, libiberty))
 endif
 endif
 
@@ -227,7 +229,7 @@ $(B)/examples/%: $(B)/lib/examples/%.o $(B)/libttlog.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
 
-demo: deps
+demo: deps-build
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all examples
 	$(Q)lib/examples/demo.sh $(B)
 
@@ -268,7 +270,7 @@ $(B)/bench/peer_%: $(B)/bench/peer_%.o $(B)/bench/peers.o $(BENCH_OBJ) $(B)/part
 peers: $(PEERS:%=$(B)/bench/%)
 
 # A peer that can't be installed or built is left out, and named.
-bench-peers: deps
+bench-peers: deps-build
 	-$(Q)$(MAKE) --no-print-directory deps-peers
 	$(Q)$(MAKE) --no-print-directory all $(B)/bench/peer_ttlog
 	-$(Q)$(MAKE) --no-print-directory -k peers
@@ -277,7 +279,9 @@ bench-peers: deps
 # ---- what it takes: packages by their Debian names ----
 
 PACKAGES := clang bpftool libbpf-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev libncurses-dev libsqlite3-dev pkg-config
-PACKAGES_TEST := tmux libcriterion-dev g++ libclang-rt-dev lz4 python3 python3-cbor2 jq mandoc spin debuginfod libdebuginfod1 systemd procps zsh fish python3-yaml prometheus curl
+# For the examples, one of which is in C++ (and gcc comes with it), and for those who read a dump without us.
+PACKAGES_SHOW := g++ lz4 python3-cbor2 jq
+PACKAGES_TEST := tmux libcriterion-dev libclang-rt-dev python3 mandoc spin debuginfod libdebuginfod1 systemd procps zsh fish python3-yaml prometheus curl
 # Who reads what the viewer writes for others.
 PACKAGES_TEST += babeltrace2 python3-bt2 sqlite3 lnav systemd-journal-remote protobuf-compiler python3-protobuf
 # Who has a kubectl from elsewhere keeps it: Debian's would be in its way.
@@ -289,8 +293,8 @@ ifneq ($(shell grep -s '^ID=ubuntu' /etc/os-release),)
 PACKAGES := $(subst bpftool,linux-tools-common linux-tools-generic,$(PACKAGES))
 endif
 # With these alone the orders of the code for arm64 are checked.
-PACKAGES_ARM64_CODE := gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-PACKAGES_ARM64 := $(PACKAGES_ARM64_CODE) qemu-user
+PACKAGES_TEST += gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+PACKAGES_ARM64 := qemu-user
 # For the programs; not installed, but unpacked into the build's folder.
 PACKAGES_ARM64_ROOT := libc6-dev liblz4-dev libcbor-dev libdw-dev libiberty-dev libbpf-dev libcriterion-dev libsqlite3-dev
 # For the kernels' machine; what it boots is fetched, and not installed.
@@ -300,23 +304,27 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # What bench-peers measures and nothing else needs.
 PACKAGES_PEERS := liblttng-ust-dev lttng-tools babeltrace2 libqb-dev libqb-tools libspdlog-dev
 
-# $(call install_packages,PACKAGES): those that are not there yet
+# $(call install_packages,PACKAGES[,enough]): those that are not there yet. Where apt can't be asked it names them
+# and stops; or goes on, when what is there is enough.
 define install_packages
 	$(Q)missing=; for p in $(1); do \
 		[ "$$(dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; \
 	done; \
 	[ -n "$$missing" ] || exit 0; \
-	if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then \
-		echo "This is no Debian and no Ubuntu. Please install what these packages hold, then run make all:"; \
-		echo "  $(1)"; exit 1; \
-	fi; \
+	stop() { echo "$$1. Please install what these packages hold:"; echo " $$missing"; exit $(if $(2),0,1); }; \
+	command -v apt-get >/dev/null && command -v dpkg-query >/dev/null || stop "This is no Debian and no Ubuntu"; \
+	[ -z "$(SUDO)" ] || command -v $(SUDO) >/dev/null || stop "Only root can install, and there is no $(SUDO)"; \
 	echo "Installing with apt:$$missing"; \
-	$(SUDO) apt-get update -qq && \
-	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+	$(SUDO) apt-get update -qq; \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null || \
+		stop "apt could not install them"
 endef
 
+deps-build:
+	$(call install_packages,$(PACKAGES) $(PACKAGES_SHOW),$(if $(MISSING),,enough))
+
 deps:
-	$(call install_packages,$(PACKAGES) $(PACKAGES_TEST))
+	$(call install_packages,$(PACKAGES) $(PACKAGES_SHOW) $(PACKAGES_TEST))
 
 deps-kernels: deps
 	$(call install_packages,$(PACKAGES_KERNELS))
@@ -371,12 +379,15 @@ install-completions: $(PROGRAMS)
 		recorder/completions.sh $$p fish > $(SHARE)/fish/vendor_completions.d/$$n.fish || exit 1; \
 	done
 
+help:
+	@sed -n '3,/^$$/ { s/^#$$//; s/^#   //; p }' $(firstword $(MAKEFILE_LIST))
+
 clean:
 	rm -rf build build-*
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: FORCE all clean check check-arm64 check-kernels check-systemd soak fuzz demo bench benches bench-peers peers deps deps-arm64 deps-kernels deps-peers install install-data install-completions examples tests-unit tests-race tests-all
+.PHONY: FORCE all clean help check check-arm64 check-kernels check-systemd soak fuzz demo bench benches bench-peers peers deps deps-arm64 deps-build deps-kernels deps-peers install install-data install-completions examples tests-unit tests-race tests-all
 .SECONDARY:
 .DELETE_ON_ERROR:

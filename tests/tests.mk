@@ -141,7 +141,6 @@ tests-all: all examples tests-unit tests-race $(TESTS_CRASH:%=$(B)/tests/%) $(B)
 
 # Everything, also as clang sees it and under the sanitizers; tests/run.sh counts.
 check: deps
-	$(call install_packages,$(PACKAGES_ARM64_CODE))
 	$(Q)$(MAKE) --no-print-directory $(JOBS) WERROR=1 B=build tests-all
 	$(Q)$(MAKE) --no-print-directory $(JOBS) WERROR=1 B=build-clang CC=clang all
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SAN=address,undefined B=build-asan all tests-unit
@@ -186,7 +185,7 @@ SOAK_SECONDS ?= 300
 SOAK_EACH = $(shell echo $$(($(SOAK_SECONDS) / 6)))
 SOAKED := $(foreach b,build build-tsan,$(addprefix $(b)/tests/,race_ring race_reader race_history))
 
-soak: deps
+soak: deps-build
 	$(Q)$(MAKE) --no-print-directory $(JOBS) B=build $(filter build/%,$(SOAKED)) build/tests/crash_step
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SAN=thread B=build-tsan $(filter build-tsan/%,$(SOAKED))
 	$(Q)set -e; export TSAN_OPTIONS=halt_on_error=1; for t in $(SOAKED); do \
