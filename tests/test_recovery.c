@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "lib/process.h"
 #include "tests/service_process.h"
 #include "tests/view_events.h"
 
@@ -35,7 +36,6 @@
 struct shared {
 	_Atomic uint64_t returned; /* numbered events */
 	_Atomic uint64_t faults;
-	_Atomic uint64_t frozen_from[FREEZES], thawed_at[FREEZES]; /* numbers of events */
 	_Atomic uint64_t thaw_ms;
 	_Atomic uint32_t go_on;
 	_Atomic uint32_t stage;
@@ -65,10 +65,10 @@ static uint64_t now_ms(void)
 
 static void nap_ms(long ms)
 {
-	struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-
-	nanosleep(&time, NULL);
+	nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
+
+static pid_t recorder_pid; /* of whom services are clients */
 
 static bool is_frozen(void)
 {
@@ -96,6 +96,7 @@ static void start_with_bpf(struct recorder_process *recorder)
 
 	start_program(recorder, arguments);
 	expect_line(recorder, "listening on", line, sizeof(line));
+	recorder_pid = recorder->pid;
 	if (!strstr(line, "with eBPF")) {
 		stop_recorder(recorder);
 		recorder_clean(); /* a skipped test has no fini */
@@ -144,9 +145,8 @@ static void read_dump(const char *dump, struct account *account)
 static void kill_and_account(struct recorder_process *recorder, struct service *service,
 			     struct account *account)
 {
-	char line[LINE_BYTES];
-
 	const unsigned int before = count_dumps("");
+	char line[LINE_BYTES];
 
 	cr_assert_eq(count_dumps(""), count_dumps("-sigkill.bin"),
 		     "a dump of a death that was none");
@@ -176,17 +176,12 @@ static void on_fault(int signal_number)
 
 __attribute__((noinline)) static void fault_somewhere(void)
 {
-	switch (where) {
-	case OUTSIDE:
+	if (where == OUTSIDE)
 		*(volatile unsigned char *)unreadable = 1;
-		break;
-	case IN_STRLEN:
+	else if (where == IN_STRLEN)
 		ttlog_info("never", "text", (const char *)unreadable);
-		break;
-	case IN_COPY:
+	else
 		ttlog_info("never", "bytes", ttlog_bytes(unreadable, 40));
-		break;
-	}
 }
 
 static void handle_faults(void)
@@ -259,8 +254,7 @@ Test(recovery, faults_that_a_handler_takes_cost_nothing)
 	stop_recorder(&recorder);
 }
 
-/* ---- fatal signals that are taken back --------------------------------------------------------
- */
+/* ---- fatal signals that are taken back ------------------------------------------------------ */
 
 /*
  * A thread that waits for its vfork() child takes no signal but SIGKILL. One that is fatal when it
@@ -281,6 +275,7 @@ static void *wait_for_vfork(void *argument)
 	atomic_store(&doomed->tid, (pid_t)syscall(SYS_gettid));
 	pid = vfork();
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* when all has failed */
 		while (read(doomed->release[0], &byte, 1) < 0)
 			;
 		_exit(0);
@@ -289,18 +284,20 @@ static void *wait_for_vfork(void *argument)
 	return NULL;
 }
 
-static bool is_in_vfork(pid_t tid)
+/* One letter, as ps has it. */
+static bool is_in_state(pid_t pid, pid_t tid, char state)
 {
-	char path[64], name[64] = "";
-	ssize_t count;
-	int fd;
+	char path[64], text[64] = "";
+	const char *name_end;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	count = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid, (int)tid);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const ssize_t count = read(fd, text, sizeof(text) - 1);
+
 	close(fd);
-	/* "123 (name) D ...": nothing else there makes it wait like that. */
-	return count > 0 && strstr(name, ") D ");
+	/* "123 (name) D ...": the name, fifteen characters at most, may have parentheses too. */
+	name_end = count > 0 ? strrchr(text, ')') : NULL;
+	return name_end && name_end[1] == ' ' && name_end[2] == state;
 }
 
 static void doom_begin(struct doomed *doomed)
@@ -309,7 +306,9 @@ static void doom_begin(struct doomed *doomed)
 	if (pipe2(doomed->release, O_CLOEXEC) ||
 	    pthread_create(&doomed->thread, NULL, wait_for_vfork, doomed))
 		_exit(91);
-	while (!atomic_load(&doomed->tid) || !is_in_vfork(atomic_load(&doomed->tid)))
+	/* Nothing else makes it wait like that for long. */
+	while (!atomic_load(&doomed->tid) ||
+	       !is_in_state(getpid(), atomic_load(&doomed->tid), 'D'))
 		sched_yield();
 }
 
@@ -327,8 +326,43 @@ static void doom_end(struct doomed *doomed)
 	if (write(doomed->release[1], "", 1) != 1)
 		_exit(89);
 	pthread_join(doomed->thread, NULL);
-	close(doomed->release[0]);
-	close(doomed->release[1]);
+	for (int i = 0; i < 2; i++)
+		close(doomed->release[i]);
+}
+
+/* Until it goes on, who freezes is the kernel program, and nobody thaws. */
+static void hold_recorder(void)
+{
+	if (kill(recorder_pid, SIGSTOP))
+		_exit(87);
+	while (!is_in_state(recorder_pid, recorder_pid, 'T'))
+		sched_yield();
+}
+
+static void release_recorder(void)
+{
+	if (kill(recorder_pid, SIGCONT))
+		_exit(87);
+}
+
+/*
+ * The kernel program may learn of a client's control page after the client has its WELCOME. Until then
+ * the recorder freezes, when the message comes to it.
+ */
+static void wait_until_the_kernel_freezes(const struct doomed *doomed)
+{
+	uint32_t before;
+	bool by_kernel;
+
+	do {
+		before = ttlog_freeze_word();
+		hold_recorder();
+		doom(doomed);
+		by_kernel = is_frozen();
+		release_recorder();
+		while (ttlog_freeze_word() != before + 2) /* frozen, thawed */
+			nap_ms(1);
+	} while (!by_kernel);
 }
 
 #define BEFORE 400000
@@ -341,22 +375,23 @@ static void survive(void)
 	struct doomed doomed;
 
 	doom_begin(&doomed);
+	wait_until_the_kernel_freezes(&doomed);
 	for (int i = 0; i < FREEZES; i++) {
 		uint64_t then;
 
 		for (uint64_t n = 0; n < BEFORE; n++)
 			record();
+		hold_recorder();
 		doom(&doomed);
-		then = now_ms();
 		if (!is_frozen())
 			_exit(88);
-		atomic_store(&shared->frozen_from[i], atomic_load(&shared->returned));
 		for (uint64_t n = 0; n < WHILE_FROZEN; n++)
 			record();
+		release_recorder();
+		then = now_ms();
 		while (is_frozen())
 			nap_ms(1);
 		atomic_store(&shared->thaw_ms, now_ms() - then);
-		atomic_store(&shared->thawed_at[i], atomic_load(&shared->returned));
 		for (uint64_t n = 0; n < AFTER; n++)
 			record();
 	}
@@ -392,8 +427,7 @@ Test(recovery, who_survives_a_fatal_signal_is_thawed_and_goes_on)
 	stop_recorder(&recorder);
 }
 
-/* ---- and when the message is lost -------------------------------------------------------------
- */
+/* ---- and when the message is lost ----------------------------------------------------------- */
 
 /* More messages than the kernel's ring buffer holds while nobody takes them out. */
 static void fill_the_ring_buffer(void)
@@ -416,6 +450,7 @@ static void freeze_without_a_message(void)
 	struct doomed doomed;
 
 	doom_begin(&doomed);
+	wait_until_the_kernel_freezes(&doomed);
 	ready();
 	while (atomic_load(&shared->stage) != 1)
 		nap_ms(1);
@@ -432,11 +467,10 @@ static void freeze_without_a_message(void)
 
 static void wait_for_stage(const struct service *service, uint32_t stage)
 {
-	const uint64_t end = now_ms() + RECORDER_WAIT_MS;
+	int status = 0;
 
 	while (atomic_load(&shared->stage) < stage) {
-		cr_assert_lt(now_ms(), end, "stage %u was never reached", stage);
-		cr_assert_eq(waitpid(service->pid, NULL, WNOHANG), 0, "it ended");
+		cr_assert_eq(waitpid(service->pid, &status, WNOHANG), 0, "it ended: %#x", status);
 		nap_ms(1);
 	}
 }
@@ -445,11 +479,14 @@ Test(recovery, who_survives_is_thawed_though_the_message_of_its_freeze_was_lost)
 {
 	struct recorder_process recorder;
 	struct service loud, frozen;
+	int status;
 
 	start_with_bpf(&recorder);
 	start_service(&loud, fill_the_ring_buffer);
 	start_service(&frozen, freeze_without_a_message);
 	cr_assert_eq(kill(recorder.pid, SIGSTOP), 0);
+	cr_assert_eq(waitpid(recorder.pid, &status, WUNTRACED), recorder.pid);
+	cr_assert(WIFSTOPPED(status), "%#x", status);
 	atomic_store(&shared->go_on, 1);
 	wait_for_stage(&frozen, 2);
 	cr_assert_eq(kill(recorder.pid, SIGCONT), 0);
