@@ -13,7 +13,7 @@
 #include "recorder/loop.h"
 #include "recorder/workers.h"
 
-#define WAIT_MS 30000
+#define WAIT_MS 60000
 
 static char folder[64];
 static struct loop *loop;

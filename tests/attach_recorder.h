@@ -24,7 +24,7 @@
 #include "tests/own_region.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 static int listener = -1, connection = -1;

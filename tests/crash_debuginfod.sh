@@ -33,7 +33,7 @@ for _ in 1 2 3 4 5; do
 	port=$((20000 + RANDOM % 12000))
 	DEBUGINFOD_URLS='' debuginfod -d :memory: -p "$port" -F "$dir/known" >"$dir/asked" 2>&1 &
 	server_pid=$!
-	for _ in $(seq 600); do
+	for _ in $(seq 1200); do
 		is_known && break 2
 		kill -0 "$server_pid" 2>/dev/null || break
 		sleep 0.05
@@ -53,7 +53,7 @@ crash()
 	recorder=$!
 	# "kvserver: pid 123 listens on ..."
 	service=
-	for _ in $(seq 3000); do
+	for _ in $(seq 6000); do
 		service=$(sed -n 's/^kvserver: pid \([0-9]*\) listens.*/\1/p' "$dir/said")
 		[ -n "$service" ] && [ -s "$dir/port" ] && break
 		sleep 0.01

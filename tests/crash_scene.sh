@@ -28,12 +28,12 @@ crash()
 	"$build/ttlog-recorder" run --unwind-timeout 60s --dir "$dir" "$@" -- "$build/examples/kvserver" --workers 2 \
 		--port-file "$dir/port" >"$dir/said" 2>&1 &
 	recorder=$!
-	for _ in $(seq 3000); do
+	for _ in $(seq 6000); do
 		[ -s "$dir/port" ] && break
 		sleep 0.01
 	done
 	read -r server _ <"/proc/$recorder/task/$recorder/children"
-	for _ in $(seq 3000); do
+	for _ in $(seq 6000); do
 		is_settled "$server" && break
 		sleep 0.01
 	done
@@ -97,7 +97,7 @@ has_no_environment "$dir"/*.bin of-its-arguments
 rm -f "$dir"/*.bin
 with_secret hang &
 recorder=$!
-for _ in $(seq 3000); do
+for _ in $(seq 6000); do
 	compgen -G "$dir/*-hang.bin" >/dev/null && break
 	sleep 0.01
 done

@@ -21,7 +21,7 @@ timeout 300 "$build/ttlog-recorder" run --unwind-timeout 60s --dir "$dir" -- bas
 		"$2/recorded_${each%/*}" "${each#*/}" "$2/plugin.so" &
 		wait $! 2>/dev/null
 		echo "$each $!" >>"$3/died"
-		for _ in $(seq 3000); do
+		for _ in $(seq 6000); do
 			compgen -G "$3/ttlog-$!-*.bin" >/dev/null && break
 			sleep 0.01
 		done

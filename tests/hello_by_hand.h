@@ -16,7 +16,7 @@
 
 #include "lib/ttlog_abi.h"
 
-#define BY_HAND_WAIT_MS 30000 /* for what must happen soon: never reached on the good path */
+#define BY_HAND_WAIT_MS 60000 /* for what must happen soon: never reached on the good path */
 
 static __attribute__((unused)) int peer_connect(const char *path)
 {

@@ -18,7 +18,7 @@
 #include "tests/step_witness.h"
 
 #define COMPLAINTS_SHOWN 3
-#define RIVAL_LIMIT_S 20
+#define RIVAL_LIMIT_S 60
 /* A handler in the middle of a take may evict what is younger than the chunk that is taken. */
 #define HANDLER_TAKES_MAX 8
 #define PLACES_MAX 64

@@ -50,7 +50,7 @@ static void close_dump(void)
 	made.event = NULL;
 }
 
-TestSuite(batch, .init = open_dump, .fini = close_dump, .timeout = 60);
+TestSuite(batch, .init = open_dump, .fini = close_dump, .timeout = 120);
 
 /* ---- events, written in all ways --------------------------------------------------------------
  */

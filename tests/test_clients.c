@@ -9,7 +9,7 @@
 
 #include "tests/clients_by_hand.h"
 
-TestSuite(clients, .init = open_parts, .fini = close_parts, .timeout = 60);
+TestSuite(clients, .init = open_parts, .fini = close_parts, .timeout = 120);
 
 static unsigned int count_own_fds(void)
 {

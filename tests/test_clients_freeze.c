@@ -2,7 +2,7 @@
 /* Who is frozen by what the kernel program says, who by a hand, and what thaws them. */
 #include "tests/clients_by_hand.h"
 
-TestSuite(clients_freeze, .init = open_parts, .fini = close_parts, .timeout = 60);
+TestSuite(clients_freeze, .init = open_parts, .fini = close_parts, .timeout = 120);
 
 static uint32_t freeze_of(const struct client *client)
 {

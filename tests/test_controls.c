@@ -40,7 +40,7 @@ static void close_controls(void)
 	close(page_fd[1]);
 }
 
-TestSuite(controls, .init = open_controls, .fini = close_controls, .timeout = 60);
+TestSuite(controls, .init = open_controls, .fini = close_controls, .timeout = 120);
 
 /* The kernel's number of the page that a client has; 0: none. */
 static uint32_t page_of(uint64_t client_id)

@@ -91,7 +91,7 @@ static void teardown(void)
 	made.event = NULL;
 }
 
-TestSuite(filter, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(filter, .init = setup, .fini = teardown, .timeout = 120);
 
 static void view_all(struct query *query, bool ret_matches[EVENTS])
 {

@@ -18,7 +18,7 @@ static void end(void)
 	groups_close(groups);
 }
 
-TestSuite(group_sets, .init = begin, .fini = end, .timeout = 60);
+TestSuite(group_sets, .init = begin, .fini = end, .timeout = 120);
 
 static void add_set(uid_t uid, const char *group, uint64_t now_ms)
 {

@@ -17,7 +17,7 @@ static void clean(void)
 	if (group[0] && !access(group, F_OK)) {
 		put("cgroup.freeze", "0");
 		put("freezer.state", "THAWED");
-		for (int i = 0; i < 3000 && rmdir(group); i++)
+		for (int i = 0; i < 6000 && rmdir(group); i++)
 			poll(NULL, 0, 10);
 	}
 	recorder_clean();
@@ -292,7 +292,7 @@ static void freeze_there(const char *root, const char *file, const char *word, c
 	snprintf(pid, sizeof(pid), "%d", (int)service.pid);
 	cr_assert(put("cgroup.procs", pid));
 	cr_assert(put(file, word));
-	for (int i = 0; i < 3000 && !is_there(sign, frozen); i++)
+	for (int i = 0; i < 6000 && !is_there(sign, frozen); i++)
 		poll(NULL, 0, 10);
 	cr_assert(is_there(sign, frozen));
 	cr_assert_eq(kill(recorder.pid, SIGCONT), 0);
@@ -306,7 +306,7 @@ static void freeze_there(const char *root, const char *file, const char *word, c
 	cr_assert_eq(count_dumps("-hang"), 0);
 	stop_recorder(&recorder);
 	/* It has been reaped, and may not have left the group yet. */
-	for (int i = 0; i < 3000 && rmdir(group) && errno == EBUSY; i++)
+	for (int i = 0; i < 6000 && rmdir(group) && errno == EBUSY; i++)
 		poll(NULL, 0, 10);
 	cr_assert_neq(access(group, F_OK), 0, "%s stays", group);
 }

@@ -151,7 +151,7 @@ Test(hook, is_killed_with_its_children_when_its_time_is_over)
 
 	cr_assert_gt(grandchild, 1);
 	/* Its new parent may have to reap it first. */
-	for (int i = 0; i < 300 && !kill(grandchild, 0); i++) {
+	for (int i = 0; i < 600 && !kill(grandchild, 0); i++) {
 		char state_path[64], state[256] = "";
 		int fd;
 

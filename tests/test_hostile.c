@@ -344,7 +344,7 @@ Test(hostile, what_is_no_region_is_not_taken_for_one)
 	}
 	expect_honest_service(&recorder);
 	/* We ourselves are a client still, of the last hello. */
-	for (int i = 0; i < 600 && count_fds(recorder.pid) > before + 8; i++)
+	for (int i = 0; i < 1200 && count_fds(recorder.pid) > before + 8; i++)
 		poll(NULL, 0, 50);
 	cr_assert_leq(count_fds(recorder.pid), before + 8);
 }

@@ -294,7 +294,7 @@ Test(hostile_peers, that_die_right_after_their_hello_leave_nothing_behind)
 	expect_honest_service(&recorder);
 	end_process(pid);
 	expect_honest_service(&recorder);
-	for (int i = 0; i < 600 && count_fds(recorder.pid) > before; i++)
+	for (int i = 0; i < 1200 && count_fds(recorder.pid) > before; i++)
 		poll(NULL, 0, 50);
 	cr_assert_leq(count_fds(recorder.pid), before);
 }

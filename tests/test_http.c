@@ -18,7 +18,7 @@
 
 #include "recorder/http.h"
 
-#define WAIT_S 30 /* never reached on the good path */
+#define WAIT_S 60 /* never reached on the good path */
 #define HOST "Host: a\r\n"
 #define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
 #define LARGE_BYTES (8u << 20)

@@ -17,7 +17,7 @@
 #include "lib/ttlog_abi.h"
 #include "recorder/identity.h"
 
-TestSuite(identity, .timeout = 60);
+TestSuite(identity, .timeout = 120);
 
 /* A child that has become what the test wants, waits, and is killed by drop(). */
 static pid_t spawn(void (*become)(void))

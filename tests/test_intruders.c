@@ -73,7 +73,7 @@ static void expect_fds(unsigned int before)
 	unsigned int now = count_fds(recorder.pid);
 
 	/* Descriptors are closed a moment behind what can be seen from here. */
-	for (int i = 0; i < 600 && now != before; i++) {
+	for (int i = 0; i < 1200 && now != before; i++) {
 		poll(NULL, 0, 50);
 		now = count_fds(recorder.pid);
 	}

@@ -25,7 +25,7 @@ static void begin(void)
 	limits = (struct keep_limits){0};
 }
 
-TestSuite(keep_choose, .init = begin, .timeout = 60);
+TestSuite(keep_choose, .init = begin, .timeout = 120);
 
 static struct keep_dump *add(uint64_t second, const char *service, uint32_t uid, uint64_t bytes)
 {

@@ -35,7 +35,7 @@ static void forget(void)
 	free(subject.identity.exe);
 }
 
-TestSuite(keep_death, .init = put_abort, .fini = forget, .timeout = 60);
+TestSuite(keep_death, .init = put_abort, .fini = forget, .timeout = 120);
 
 static uint64_t key(void)
 {

@@ -20,7 +20,7 @@ static void close_table(void)
 	last_deaths_close(deaths);
 }
 
-TestSuite(last_deaths, .init = open_table, .fini = close_table, .timeout = 60);
+TestSuite(last_deaths, .init = open_table, .fini = close_table, .timeout = 120);
 
 static void note(uid_t uid, const char *service, pid_t pid, uint64_t died_ns, bool dump_follows)
 {

@@ -195,7 +195,7 @@ static bool take_page(int fd)
 }
 
 /* A write that waited would wait for ever: the reader is this thread. */
-Test(log, does_not_wait_for_who_does_not_read, .timeout = 60)
+Test(log, does_not_wait_for_who_does_not_read, .timeout = 120)
 {
 	const char *text;
 	int out[2];

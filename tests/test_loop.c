@@ -24,7 +24,7 @@ static void close_loop(void)
 	loop_close(loop);
 }
 
-TestSuite(loop, .init = open_loop, .fini = close_loop, .timeout = 60);
+TestSuite(loop, .init = open_loop, .fini = close_loop, .timeout = 120);
 
 struct ear {
 	int fd;

@@ -60,7 +60,7 @@ static void expect_order(size_t count, const char *wanted)
 	merge_close(merge);
 }
 
-TestSuite(merge, .fini = close_dumps, .timeout = 60);
+TestSuite(merge, .fini = close_dumps, .timeout = 120);
 
 Test(merge, gives_the_events_of_all_dumps_by_time)
 {

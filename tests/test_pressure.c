@@ -14,7 +14,7 @@ static int orders[2];
 static void clean(void)
 {
 	/* Who was in there has just been reaped, and may not have left the group yet. */
-	for (int i = 0; group[0] && i < 3000 && rmdir(group) && errno == EBUSY; i++)
+	for (int i = 0; group[0] && i < 6000 && rmdir(group) && errno == EBUSY; i++)
 		poll(NULL, 0, 10);
 	recorder_clean();
 }

@@ -18,7 +18,7 @@ static void teardown(void)
 	by_hand_free(&hand);
 }
 
-TestSuite(reader_channel, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(reader_channel, .init = setup, .fini = teardown, .timeout = 120);
 
 static struct ttlog_channel_entry *entry_at(uint32_t place)
 {

@@ -43,7 +43,7 @@ static void put_fault(void)
 	put_frame(3, NULL, "__libc_start_main", 1, 0x40);
 }
 
-TestSuite(signature, .init = put_fault, .timeout = 60);
+TestSuite(signature, .init = put_fault, .timeout = 120);
 
 static const char *make(void)
 {

@@ -35,7 +35,7 @@ static void clean(void)
 	command("rm -r %s", folder);
 }
 
-TestSuite(source_text, .init = prepare, .fini = clean, .timeout = 60);
+TestSuite(source_text, .init = prepare, .fini = clean, .timeout = 120);
 
 /* One event of a site of that file and line, with the panel open. */
 static void show(const char *path, uint32_t line)

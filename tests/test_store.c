@@ -52,7 +52,7 @@ static void remove_folder(void)
 	cr_assert_eq(system(command), 0);
 }
 
-TestSuite(store, .init = open_store, .fini = remove_folder, .timeout = 60);
+TestSuite(store, .init = open_store, .fini = remove_folder, .timeout = 120);
 
 static int commit(const char *text, uint32_t pid, const char *reason, char name[PATH_MAX])
 {

@@ -33,7 +33,7 @@ static void setup(void)
 	open_made();
 }
 
-TestSuite(view_channel, .init = setup, .fini = close_made, .timeout = 60);
+TestSuite(view_channel, .init = setup, .fini = close_made, .timeout = 120);
 
 /* What of all events is shown with these options, through a query. */
 static uint64_t found(const char *filter)

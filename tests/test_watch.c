@@ -11,7 +11,7 @@
 #include <sys/ptrace.h>
 #include <sys/time.h>
 
-TestSuite(watch, .init = open_watch, .fini = close_watch, .timeout = 60);
+TestSuite(watch, .init = open_watch, .fini = close_watch, .timeout = 120);
 
 #define FLAGS_OF_A_SIGNAL (TTLOG_BPF_FATAL | TTLOG_BPF_HANDLED | TTLOG_BPF_FROZE)
 

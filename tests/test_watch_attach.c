@@ -93,7 +93,7 @@ static void wait_until_detached(unsigned int count)
 	struct pollfd poll_fd = {.fd = watch_fd(watch), .events = POLLIN};
 
 	while (count_links() != count) {
-		cr_assert_eq(poll(&poll_fd, 1, 30000), 1, "%u programs are attached still",
+		cr_assert_eq(poll(&poll_fd, 1, 60000), 1, "%u programs are attached still",
 			     count_links());
 		watch_dispatch(watch);
 	}

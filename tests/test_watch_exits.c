@@ -9,7 +9,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-TestSuite(watch_exits, .init = open_watch, .fini = close_watch, .timeout = 60);
+TestSuite(watch_exits, .init = open_watch, .fini = close_watch, .timeout = 120);
 
 static void start_thread(void *(*what)(void *))
 {

@@ -17,7 +17,7 @@ static void open_blind(void)
 	open_watch();
 }
 
-TestSuite(watch_unseen, .init = open_blind, .fini = close_watch, .timeout = 60);
+TestSuite(watch_unseen, .init = open_blind, .fini = close_watch, .timeout = 120);
 
 /* ---- lives ------------------------------------------------------------------------------------ */
 

@@ -35,7 +35,7 @@ static void close_loop(void)
 	loop_close(loop);
 }
 
-TestSuite(workers, .init = open_workers, .fini = close_loop, .timeout = 60);
+TestSuite(workers, .init = open_workers, .fini = close_loop, .timeout = 120);
 
 static void run(struct workers_job *base)
 {

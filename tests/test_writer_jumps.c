@@ -36,7 +36,7 @@ static void prepare(void)
 	cr_assert_eq(ttlog_set_level(TTLOG_TRACE), 0);
 }
 
-TestSuite(writer_jumps, .init = prepare, .timeout = 60);
+TestSuite(writer_jumps, .init = prepare, .timeout = 120);
 
 static void handle(int signal_number, void (*handler)(int), int flags)
 {

@@ -16,7 +16,7 @@ for program in "$recorder" "$view" "$examples"/{kvserver,kvload,kvproof}; do
 	[ -x "$program" ] || { echo "demo.sh: $program is missing: make all examples" >&2; exit 2; }
 done
 
-patience=30 # seconds for anything that we wait for: generous, it is only met when something is broken
+patience=100 # seconds for anything that we wait for: generous, it is only met when something is broken
 workers=4
 requests=30000
 failures=0
