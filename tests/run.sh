@@ -55,7 +55,7 @@ end_if_hung()
 
 run_one()
 {
-	local folder=$1 name=$2 log=$3 start status tries limit left= pid watch
+	local folder=$1 name=$2 log=$3 start status tries left= pid watch
 	local -a command
 
 	if [ -f "tests/$name.sh" ]; then
@@ -76,13 +76,13 @@ run_one()
 	start=$EPOCHREALTIME
 	# Criterion forks with threads about, and ASan's allocator has locks that a fork may catch shut:
 	# now and then a runner waits for ever for a worker that never began. Then it has said nothing.
-	tries=1 limit=$limit_s
+	tries=1
 	if [[ $folder = *asan* && $name = test_* ]]; then
 		command+=(-j1)
-		tries=4 limit=$((limit_s / 2))
+		tries=4
 	fi
 	while :; do
-		timeout --kill-after=10 "$limit" "${command[@]}" >"$log" 2>&1 </dev/null &
+		timeout --kill-after=10 "$limit_s" "${command[@]}" >"$log" 2>&1 </dev/null &
 		pid=$! watch=
 		if [ "$tries" -gt 1 ]; then
 			end_if_hung "$pid" "$log" &
