@@ -387,30 +387,6 @@ Test(heartbeat, is_promised_to_the_recorder_that_comes)
 	stop_recorder(&recorder);
 }
 
-/* Nothing of it was to be seen when the ring was found: it calls, or it would never be looked for. */
-Test(heartbeat, is_promised_by_who_was_adopted_without_one)
-{
-	const char *const arguments[] = {"-v",		 "--socket",	   recorder_socket,
-					 "--dir",	 recorder_dumps,   "--keep-loop=0",
-					 "--keep-free=0", NULL};
-	bool is_adopted = false, is_listening = false;
-	struct recorder_process recorder;
-	struct service service;
-	char line[LINE_BYTES];
-
-	begin(&service);
-	start_program(&recorder, arguments);
-	while (!is_adopted || !is_listening) {
-		expect_line(&recorder, "", line, sizeof(line));
-		is_adopted = is_adopted || strstr(line, " is adopted, with ");
-		is_listening = is_listening || strstr(line, "listening on");
-	}
-	order(&service, 'p');
-	expect_hang(&recorder);
-	end(&service);
-	stop_recorder(&recorder);
-}
-
 Test(heartbeat, has_limits)
 {
 	setenv("TTLOG_SOCKET", "", 1);
