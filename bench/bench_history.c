@@ -5,14 +5,16 @@
  *
  * The writer is spread evenly over the time, with a jitter, so that no timestamp can be foretold.
  * The history's thread is in the same process; what it costs is all that the writer's thread does
- * not. Who has had a rest may lose some of the first second. Bytes are those of chunks with their
- * heads, as a budget counts them; minutes are extrapolated.
+ * not. Who idles is another process, the one that waits for this. Who comes in bursts sleeps
+ * between them: some hundredths of a processor, which the kernel's tick has to meet. Bytes are
+ * those of chunks with their heads, as a budget counts them; minutes are extrapolated.
  */
 #include "bench/cases.h"
 #include "bench/measure.h"
 
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/process.h"
 #include "recorder/history.h"
@@ -53,21 +55,24 @@ static const struct history_case {
 	void (*event)(uint64_t i);
 	uint64_t rate;
 	time_t calm_seconds; /* before */
+	uint64_t burst;	     /* events; then it sleeps until the next is due */
 } cases[] = {
-	{"just come", event_request, 0, 0},
-	{"idle", event_request, 0, CALM_SECONDS},
-	{"3 fields", event_request, 100000, 0},
-	{"3 noisy fields", event_noisy, 100000, 0},
-	{"3 fields", event_request, 1000000, 0},
-	{"3 noisy fields", event_noisy, 1000000, 0},
-	{"after a rest", event_request, 300000, CALM_SECONDS},
-	{"after a rest", event_request, 1000000, CALM_SECONDS},
+	{"just come", event_request, 0, 0, 1},
+	{"idle", event_request, 0, CALM_SECONDS, 1},
+	{"3 fields", event_request, 100000, 0, 1},
+	{"3 noisy fields", event_noisy, 100000, 0, 1},
+	{"3 fields", event_request, 1000000, 0, 1},
+	{"3 noisy fields", event_noisy, 1000000, 0, 1},
+	{"after a rest", event_request, 300000, CALM_SECONDS, 1},
+	{"after a rest", event_request, 1000000, CALM_SECONDS, 1},
+	{"rest, bursts", event_request, 1000000, CALM_SECONDS, 1000},
+	{"rest, bursts", event_request, 1000000, CALM_SECONDS, 10000},
 };
 
 static struct histories *histories;
 static struct history *history;
 
-static void begin(void)
+static void begin(pid_t pid)
 {
 	const struct history_options options = {.client_bytes = BUDGET_BYTES,
 						.total_bytes = BUDGET_BYTES};
@@ -75,7 +80,7 @@ static void begin(void)
 
 	if (error)
 		measure_die("histories_open", error);
-	history = history_begin(histories, ttlog_place_.base, &ttlog_place_.geometry);
+	history = history_begin(histories, ttlog_place_.base, &ttlog_place_.geometry, pid);
 	if (!history)
 		measure_die("history_begin", 0);
 }
@@ -84,6 +89,15 @@ static void end(void)
 {
 	history_end(history);
 	histories_close(histories);
+}
+
+static void sleep_until_tick(uint64_t tick)
+{
+	const double ns = (double)(int64_t)(tick - measure_ticks()) / measure_ticks_per_ns();
+	const struct timespec pause = {.tv_nsec = (long)ns};
+
+	if (ns > 0)
+		nanosleep(&pause, NULL);
 }
 
 /* Evenly, half a distance more or less each time. Returns how many. */
@@ -101,8 +115,11 @@ static uint64_t write_paced(const struct history_case *of)
 		return 0;
 	}
 	for (; due < ticks; count++) {
-		while ((double)(measure_ticks() - began) < due)
-			;
+		if (of->burst == 1)
+			while ((double)(measure_ticks() - began) < due)
+				;
+		else if (count % of->burst == 0)
+			sleep_until_tick(began + (uint64_t)due);
 		of->event(count);
 		due += distance * (0.5 + (double)(noise() % 1024) / 1024);
 	}
@@ -168,7 +185,7 @@ static void measure_case(uint64_t index)
 
 	measure_init(REGION_BYTES);
 	of->event(0);
-	begin();
+	begin(of->rate ? getpid() : getppid());
 	if (of->calm_seconds)
 		rest(of->calm_seconds);
 	histories_figures(histories, &before);
@@ -224,7 +241,7 @@ static void measure_writer(uint64_t argument)
 	ns_of_turn();
 	for (int i = 0; i < TURNS; i++) {
 		measure_add(&without, ns_of_turn());
-		begin();
+		begin(getpid());
 		measure_add(&with, ns_of_turn());
 		end();
 	}

@@ -53,5 +53,5 @@ void admit_keep_history(struct client *client)
 
 	history_end(subject->history);
 	subject->history = history_begin(client->clients->config.histories, subject->base,
-					 &subject->geometry);
+					 &subject->geometry, client->pid);
 }

@@ -152,6 +152,9 @@ static const int calls[] = {
 	SYS_timerfd_create,
 	SYS_timerfd_settime,
 	SYS_timerfd_gettime,
+	SYS_timer_create, /* on the processor time of a client */
+	SYS_timer_settime,
+	SYS_timer_delete,
 	SYS_futex,
 	SYS_nanosleep,
 	SYS_clock_nanosleep,

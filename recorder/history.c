@@ -80,18 +80,6 @@ static void unmap_garbage(struct histories *histories)
 	pthread_mutex_lock(&histories->lock);
 }
 
-/* With the lock. */
-static void sleep_until(struct histories *histories, uint64_t ns)
-{
-	const struct timespec until = {
-		.tv_sec = (time_t)(ns / 1000000000),
-		.tv_nsec = (long)(ns % 1000000000),
-	};
-
-	if (!histories->is_closing && !histories->garbage)
-		pthread_cond_timedwait(&histories->wake, &histories->lock, &until);
-}
-
 /* At least as long as the last turn took: never more than half of a processor. */
 static void *live(void *context)
 {
@@ -99,12 +87,11 @@ static void *live(void *context)
 	uint64_t began_ns, ended_ns, due_ns;
 
 	pthread_mutex_lock(&histories->lock);
+	histories->thread_id = gettid();
 	while (!histories->is_closing) {
 		unmap_garbage(histories);
 		if (!histories->first) {
-			/* All of it may have come while the lock was given away. */
-			if (!histories->garbage && !histories->is_closing)
-				pthread_cond_wait(&histories->wake, &histories->lock);
+			history_sleep(histories, UINT64_MAX);
 			continue;
 		}
 		began_ns = history_now_ns();
@@ -113,7 +100,7 @@ static void *live(void *context)
 		if (due_ns < ended_ns + (ended_ns - began_ns))
 			due_ns = ended_ns + (ended_ns - began_ns);
 		unmap_garbage(histories);
-		sleep_until(histories, due_ns);
+		history_sleep(histories, due_ns);
 	}
 	pthread_mutex_unlock(&histories->lock);
 	return NULL;
@@ -160,7 +147,6 @@ static struct history_options options_of(const struct history_options *options)
 int histories_open(struct histories **ret_histories, const struct history_options *options)
 {
 	struct histories *histories;
-	pthread_condattr_t attributes;
 
 	*ret_histories = NULL;
 	if (!options->client_bytes)
@@ -171,11 +157,7 @@ int histories_open(struct histories **ret_histories, const struct history_option
 	histories->options = options_of(options);
 	histories->last = &histories->first;
 	pthread_mutex_init(&histories->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&histories->wake, &attributes);
 	pthread_cond_init(&histories->is_done, NULL);
-	pthread_condattr_destroy(&attributes);
 	*ret_histories = histories;
 	return 0;
 }
@@ -186,16 +168,16 @@ void histories_close(struct histories *histories)
 		return;
 	pthread_mutex_lock(&histories->lock);
 	histories->is_closing = true;
-	pthread_cond_signal(&histories->wake);
+	history_wake(histories);
 	pthread_mutex_unlock(&histories->lock);
 	if (histories->has_thread)
 		pthread_join(histories->thread, NULL);
 	pthread_mutex_lock(&histories->lock);
 	unmap_garbage(histories);
 	pthread_mutex_unlock(&histories->lock);
-	pthread_cond_destroy(&histories->wake);
 	pthread_cond_destroy(&histories->is_done);
 	pthread_mutex_destroy(&histories->lock);
+	free(histories->watched);
 	free(histories);
 }
 
@@ -212,7 +194,7 @@ void histories_figures(struct histories *histories, struct history_figures *ret_
 /* ---- one -------------------------------------------------------------------------------- */
 
 struct history *history_begin(struct histories *histories, const void *base,
-			      const struct ttlog_geometry *geometry)
+			      const struct ttlog_geometry *geometry, pid_t pid)
 {
 	struct history *history;
 	size_t chunks = 0;
@@ -227,12 +209,13 @@ struct history *history_begin(struct histories *histories, const void *base,
 	history->histories = histories;
 	history->base = base;
 	history->geometry = *geometry;
+	history->pid = pid;
 	history_lanes_init(history, history_now_ns());
 	pthread_mutex_lock(&histories->lock);
 	history->at = histories->last;
 	*histories->last = history;
 	histories->last = &history->next;
-	pthread_cond_signal(&histories->wake);
+	history_wake(histories);
 	pthread_mutex_unlock(&histories->lock);
 	return history;
 }
@@ -259,6 +242,7 @@ void history_end(struct history *history)
 	histories = history->histories;
 	pthread_mutex_lock(&histories->lock);
 	leave(histories, history);
+	history_stir_end(history);
 	history_drop_all(history);
 	pthread_mutex_unlock(&histories->lock);
 	free(history);

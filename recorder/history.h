@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "lib/reader.h"
 
@@ -31,6 +32,8 @@ struct history_figures {
 	uint64_t missed;	 /* chunks that were recycled before they were saved */
 	uint64_t evicted;	 /* events that had to go for newer ones */
 	uint64_t looks;
+	uint64_t watches; /* how often the kernel was asked to tell when an idle client runs */
+	uint64_t stirs;	  /* how often it told */
 };
 
 struct histories;
@@ -43,11 +46,12 @@ void histories_close(struct histories *histories);
 void histories_figures(struct histories *histories, struct history_figures *ret_figures);
 
 /*
- * The region stays mapped until history_end(). NULL: not wanted, or no memory for it; the recorder
- * does without.
+ * The region stays mapped until history_end(). `pid` is whose region it is, in our namespace; where
+ * that can't be said (0), an idle client is looked at more often. NULL: not wanted, or no memory
+ * for it; the recorder does without.
  */
 struct history *history_begin(struct histories *histories, const void *base,
-			      const struct ttlog_geometry *geometry);
+			      const struct ttlog_geometry *geometry, pid_t pid);
 /* It may be in somebody's cut; NULL is fine. */
 void history_end(struct history *history);
 /* Looks at all of its lanes, now, in this thread: for tests. */

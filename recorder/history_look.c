@@ -15,11 +15,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "recorder/history_pace.h"
 #include "recorder/history_parts.h"
 
 #define INTERVAL_FIRST (10 * HISTORY_PACE_MIN_NS)
 #define DUE_MAX (UINT64_C(10) * 1000000000)
+/* To be asked again: what the kernel had no room for, or a process that is no more. */
+#define NO_WATCH_NS (UINT64_C(60) * 1000000000)
 
 uint64_t history_now_ns(void)
 {
@@ -251,6 +252,18 @@ static const struct ttlog_ledger *ledger_of(const struct history *history)
 	return (const void *)((const char *)history->base + history->geometry.ledger_offset);
 }
 
+/* For how long at most. */
+static uint64_t may_rest(struct history *history, uint64_t now_ns)
+{
+	const struct ttlog_geometry *geometry = &history->geometry;
+	const uint64_t calm_ns = now_ns - history->busy_ns;
+
+	if (history_pace_wants_watch(geometry, calm_ns, &history->watch, now_ns) &&
+	    !history_stir_watch(history, now_ns))
+		history->watch.not_before_ns = now_ns + NO_WATCH_NS;
+	return history_pace_calm(geometry, calm_ns, &history->watch);
+}
+
 static void pace(const struct look *look, struct history_lane *lane, uint64_t hand, uint64_t now_ns)
 {
 	struct history *history = look->history;
@@ -264,7 +277,7 @@ static void pace(const struct look *look, struct history_lane *lane, uint64_t ha
 					    now_ns - lane->looked_ns, lane->interval_ns);
 	if (next.is_busy)
 		history->busy_ns = now_ns;
-	most = history_pace_calm(&history->geometry, now_ns - history->busy_ns);
+	most = may_rest(history, now_ns);
 	if (next.interval_ns > most)
 		next.interval_ns = most;
 	if (next.interval_ns < HISTORY_PACE_MIN_NS)
@@ -323,14 +336,17 @@ static bool is_due(const struct history_lane *lane, uint64_t now_ns)
 
 uint64_t history_look_due(struct history *history, uint64_t now_ns)
 {
+	const bool has_stirred = history_stir_take(history);
 	uint64_t due_ns = now_ns + DUE_MAX;
 
+	if (has_stirred)
+		history_pace_stirred(&history->watch, now_ns);
 	for (uint32_t i = 0; i < history->geometry.lane_count; i++) {
 		struct history_lane *lane = &history->lane[i];
 
 		if (!lane->is_kept)
 			continue;
-		if (is_due(lane, now_ns))
+		if (has_stirred || is_due(lane, now_ns))
 			look_at_lane(history, i, now_ns);
 		if (lane->due_ns < due_ns)
 			due_ns = lane->due_ns;

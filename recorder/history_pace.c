@@ -7,10 +7,13 @@
 #define LOOKS_A_LAP 8
 /* A writer that nobody has seen yet: 32 bytes each microsecond, and two looks in each lap of it. */
 #define READY_NS_A_BYTE (1000 / 32 / 2)
-#define READY_MIN (100 * MS)
 /* What laps in less than a minute is no idle client's: 200 events a second in 1 MiB. */
 #define BUSY_LAP_NS (60000 * MS)
 #define CALM_SHARE 8
+#define PAUSE_MIN (1000 * MS)
+#define PAUSE_MAX (64000 * MS)
+/* Told again before that: it runs all the time. */
+#define STEADY_NS (8000 * MS)
 
 static uint64_t within(uint64_t value, uint64_t least, uint64_t most)
 {
@@ -19,16 +22,47 @@ static uint64_t within(uint64_t value, uint64_t least, uint64_t most)
 	return value > most ? most : value;
 }
 
-uint64_t history_pace_calm(const struct ttlog_geometry *geometry, uint64_t calm_ns)
+/* Until when who begins at any moment has to be seen. */
+static uint64_t ready_ns(const struct ttlog_geometry *geometry)
 {
 	const struct ttlog_lane_geometry *lane = &geometry->lane[TTLOG_LANE_MAIN];
-	const uint64_t ready_ns =
-		within((uint64_t)lane->chunk_bytes * lane->chunk_count * READY_NS_A_BYTE, READY_MIN,
-		       INTERVAL_MAX);
 
-	if (ready_ns >= HISTORY_PACE_CALM_NS)
-		return ready_ns;
-	return within(calm_ns / CALM_SHARE, ready_ns, HISTORY_PACE_CALM_NS);
+	return within((uint64_t)lane->chunk_bytes * lane->chunk_count * READY_NS_A_BYTE,
+		      HISTORY_PACE_GRID_NS, INTERVAL_MAX);
+}
+
+uint64_t history_pace_calm(const struct ttlog_geometry *geometry, uint64_t calm_ns,
+			   const struct history_watch *watch)
+{
+	const uint64_t ready = ready_ns(geometry);
+
+	if (!watch->is_on || ready >= HISTORY_PACE_CALM_NS)
+		return ready;
+	return within(calm_ns / CALM_SHARE, ready, HISTORY_PACE_CALM_NS);
+}
+
+bool history_pace_wants_watch(const struct ttlog_geometry *geometry, uint64_t calm_ns,
+			      const struct history_watch *watch, uint64_t now_ns)
+{
+	const uint64_t ready = ready_ns(geometry);
+
+	return !watch->is_on && now_ns >= watch->not_before_ns && ready < HISTORY_PACE_CALM_NS &&
+	       calm_ns / CALM_SHARE > ready;
+}
+
+void history_pace_watched(struct history_watch *watch, uint64_t now_ns)
+{
+	watch->is_on = true;
+	watch->since_ns = now_ns;
+}
+
+void history_pace_stirred(struct history_watch *watch, uint64_t now_ns)
+{
+	const bool is_steady = now_ns - watch->since_ns < STEADY_NS;
+
+	watch->is_on = false;
+	watch->pause_ns = within(is_steady ? 2 * watch->pause_ns : 0, PAUSE_MIN, PAUSE_MAX);
+	watch->not_before_ns = now_ns + watch->pause_ns;
 }
 
 /* One chunk is no evidence of a pace: it may have been taken at either end. */

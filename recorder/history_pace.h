@@ -2,16 +2,20 @@
 /*
  * history_pace.h - how often the rings of a living client are looked at for chunks. Pure.
  *
- * Eight looks in each lap while events come. One that is calm is looked at less and less often, for
- * an eighth of the time that it has been calm, up to once a second, and then together with all the
- * others that are: a thousand idle clients are one wake-up a second.
+ * Eight looks in each lap while events come. Who may begin with a million events a second at any
+ * moment has to be looked at twice in each lap of that: a ring of 16 MiB, which holds 370,000 of 32
+ * bytes, each 177 ms, together with others.
  *
- * The price: nothing tells the recorder that a client moves again (a doorbell would cost the client
- * a system call), so what it writes first has to fit into its ring until somebody looks. In 16 MiB
- * there is room for 370,000 events of 32 bytes, and for 4,096 warnings. Whoever was calm for less
- * than three seconds may start with a million events a second; one that was calm for more than
- * eight and writes more than that in its first second loses what is too much, which is counted and
- * dated. 48 MiB have room for a million events.
+ * Nobody begins without a processor. When a client has been calm for a while, the kernel is asked
+ * to tell when it runs again (history_stir.c), and it is looked at less and less often, for an
+ * eighth of the time that it has been calm, up to once a second: a thousand idle clients are one
+ * wake-up a second. When it runs, it is looked at at once, and from then on as often as before. Who
+ * runs without recording anything would be told of again and again: the kernel isn't asked for a
+ * while then, which is longer each time.
+ *
+ * What the kernel's tick doesn't meet is not told: a client that begins after seconds of rest, in
+ * bursts between the ticks, and records more in its first second than its ring holds, loses what is
+ * too much, which is counted and dated.
  */
 #ifndef RECORDER_HISTORY_PACE_H
 #define RECORDER_HISTORY_PACE_H
@@ -26,8 +30,22 @@
 /* Whoever is looked at no more often than that is looked at together with others. */
 #define HISTORY_PACE_GRID_NS UINT64_C(125000000)
 
+/* Whether the kernel tells when the client runs, and when to ask it for that. */
+struct history_watch {
+	bool is_on;
+	uint64_t since_ns, not_before_ns;
+	uint64_t pause_ns; /* the last one; 0: none */
+};
+
 /* A client that has been calm for so long may be left alone for so long: all of its lanes. */
-uint64_t history_pace_calm(const struct ttlog_geometry *geometry, uint64_t calm_ns);
+uint64_t history_pace_calm(const struct ttlog_geometry *geometry, uint64_t calm_ns,
+			   const struct history_watch *watch);
+/* Would it be left alone for longer if the kernel told when it runs? Then it may be asked now. */
+bool history_pace_wants_watch(const struct ttlog_geometry *geometry, uint64_t calm_ns,
+			      const struct history_watch *watch, uint64_t now_ns);
+void history_pace_watched(struct history_watch *watch, uint64_t now_ns);
+/* The kernel told. */
+void history_pace_stirred(struct history_watch *watch, uint64_t now_ns);
 
 struct history_pace {
 	uint64_t interval_ns; /* until the next look, but for what history_pace_calm() says */

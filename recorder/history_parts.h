@@ -5,6 +5,7 @@
  *   history.c        the thread, who is due, and what everybody calls
  *   history_look.c   one look at a region: what is new
  *   history_pace.c   when to look again
+ *   history_stir.c   the thread's sleep, and who idle runs again
  *   history_store.c  segments of memory, budgets, cuts
  *   history_code.c   the events of a chunk in few bytes
  */
@@ -12,9 +13,11 @@
 #define RECORDER_HISTORY_PARTS_H
 
 #include <pthread.h>
+#include <time.h>
 
 #include "recorder/history.h"
 #include "recorder/history_code.h"
+#include "recorder/history_pace.h"
 
 /*
  * Chunks, one behind the other, each a struct ttlog_reader_saved and its packed events. Only the
@@ -46,7 +49,13 @@ struct history {
 	struct ttlog_geometry geometry;
 	struct history_segment *first, *last;
 	uint64_t bytes;
-	uint64_t busy_ns;  /* when one of its lanes was last seen to be */
+	uint64_t busy_ns; /* when one of its lanes was last seen to be */
+	pid_t pid;	  /* 0: can't be watched */
+	timer_t timer;	  /* with a place in histories.watched */
+	uint32_t place;
+	bool has_timer;
+	bool has_stirred; /* set with the lock, asked without */
+	struct history_watch watch;
 	bool is_leaving;   /* somebody waits for the thread to be done with it */
 	bool has_given_up; /* some of it, for newer ones */
 	struct history_lane lane[TTLOG_LANE_MAX];
@@ -70,11 +79,14 @@ struct histories {
 	struct history_segment *oldest, *newest; /* of all histories */
 	struct history_segment *garbage;	 /* nobody's, by `next` */
 	struct history_figures figures;
+	struct history **watched; /* by what its timer says; NULL: free */
+	uint32_t watched_count;
 	pthread_mutex_t lock;
-	pthread_cond_t wake;	/* the thread */
 	pthread_cond_t is_done; /* with `busy` */
 	pthread_t thread;
+	pid_t thread_id; /* 0: none yet */
 	bool is_closing;
+	bool is_asleep;	 /* and nobody has woken it */
 	bool has_thread; /* the loop's own */
 	/* The thread's own. */
 	struct history_coder coder;
@@ -89,6 +101,17 @@ uint64_t history_look_due(struct history *history, uint64_t now_ns);
 /* All lanes, whether they are due or not, until nothing is left to save. */
 void history_look_now(struct history *history, uint64_t now_ns);
 void history_lanes_init(struct history *history, uint64_t now_ns);
+
+/* history_stir.c */
+/* The thread's; with the lock, which it gives away meanwhile. */
+void history_sleep(struct histories *histories, uint64_t until_ns);
+/* With the lock. */
+void history_wake(struct histories *histories);
+void history_stir_end(struct history *history);
+/* By whose turn it is, without the lock. False: there is no telling when the client runs again. */
+bool history_stir_watch(struct history *history, uint64_t now_ns);
+/* It has run again, and nobody was told so far. */
+bool history_stir_take(struct history *history);
 
 /* history_store.c */
 /* Takes the lock. What there is no memory for is not kept. */

@@ -27,7 +27,7 @@ static void segment_put(struct histories *histories, struct history_segment *seg
 		return;
 	segment->next = histories->garbage;
 	histories->garbage = segment;
-	pthread_cond_signal(&histories->wake);
+	history_wake(histories);
 }
 
 /* The first of its history: it is the oldest of that one, but maybe not of all. */

@@ -145,6 +145,8 @@ static void write_history(FILE *file, const struct history_figures *history)
 		history->missed);
 	counter(file, "ttlog_history_looks_total", "How often rings were looked at.",
 		history->looks);
+	counter(file, "ttlog_history_stirs_total",
+		"How often the kernel told that an idle process runs again.", history->stirs);
 }
 
 static void write_trigger(FILE *file, const char *rule, const char *result, uint64_t count)

@@ -15,7 +15,8 @@ struct own_history {
 };
 
 /* The region is there: something was recorded. */
-__attribute__((unused)) static struct own_history own_history_begin(uint64_t bytes, bool has_thread)
+__attribute__((unused)) static struct own_history own_history_begin_of(uint64_t bytes,
+								       bool has_thread, pid_t pid)
 {
 	const struct history_options options = {.client_bytes = bytes,
 						.without_thread = !has_thread};
@@ -23,9 +24,14 @@ __attribute__((unused)) static struct own_history own_history_begin(uint64_t byt
 
 	cr_assert_not_null(ttlog_place_.base);
 	cr_assert_eq(histories_open(&own.histories, &options), 0);
-	own.history = history_begin(own.histories, ttlog_place_.base, &ttlog_place_.geometry);
+	own.history = history_begin(own.histories, ttlog_place_.base, &ttlog_place_.geometry, pid);
 	cr_assert_not_null(own.history);
 	return own;
+}
+
+__attribute__((unused)) static struct own_history own_history_begin(uint64_t bytes, bool has_thread)
+{
+	return own_history_begin_of(bytes, has_thread, getpid());
 }
 
 __attribute__((unused)) static struct ttlog_reader *own_history_read(struct own_history *own)

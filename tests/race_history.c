@@ -106,7 +106,7 @@ static void begin(void)
 	CHECK(ttlog_init_with(&options) == 0);
 	ttlog_info("counted", "who", (uint64_t)WRITERS, "n", UINT64_C(0));
 	CHECK(histories_open(&histories, &wanted) == 0);
-	history = history_begin(histories, ttlog_place_.base, &ttlog_place_.geometry);
+	history = history_begin(histories, ttlog_place_.base, &ttlog_place_.geometry, getpid());
 	CHECK(history != NULL);
 }
 

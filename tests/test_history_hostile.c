@@ -86,7 +86,7 @@ static struct own_history begin_copied(bool has_thread)
 	record();
 	make_copy();
 	cr_assert_eq(histories_open(&own.histories, &options), 0);
-	own.history = history_begin(own.histories, copy, &ttlog_place_.geometry);
+	own.history = history_begin(own.histories, copy, &ttlog_place_.geometry, 0);
 	cr_assert_not_null(own.history);
 	return own;
 }

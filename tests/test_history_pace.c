@@ -28,41 +28,70 @@ static uint64_t main_bytes(const struct ttlog_geometry *geometry)
 	return (uint64_t)lane->chunk_bytes * lane->chunk_count;
 }
 
-Test(history_pace, leaves_a_client_alone_for_an_eighth_of_its_calm_up_to_a_second)
+static const struct history_watch is_off, is_on = {.is_on = true};
+
+Test(history_pace, leaves_who_is_watched_alone_for_an_eighth_of_its_calm_up_to_a_second)
 {
 	const struct ttlog_geometry geometry = plan(UINT64_C(16) << 20);
 	uint64_t before = 0;
 
 	for (uint64_t calm_ns = 0; calm_ns < 60 * SECOND; calm_ns += 10 * MS) {
-		const uint64_t ns = history_pace_calm(&geometry, calm_ns);
+		const uint64_t ns = history_pace_calm(&geometry, calm_ns, &is_on);
 
 		cr_assert_geq(ns, before);
 		cr_assert_leq(ns, SECOND);
-		if (before > history_pace_calm(&geometry, 0))
+		if (before > history_pace_calm(&geometry, 0, &is_on))
 			cr_assert_leq(ns, before + 2 * MS, "it takes as long as it says");
 		before = ns;
 	}
 	cr_assert_eq(before, SECOND);
-	cr_assert_eq(history_pace_calm(&geometry, 8 * SECOND), SECOND);
-	cr_assert_eq(history_pace_calm(&geometry, 4 * SECOND), SECOND / 2);
+	cr_assert_eq(history_pace_calm(&geometry, 8 * SECOND, &is_on), SECOND);
+	cr_assert_eq(history_pace_calm(&geometry, 4 * SECOND, &is_on), SECOND / 2);
 }
 
-/* What the manual page says: 32 bytes a microsecond. */
+/* What the manual page says: 32 bytes a microsecond, and of the largest rings a second's worth. */
 Test(history_pace, has_room_for_who_starts_with_a_million_events_a_second)
 {
-	const struct ttlog_geometry usual = plan(UINT64_C(16) << 20);
-	const struct ttlog_geometry large = plan(UINT64_C(48) << 20);
-	const struct ttlog_geometry huge = plan(UINT64_C(1) << 30);
+	for (uint64_t mib = 16; mib <= 1024; mib *= 2) {
+		const struct ttlog_geometry geometry = plan(mib << 20);
+		const uint64_t ns = history_pace_calm(&geometry, 3600 * SECOND, &is_off);
 
-	cr_assert_lt(history_pace_calm(&usual, SECOND) * 32 / 1000, main_bytes(&usual) / 2);
-	cr_assert_lt(history_pace_calm(&usual, 2 * SECOND) * 32 / 1000, main_bytes(&usual));
-	/* Drawn in pages of 64 KiB, the other lanes take more. */
-	if (TTLOG_PAGE_BYTES == 4096) {
-		cr_assert_lt(history_pace_calm(&usual, 3 * SECOND) * 32 / 1000, main_bytes(&usual));
-		cr_assert_gt(main_bytes(&usual) / 32, 370000);
+		cr_assert_geq(ns, HISTORY_PACE_GRID_NS, "together with others");
+		cr_assert_lt(ns * 32 / 1000, main_bytes(&geometry) / 2);
+		/* Drawn in pages of 64 KiB, the other lanes take more. */
+		if (TTLOG_PAGE_BYTES == 4096)
+			cr_assert_gt(main_bytes(&geometry) / 32, mib * 370000 / 16);
+		if (mib >= 128) /* it has to be seen less often than once a second anyway */
+			cr_assert_eq(ns, history_pace_calm(&geometry, 3600 * SECOND, &is_on));
 	}
-	cr_assert_lt(history_pace_calm(&large, 3600 * SECOND) * 32 / 1000, main_bytes(&large));
-	cr_assert_lt(history_pace_calm(&huge, 3600 * SECOND) * 32 / 1000, main_bytes(&huge) / 2);
+}
+
+Test(history_pace, asks_the_kernel_about_who_has_been_calm_for_a_while)
+{
+	const struct ttlog_geometry usual = plan(UINT64_C(16) << 20),
+				    huge = plan(UINT64_C(1) << 30);
+	struct history_watch watch = {.is_on = false};
+
+	cr_assert_not(history_pace_wants_watch(&usual, SECOND, &watch, 100 * SECOND));
+	cr_assert(history_pace_wants_watch(&usual, 2 * SECOND, &watch, 100 * SECOND));
+	cr_assert_not(history_pace_wants_watch(&huge, 3600 * SECOND, &watch, 100 * SECOND));
+	history_pace_watched(&watch, 100 * SECOND);
+	cr_assert_not(history_pace_wants_watch(&usual, 2 * SECOND, &watch, 100 * SECOND));
+	/* It runs, and records nothing: again and again. */
+	for (uint64_t now_ns = 100 * SECOND, pause_ns = SECOND, n = 0; n < 10; n++) {
+		now_ns += 10 * MS;
+		history_pace_stirred(&watch, now_ns);
+		cr_assert_not(watch.is_on);
+		cr_assert_not(history_pace_wants_watch(&usual, 60 * SECOND, &watch,
+						       now_ns + pause_ns - MS));
+		now_ns += pause_ns;
+		cr_assert(history_pace_wants_watch(&usual, 60 * SECOND, &watch, now_ns));
+		history_pace_watched(&watch, now_ns);
+		pause_ns = pause_ns < 64 * SECOND ? 2 * pause_ns : pause_ns;
+	}
+	/* It ran, after a rest. */
+	history_pace_stirred(&watch, watch.since_ns + 8 * SECOND);
+	cr_assert_eq(watch.not_before_ns, watch.since_ns + 9 * SECOND);
 }
 
 Test(history_pace, looks_eight_times_a_lap_while_events_come)
@@ -135,21 +164,26 @@ static uint64_t look_until(struct watched *watched, int count, uint64_t until_ns
 	}
 }
 
-/* They came at any moment. All have the same region, which costs no memory. */
-Test(history_pace, wakes_once_a_second_for_a_thousand_idle_clients)
+/*
+ * They came at any moment. All have the same region, which costs no memory. Here is no thread that
+ * the kernel could tell.
+ */
+static uint64_t wakeups_in_20_s(bool is_watched)
 {
 	const struct history_options options = {.client_bytes = HISTORY_BYTES_MIN,
 						.without_thread = true};
 	static struct watched watched[CLIENTS];
 	struct histories *histories;
+	uint64_t wakeups;
 
 	ttlog_info("first");
 	cr_assert_eq(histories_open(&histories, &options), 0);
 	for (int i = 0; i < CLIENTS; i++) {
 		struct history *history =
-			history_begin(histories, ttlog_place_.base, &ttlog_place_.geometry);
+			history_begin(histories, ttlog_place_.base, &ttlog_place_.geometry, 0);
 
 		cr_assert_not_null(history);
+		history->watch.is_on = is_watched;
 		history_lanes_init(history, 100 * SECOND + (uint64_t)i * 17 * MS);
 		watched[i] = (struct watched){
 			.history = history,
@@ -157,13 +191,24 @@ Test(history_pace, wakes_once_a_second_for_a_thousand_idle_clients)
 		};
 	}
 	look_until(watched, CLIENTS, 140 * SECOND);
-	cr_assert_eq(look_until(watched, CLIENTS, 160 * SECOND), 20);
+	wakeups = look_until(watched, CLIENTS, 160 * SECOND);
 	/* Somebody else's turn is none of theirs. */
 	history_look_due(watched[0].history, watched[0].due_ns - 100 * MS);
 	cr_assert_eq(watched[0].history->lane[TTLOG_LANE_MAIN].looked_ns, 160 * SECOND);
 	for (int i = 0; i < CLIENTS; i++)
 		history_end(watched[i].history);
 	histories_close(histories);
+	return wakeups;
+}
+
+Test(history_pace, wakes_once_a_second_for_a_thousand_idle_clients)
+{
+	cr_assert_eq(wakeups_in_20_s(true), 20);
+}
+
+Test(history_pace, wakes_eight_times_a_second_for_a_thousand_that_may_begin_unseen)
+{
+	cr_assert_leq(wakeups_in_20_s(false), 20 * 8);
 }
 
 static uint64_t next_number;
@@ -189,6 +234,7 @@ Test(history_pace, loses_nothing_but_by_count_of_who_was_idle)
 	own = own_history_begin(UINT64_C(16) << 20, false);
 	watched.history = own.history;
 	history_lanes_init(own.history, 0);
+	own.history->watch.is_on = true;
 	watched.due_ns = history_look_due(own.history, 0);
 	/* Not calm, whenever somebody looks: more than one chunk in an eighth of a second. */
 	for (int i = 0; i < 80; i++) {
@@ -222,6 +268,47 @@ Test(history_pace, loses_nothing_but_by_count_of_who_was_idle)
 	cr_assert_eq(run.gaps, 1);
 	cr_assert_eq(ttlog_reader_gap_count(reader), 1);
 	cr_assert_eq(ttlog_reader_gap(reader, 0)->count, totals.overwritten);
+	own_history_close(&own);
+	own_history_end(&own);
+}
+
+/* Until that look: so many microseconds, so many events. */
+static void number_until(struct watched *watched, uint64_t *now_ns, uint64_t until_ns)
+{
+	number((until_ns - *now_ns) / 1000);
+	*now_ns = until_ns;
+	watched->due_ns = history_look_due(watched->history, until_ns);
+}
+
+/* After a rest, as soon as the kernel's tick meets it, which is here after 10 ms. */
+Test(history_pace, keeps_all_of_a_million_events_a_second)
+{
+	struct ttlog_reader *reader;
+	struct watched watched;
+	struct own_history own;
+	struct numbered run;
+	uint64_t now_ns;
+
+	begin(UINT64_C(16) << 20);
+	number(1);
+	own = own_history_begin(UINT64_C(64) << 20, false);
+	watched.history = own.history;
+	history_lanes_init(own.history, 0);
+	watched.due_ns = history_look_due(own.history, 0);
+	for (int i = 0; i < 2; i++) {
+		history_pace_watched(&own.history->watch, watched.due_ns);
+		look_until(&watched, 1, watched.due_ns + 60 * SECOND);
+		now_ns = watched.due_ns - SECOND + 10 * MS;
+		own.history->has_stirred = true;
+		number_until(&watched, &now_ns, now_ns + 10 * MS);
+		cr_assert_not(own.history->watch.is_on);
+		for (int n = 0; n < 8; n++)
+			number_until(&watched, &now_ns, watched.due_ns);
+	}
+	reader = own_history_read(&own);
+	run = numbered_in(reader, "numbered");
+	cr_assert_eq(run.count, next_number);
+	cr_assert_eq(run.gaps, 0);
 	own_history_close(&own);
 	own_history_end(&own);
 }

@@ -150,7 +150,7 @@ check: deps
 
 # ---- other kernels, emulated ----
 
-KERNEL_TESTS := test_watch_exits test_watch_unseen test_watch_attach test_ladder test_pressure test_heartbeat crash_deaths crash_causes
+KERNEL_TESTS := test_watch_exits test_watch_unseen test_watch_attach test_ladder test_pressure test_heartbeat test_history_stir crash_deaths crash_causes
 
 check-kernels: deps-kernels
 	$(Q)$(MAKE) --no-print-directory $(JOBS) B=build all $(KERNEL_TESTS:%=build/tests/%)
