@@ -13,7 +13,7 @@
 #                   it finds stays in build-fuzz/, and tests/corpus is what make check replays
 #   make bench      measures, as ratios to a floor in the same run
 #   make bench-peers    the same event in other recorders, side by side; installs them (make deps-peers)
-#   make install    PREFIX=/usr/local DESTDIR=
+#   make install    PREFIX=/usr/local DESTDIR=, and make uninstall with the same
 #   make clean
 #   make help       says this
 #
@@ -105,7 +105,7 @@ MISSING := $(strip $(foreach p,liblz4 libcbor $(if $(filter 1,$(UNWIND)),libdw) 
 	$(if $(filter 1,$(BPF)),$(if $(BPFTOOL),,bpftool) $(if $(shell command -v $(CLANG)),,$(CLANG))))
 
 ifneq ($(MISSING),)
-ifneq ($(filter-out deps deps-build deps-arm64 deps-kernels deps-peers help clean check check-arm64 check-kernels check-systemd soak fuzz demo bench bench-peers install-data,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-build deps-arm64 deps-kernels deps-peers help clean check check-arm64 check-kernels check-systemd soak fuzz demo bench bench-peers install-data uninstall,$(or $(MAKECMDGOALS),all)),)
 $(error missing: $(MISSING). `make deps-build` installs what the build needs (BPF=0 needs no libbpf, clang, bpftool; UNWIND=0 no libdw, libiberty))
 endif
 endif
@@ -348,6 +348,8 @@ install: all install-data install-completions
 	ln -sf libttlogread.so.0 $(DESTDIR)$(LIBDIR)/libttlogread.so
 	install -m 644 $(B)/ttlogread.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
+# For the machine's own loader: what is staged for another one, and what is not root's, it does not know.
+	$(if $(DESTDIR),,@PATH=$$PATH:/sbin:/usr/sbin ldconfig 2>/dev/null || true)
 
 # What is not built: manual pages and units.
 MAN := $(DESTDIR)$(PREFIX)/share/man
@@ -379,6 +381,17 @@ install-completions: $(PROGRAMS)
 		recorder/completions.sh $$p fish > $(SHARE)/fish/vendor_completions.d/$$n.fish || exit 1; \
 	done
 
+NAMES := $(notdir $(PROGRAMS))
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,include/ttlog.h include/ttlog_read.h $(NAMES:%=bin/%)) \
+		$(foreach l,libttlog libttlogread,$(addprefix $(DESTDIR)$(LIBDIR)/,$l.a $l.so $l.so.0 pkgconfig/$(l:lib%=%).pc)) \
+		$(foreach p,$(wildcard */*.[1-8]),$(MAN)/man$(subst .,,$(suffix $p))/$(notdir $p)) \
+		$(addprefix $(DESTDIR)$(UNITDIR)/,ttlog-recorder.service ttlog-recorder.socket) $(DESTDIR)$(SYSUSERSDIR)/ttlog.conf \
+		$(foreach n,$(NAMES),$(addprefix $(SHARE)/,bash-completion/completions/$n zsh/site-functions/_$n \
+			fish/vendor_completions.d/$n.fish)) $(SHARE)/ttlog/ttlog.lnav.json
+	$(Q)rmdir $(SHARE)/ttlog 2>/dev/null || true
+
 help:
 	@sed -n '3,/^$$/ { s/^#$$//; s/^#   //; p }' $(firstword $(MAKEFILE_LIST))
 
@@ -388,6 +401,6 @@ clean:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: FORCE all clean help check check-arm64 check-kernels check-systemd soak fuzz demo bench benches bench-peers peers deps deps-arm64 deps-build deps-kernels deps-peers install install-data install-completions examples tests-unit tests-race tests-all
+.PHONY: FORCE all clean help check check-arm64 check-kernels check-systemd soak fuzz demo bench benches bench-peers peers deps deps-arm64 deps-build deps-kernels deps-peers install install-data install-completions uninstall examples tests-unit tests-race tests-all
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -25,6 +25,11 @@
 #error "ttlog needs a 64-bit target"
 #endif
 
+/* What a compiler takes without -std= may be older. */
+#if defined(__cplusplus) && __cplusplus < 201703L
+#error "ttlog needs C++17: -std=c++17"
+#endif
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

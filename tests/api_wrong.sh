@@ -135,14 +135,15 @@ check_compiler() {
 	fi
 }
 
-# A target with pointers of 32 bits is refused by name, and before any other header is looked for.
-check_32_bits() {
-	[ "$(uname -m)" = x86_64 ] || return
-	echo '#include <ttlog.h>' >"$tmp/narrow"
+# What ttlog.h is not for is refused in words, which come first: FLAG WORDS.
+check_refused() {
+	local flag=$1 words=$2
+
+	echo '#include <ttlog.h>' >"$tmp/refused"
 	checked=$((checked + 1))
-	"$compiler" $standard -m32 -Ilib -fsyntax-only -x "$kind" "$tmp/narrow" >"$tmp/said" 2>&1
-	if ! grep -q 'error.*ttlog needs a 64-bit target' "$tmp/said"; then
-		echo "api_wrong.sh: $compiler -m32 is not told what ttlog.h needs:"
+	"$compiler" $standard "$flag" -Ilib -fsyntax-only -x "$kind" "$tmp/refused" >"$tmp/said" 2>&1
+	if ! grep 'error' "$tmp/said" | head -n 1 | grep -q "$words"; then
+		echo "api_wrong.sh: $compiler $flag is not told what ttlog.h needs:"
 		head -5 "$tmp/said"
 		failed=1
 	fi
@@ -159,7 +160,8 @@ for compiler in $compilers; do
 	esac
 	if command -v "$compiler" >/dev/null; then
 		check_compiler
-		check_32_bits
+		[ "$(uname -m)" != x86_64 ] || check_refused -m32 "ttlog needs a 64-bit target"
+		[ $language = c ] || check_refused -std=c++14 "ttlog needs C++17"
 	else
 		missing="$missing $compiler"
 	fi

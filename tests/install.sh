@@ -63,4 +63,11 @@ for file in bin/ttlog-recorder bin/ttlog-view share/man/man1/ttlog-view.1 share/
 	share/man/man8/ttlog-ctl.8 share/man/man3/ttlog_read.3 include/ttlog_read.h share/ttlog/ttlog.lnav.json; do
 	[ -s "$root/opt/ttlog/$file" ] || { echo "$file is not installed"; exit 1; }
 done
+
+# And what was put down goes again; what somebody else has there stays.
+echo mine >"$root/opt/ttlog/bin/mine"
+make --no-print-directory -s B="$build" DESTDIR="$root" PREFIX=/opt/ttlog uninstall >/dev/null
+left=$(cd "$root/opt" && find . ! -type d)
+[ "$left" = ./ttlog/bin/mine ] || { echo "uninstall leaves $left"; exit 1; }
+[ ! -e "$root/opt/ttlog/share/ttlog" ] || { echo "uninstall leaves share/ttlog"; exit 1; }
 echo "install: shared, static, PIE and not, gcc and clang"

@@ -212,7 +212,7 @@ exit_cleanly
 printf '\nThe dumps are in %s. Look further:\n' "$dumps"
 printf '  %s --info %s\n' "$view" "$dumps/*-sigsegv.bin"
 printf "  %s --filter 'level>=WARN' --limit 10 %s\n" "$view" "$dumps/*-sigkill.bin"
-printf "  %s --filter op=INCR --filter 'duration_ns>1000000' %s\n" "$view" "$dumps/*.bin"
+printf "  %s --filter op=INCR --filter 'duration_ns>50000' %s\n" "$view" "$dumps/*.bin"
 printf "  lz4 -dc %s | /usr/bin/python3 -c 'import sys, cbor2; print(cbor2.load(sys.stdin.buffer)[\"cause\"])'\n\n" \
 	"$dumps/*-abort.bin"
 if [ $failures -gt 0 ]; then
