@@ -258,23 +258,29 @@ Test(ctl_tail, the_viewer_follows_with_its_own_options)
 	stop_recorder(&recorder);
 }
 
+static void follow_a_restart(struct running *running, struct recorder_process *recorder, struct told *told)
+{
+	char words[64], line[LINE_BYTES];
+
+	expect_words(running, "the last words");
+	kill_told(told);
+	expect_killed(recorder, line, sizeof(line), "the last words");
+	expect_words(running, "SIGKILL");
+	*told = start_told(obey);
+	snprintf(words, sizeof(words), "-- restarted: pid %d --", (int)told->service.pid);
+	expect_words(running, words);
+}
+
 Test(ctl_tail, a_service_that_is_restarted_is_followed_and_an_interrupt_ends_it)
 {
 	struct recorder_process recorder;
 	static struct running running;
-	char words[64], line[LINE_BYTES];
 	struct told told;
 
 	start_recorder(&recorder, NONE);
 	told = start_told(obey);
 	start_ctl(&running, 0, ARGS("tail", "-f", "orders", "-o", "json"));
-	expect_words(&running, "the last words");
-	kill_told(&told);
-	expect_killed(&recorder, line, sizeof(line), "the last words");
-	expect_words(&running, "SIGKILL");
-	told = start_told(obey);
-	snprintf(words, sizeof(words), "-- restarted: pid %d --", (int)told.service.pid);
-	expect_words(&running, words);
+	follow_a_restart(&running, &recorder, &told);
 	tell(&told, 'e');
 	expect_words(&running, "an error");
 	cr_assert_eq(count_of(running.text, "the last words"), 2, "%s", running.text);
@@ -289,7 +295,7 @@ Test(ctl_tail, who_is_dead_was_not_restarted_whatever_the_recorder_still_says)
 {
 	struct recorder_process recorder;
 	static struct running running;
-	char socket_path[PATH_MAX], words[64], line[LINE_BYTES];
+	char socket_path[PATH_MAX], words[64];
 	struct told told;
 	pid_t between, before;
 
@@ -298,13 +304,7 @@ Test(ctl_tail, who_is_dead_was_not_restarted_whatever_the_recorder_still_says)
 	told = start_told(obey);
 	before = told.service.pid;
 	start_ctl(&running, 0, ARGS("--socket", socket_path, "tail", "-f", "orders"));
-	expect_words(&running, "the last words");
-	kill_told(&told);
-	expect_killed(&recorder, line, sizeof(line), "the last words");
-	expect_words(&running, "SIGKILL");
-	told = start_told(obey);
-	snprintf(words, sizeof(words), "-- restarted: pid %d --", (int)told.service.pid);
-	expect_words(&running, words);
+	follow_a_restart(&running, &recorder, &told);
 	snprintf(words, sizeof(words), "-- restarted: pid %d --", (int)before);
 	cr_assert_eq(count_of(running.text, words), 0, "%s", running.text);
 	cr_assert_eq(count_of(running.text, "SIGKILL"), 1, "%s", running.text);
