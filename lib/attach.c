@@ -247,8 +247,8 @@ int ttlog_attach_offer(int region_fd)
  * Nothing of it stays: several threads and handlers may be here at a time, and the next recorder may
  * be another one again.
  */
-static int send_snapshot_afresh(const struct ttlog_settings *settings,
-				const struct ttlog_snapshot_request *request, int answer_fd)
+static int send_afresh(const struct ttlog_settings *settings, const void *message, size_t bytes,
+		       int with_fd)
 {
 	int fd, sent;
 
@@ -257,7 +257,7 @@ static int send_snapshot_afresh(const struct ttlog_settings *settings,
 	fd = connect_to(settings->socket);
 	if (fd < 0)
 		return fd == -EAGAIN ? -EAGAIN : -ENOTCONN;
-	sent = send_message(fd, request, sizeof(*request), answer_fd);
+	sent = send_message(fd, message, bytes, with_fd);
 	syscall(SYS_close, fd);
 	return sent < 0 ? -ENOTCONN : 0;
 }
@@ -274,7 +274,7 @@ static int ask_for_snapshot(const struct ttlog_settings *settings, const char *r
 	memcpy(request.reason, reason, strnlen(reason, sizeof(request.reason) - 1));
 	sent = fd < 0 ? -ENOTCONN : send_message(fd, &request, sizeof(request), answer_fd);
 	if (sent == -ENOTCONN || sent == -EPIPE || sent == -ECONNRESET)
-		return send_snapshot_afresh(settings, &request, answer_fd);
+		return send_afresh(settings, &request, sizeof(request), answer_fd);
 	return sent < 0 ? sent : 0;
 }
 
@@ -361,10 +361,16 @@ static int say(enum ttlog_message_kind kind)
 	return sent < 0 ? sent : 0;
 }
 
-void ttlog_attach_notice(void)
+void ttlog_attach_notice(const struct ttlog_settings *settings)
 {
-	if (say(TTLOG_MESSAGE_NOTICE))
-		ttlog_attach_call();
+	struct ttlog_message_head head;
+
+	if (!say(TTLOG_MESSAGE_NOTICE))
+		return;
+	/* The recorder that has adopted it hears no calls of its clients; one that has not, does. */
+	fill_head(&head, TTLOG_MESSAGE_NOTICE, sizeof(head));
+	send_afresh(settings, &head, sizeof(head), -1);
+	ttlog_attach_call();
 }
 
 void ttlog_attach_goodbye(void)

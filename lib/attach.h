@@ -32,8 +32,11 @@ int ttlog_attach_snapshot(const struct ttlog_settings *settings, const char *rea
 /* Waits for its dump; see ttlog_snapshot_wait(). */
 int ttlog_attach_snapshot_wait(const struct ttlog_settings *settings, const char *reason,
 			       uint32_t timeout_ms, char *path, size_t path_bytes);
-/* Something of the ledger is for the recorder to look at; without a socket it is called. */
-void ttlog_attach_notice(void);
+/*
+ * Something of the ledger is for the recorder to look at: by the socket, or, when its recorder is gone,
+ * by one of its own, and by a call.
+ */
+void ttlog_attach_notice(const struct ttlog_settings *settings);
 void ttlog_attach_goodbye(void);
 
 /*

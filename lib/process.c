@@ -468,10 +468,13 @@ void ttlog_process_close(void)
 	if (!atomic_compare_exchange_strong(&life->state, &ready, TTLOG_PROCESS_CLOSED))
 		return;
 	__atomic_store_n(&ttlog_place_.control->level, TTLOG_OFF, __ATOMIC_RELAXED);
-	/* The recorder hears of it by the goodbye. */
-	atomic_store_explicit(&ttlog_process_ledger()->heartbeat_period_ms, 0,
-			      memory_order_relaxed);
+	ttlog_process_take_back();
 	ttlog_attach_goodbye();
+}
+
+void ttlog_process_notice(void)
+{
+	ttlog_attach_notice(&settings_);
 }
 
 int ttlog_process_snapshot(const char *reason)

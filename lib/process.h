@@ -82,6 +82,9 @@ int ttlog_process_snapshot_wait(const char *reason, uint32_t timeout_ms, char *p
 /* beat.c: the heartbeat, see ttlog_heartbeat_promise(); the state is READY. */
 void ttlog_process_promise(uint32_t period_ms);
 void ttlog_process_beat(void);
+void ttlog_process_take_back(void);
+/* Something of the ledger is for the recorder to look at. */
+void ttlog_process_notice(void);
 
 /* How the threshold is set: through the writable view. */
 void ttlog_process_set_level(uint32_t level);

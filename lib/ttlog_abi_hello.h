@@ -28,6 +28,7 @@
  *
  *   SNAPSHOT reason            -------->   whose region was adopted has no other way to ask: the process
  *                                          is the one that connects, and hangs up at once
+ *   NOTICE                     -------->   the same; a recorder that does not know it hangs up
  *
  * status is 0 or a negative errno; without a region the client records into memory of its own. The
  * second descriptor, where there is one, is a BPF array of one element of TTLOG_CONTROL_BYTES that the

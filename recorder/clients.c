@@ -289,8 +289,7 @@ static bool is_in_order(const struct client *client, const struct hello_message 
 {
 	if (client->state != CLIENT_WAITING)
 		return !hello_is_first(message);
-	return !client->asks &&
-	       (hello_is_first(message) || message->kind == TTLOG_MESSAGE_SNAPSHOT);
+	return !client->asks && (hello_is_first(message) || hello_is_alone(message));
 }
 
 /* A message in the order of the protocol. 0 or a negative errno; takes the descriptor. */
@@ -371,7 +370,7 @@ static void socket_ready(void *context, uint32_t events)
 		if (client->state == CLIENT_WAITING) {
 			if (message.kind == TTLOG_MESSAGE_HELLO)
 				admit(client);
-			else if (message.kind == TTLOG_MESSAGE_SNAPSHOT)
+			else if (hello_is_alone(&message))
 				snapshots_ask(client);
 			else
 				ask(client);

@@ -106,6 +106,11 @@ bool hello_is_first(const struct hello_message *message)
 	return message->kind == TTLOG_MESSAGE_HELLO || message->kind == TTLOG_MESSAGE_LAST_DEATH;
 }
 
+bool hello_is_alone(const struct hello_message *message)
+{
+	return message->kind == TTLOG_MESSAGE_SNAPSHOT || message->kind == TTLOG_MESSAGE_NOTICE;
+}
+
 struct ttlog_welcome hello_welcome(int status, uint32_t flags)
 {
 	return (struct ttlog_welcome){

@@ -40,6 +40,12 @@ int hello_check(const void *bytes, size_t count, struct hello_message *ret_messa
 /* Is it one that a connection begins with? The others come behind a HELLO. */
 bool hello_is_first(const struct hello_message *message);
 
+/*
+ * Is it one that may come alone, too, on a connection of its own? The recorder that the process once
+ * said hello to is gone, and another one has adopted its region.
+ */
+bool hello_is_alone(const struct hello_message *message);
+
 /* A service's name made so: printable, ended, never empty. Both are TTLOG_SERVICE_BYTES. */
 void hello_service(char *to, const char *from);
 /* A group's name the same way, but it may be empty. Both are TTLOG_GROUP_BYTES. */

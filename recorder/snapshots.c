@@ -6,7 +6,7 @@
  * Whose it is then is what the kernel says of who has connected. By the time that we come to it the
  * process may be gone and its pid another client's: that one gets a snapshot, rationed as its own
  * are, and nobody has learned anything. Who asks before he is adopted waits for that as long as a
- * peer may be silent; he holds a place among the clients meanwhile, and no descriptor but the one by
+ * peer may be silent (and who only has news of his ledger does not); he holds a place among the clients meanwhile, and no descriptor but the one by
  * which he waits for the dump, if he does.
  */
 #include <errno.h>
@@ -105,8 +105,15 @@ void snapshots_ask(struct client *peer)
 		client_free(peer);
 		return;
 	}
-	peer->wants_snapshot = true;
 	client = find(peer->clients, peer->pid);
+	if (peer->hello.kind == TTLOG_MESSAGE_NOTICE) {
+		/* Who is adopted later is looked at then. */
+		if (client)
+			heartbeat_look(client);
+		client_free(peer);
+		return;
+	}
+	peer->wants_snapshot = true;
 	if (!client)
 		return;
 	take_from(client, peer);

@@ -36,7 +36,7 @@ static void obey(void)
 			ttlog_heartbeat();
 		else if (byte == 'c')
 			ttlog_close();
-		else if (ttlog_heartbeat_promise(byte == 'p' ? 50 : 0))
+		else if (ttlog_heartbeat_promise(byte == 'p' ? 50 : (uint32_t)(byte - '0') * 1000))
 			_exit(94);
 		ready();
 	}
@@ -360,7 +360,7 @@ Test(heartbeat, that_is_taken_back_is_not_missed)
 {
 	struct service service;
 
-	expect_nothing(&service, 'n');
+	expect_nothing(&service, '0');
 }
 
 Test(heartbeat, of_who_records_no_more_is_not_missed)
@@ -383,6 +383,63 @@ Test(heartbeat, is_promised_to_the_recorder_that_comes)
 	expect_hang(&recorder);
 	order(&service, 'p');
 	expect_line(&recorder, "its heart has not beaten for", line, sizeof(line));
+	end(&service);
+	stop_recorder(&recorder);
+}
+
+/* Once it has said that it listens, and that it has adopted one: in whatever order. */
+static void start_adopter(struct recorder_process *recorder)
+{
+	const char *const arguments[] = {
+		"-v",		"--socket",	   recorder_socket, "--dir",
+		recorder_dumps, "--keep-loop=0", "--keep-free=0", NULL};
+	bool is_adopted = false, is_listening = false;
+	char line[LINE_BYTES];
+
+	start_program(recorder, arguments);
+	while (!is_adopted || !is_listening) {
+		expect_line(recorder, "", line, sizeof(line));
+		is_adopted = is_adopted || strstr(line, " is adopted, with ");
+		is_listening = is_listening || strstr(line, "listening on");
+	}
+}
+
+/* Nothing of it was to be seen when the ring was found: the recorder has to be told. */
+Test(heartbeat, is_promised_by_who_was_adopted_without_one)
+{
+	struct recorder_process recorder;
+	struct service service;
+
+	begin(&service);
+	start_adopter(&recorder);
+	order(&service, '1');
+	expect_hang(&recorder);
+	end(&service);
+	stop_recorder(&recorder);
+}
+
+/* He has no socket to say goodbye by. Another one hangs, later and for longer. */
+Test(heartbeat, of_the_adopted_who_records_no_more_is_not_missed)
+{
+	struct recorder_process recorder;
+	struct service service, other;
+	char line[LINE_BYTES], whose[32];
+	int before[2];
+
+	begin(&service);
+	order(&service, '1');
+	start_adopter(&recorder);
+	cr_assert(status_shows(service.pid, "period 1"));
+	order(&service, 'c');
+	memcpy(before, orders, sizeof(before));
+	begin(&other);
+	order(&other, '3');
+	expect_line(&recorder, "-hang.bin", line, sizeof(line));
+	snprintf(whose, sizeof(whose), "(pid %d)", (int)other.pid);
+	cr_assert(strstr(line, whose), "%s", line);
+	cr_assert_eq(count_dumps("-hang"), 1);
+	end(&other);
+	memcpy(orders, before, sizeof(before));
 	end(&service);
 	stop_recorder(&recorder);
 }
