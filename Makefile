@@ -320,8 +320,11 @@ define install_packages
 		stop "apt could not install them"
 endef
 
+# Who builds without them needs none of their packages; for the tests they are needed all the same.
+PACKAGES_UNUSED := $(if $(filter 0,$(BPF)),clang bpftool linux-tools-% libbpf-dev) $(if $(filter 0,$(UNWIND)),libdw-dev libiberty-dev)
+
 deps-build:
-	$(call install_packages,$(PACKAGES) $(PACKAGES_SHOW),$(if $(MISSING),,enough))
+	$(call install_packages,$(filter-out $(PACKAGES_UNUSED),$(PACKAGES)) $(PACKAGES_SHOW),$(if $(MISSING),,enough))
 
 deps:
 	$(call install_packages,$(PACKAGES) $(PACKAGES_SHOW) $(PACKAGES_TEST))

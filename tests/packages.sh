@@ -65,6 +65,9 @@ for sudo in "" sudo; do
 	names "$asked" clang g++ libdw-dev lz4 libcriterion-dev python3-bt2 systemd gcc-aarch64-linux-gnu
 	[ "$(grep -c ^install "$asked")" = 1 ] || wrong "not one question: $(<"$asked")"
 done
+fine deps-build BPF=0 UNWIND=0
+names "$asked" liblz4-dev libcbor-dev
+names_not "$asked" clang libbpf-dev libdw-dev libiberty-dev
 
 # What the two begin with; the rest of them is not done.
 fine demo -n MAKE=:
