@@ -20,6 +20,7 @@ patience=100 # seconds for anything that we wait for: generous, it is only met w
 workers=4
 requests=30000
 failures=0
+without_bpf=""
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
 	bold=$'\e[1m' dim=$'\e[2m' red=$'\e[1;31m' green=$'\e[1;32m' blue=$'\e[1;34m' off=$'\e[0m'
@@ -123,7 +124,9 @@ check() {
 	else
 		fail "the verdict:$wrong $info"
 	fi
-	[ $bpf = yes ] || printf '  %s(no eBPF here: no sender, no address)%s\n' "$dim" "$off"
+	[ $bpf = yes ] && return
+	without_bpf=yes
+	printf '  %s(no eBPF here: no sender, no address)%s\n' "$dim" "$off"
 }
 
 prove() {
@@ -215,6 +218,9 @@ printf "  %s --filter 'level>=WARN' --limit 10 %s\n" "$view" "$dumps/*-sigkill.b
 printf "  %s --filter op=INCR --filter 'duration_ns>50000' %s\n" "$view" "$dumps/*.bin"
 printf "  lz4 -dc %s | /usr/bin/python3 -c 'import sys, cbor2; print(cbor2.load(sys.stdin.buffer)[\"cause\"])'\n\n" \
 	"$dumps/*-abort.bin"
+if [ -n "$without_bpf" ] && [ "$(id -u)" != 0 ]; then
+	printf 'Root is also told who sent a signal, where a fault was, and the stacks: sudo %s %s\n\n' "$0" "$build"
+fi
 if [ $failures -gt 0 ]; then
 	echo "${red}$failures checks failed${off} in $((SECONDS - began)) s"
 	exit 1
