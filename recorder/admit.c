@@ -124,6 +124,13 @@ static int send_welcome(struct client *client, int status, const int fd[2])
 	return sendmsg(client->socket_fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+void admit_disarm(struct client *client)
+{
+	if (client->watched)
+		watch_remove(client->clients->watch, client->pidfd, client->id);
+	client->watched = false;
+}
+
 void admit_refuse(struct client *client, int status)
 {
 	const int none[2] = {-1, -1};
@@ -133,10 +140,7 @@ void admit_refuse(struct client *client, int status)
 	counters_refuse(status);
 	if (client->subject)
 		client->subject->over = true;
-	/* Once it is refused it may call, and who is watched is not heard. */
-	if (client->watched)
-		watch_remove(client->clients->watch, client->pidfd, client->id);
-	client->watched = false;
+	admit_disarm(client);
 	if (client->socket_fd >= 0)
 		send_welcome(client, status, none);
 	client_free(client);
@@ -199,6 +203,8 @@ static int welcome(struct client *client, const int fd[2])
 			    "user are in sockets; it has to be adopted",
 			    client->hello.service, (int)client->pid);
 	client_drain(client);
+	if (!client->offered)
+		admit_disarm(client);
 	client_hang_up(client);
 	return client->offered ? 0 : err;
 }

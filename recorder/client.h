@@ -163,6 +163,8 @@ void admit(struct client *client);
 /* The client made a region itself. 0 or a negative errno; takes the descriptor. */
 int admit_region(struct client *client, int region_fd);
 void admit_refuse(struct client *client, int status);
+/* Before it is hung up on, or refused: then it may call, and who is watched is not heard. */
+void admit_disarm(struct client *client);
 /* What will be dumped of it, without a region yet. NULL: no memory. */
 struct subject *admit_subject(const struct client *client);
 /* Its subject is whole: arms the watch, from now on it is LIVE. 0 or a negative errno. */

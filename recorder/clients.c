@@ -191,10 +191,9 @@ void client_free(struct client *client)
 	heartbeat_end(client);
 	triggers_end(clients->triggers, client);
 	coarse_end(client);
+	admit_disarm(client);
 	client_hang_up(client);
 	loop_remove(client->pidfd_source);
-	if (client->watched)
-		watch_remove(clients->watch, client->pidfd, client->id);
 	if (client->control)
 		munmap(client->control, TTLOG_CONTROL_BYTES);
 	if (client->pidfd >= 0)
