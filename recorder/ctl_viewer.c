@@ -82,5 +82,9 @@ int ctl_viewer_close(struct ctl_viewer *viewer)
 	while (waitpid(viewer->pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return CTL_EXIT_REFUSED;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : CTL_EXIT_REFUSED;
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	/* Who reads us has had enough: `| head`. */
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE ? CTL_EXIT_FINE
+								  : CTL_EXIT_REFUSED;
 }

@@ -232,6 +232,33 @@ Test(ctl_tail, it_follows_until_the_process_dies_and_says_how)
 	stop_recorder(&recorder);
 }
 
+Test(ctl_tail, it_ends_well_when_nobody_reads_on)
+{
+	struct recorder_process recorder;
+	static struct running running;
+	struct told told;
+	int status, waited_ms = 0;
+
+	start_recorder(&recorder, NONE);
+	told = start_told(obey);
+	tell(&told, 'm');
+	start_ctl(&running, 0, ARGS("tail", "-f", "orders", "-o", "json"));
+	expect_words(&running, "\n");
+	close(running.fd);
+	while (waitpid(running.pid, &status, WNOHANG) == 0) {
+		cr_assert_lt(waited_ms += 10, RECORDER_WAIT_MS, "it goes on");
+		tell(&told, 'n');
+		poll(NULL, 0, 10);
+	}
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%#x", status);
+	start_ctl(&running, 0, ARGS("tail", "orders", "-n", "1000"));
+	close(running.fd);
+	cr_assert_eq(waitpid(running.pid, &status, 0), running.pid);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%#x", status);
+	end_told(&told);
+	stop_recorder(&recorder);
+}
+
 Test(ctl_tail, the_viewer_follows_with_its_own_options)
 {
 	struct recorder_process recorder;
@@ -258,7 +285,8 @@ Test(ctl_tail, the_viewer_follows_with_its_own_options)
 	stop_recorder(&recorder);
 }
 
-static void follow_a_restart(struct running *running, struct recorder_process *recorder, struct told *told)
+static void follow_a_restart(struct running *running, struct recorder_process *recorder,
+			     struct told *told)
 {
 	char words[64], line[LINE_BYTES];
 
