@@ -202,6 +202,8 @@ static int welcome(struct client *client, const int fd[2])
 			    "%s (pid %d) can't be handed its memory: too many descriptors of our "
 			    "user are in sockets; it has to be adopted",
 			    client->hello.service, (int)client->pid);
+	/* An offer that would come too late to be heard fails, and he calls. */
+	shutdown(client->socket_fd, SHUT_RD);
 	client_drain(client);
 	if (!client->offered)
 		admit_disarm(client);
