@@ -89,8 +89,8 @@ VIEW_UNWIND_OBJ := $(patsubst %.c,$(B)/%.o,$(UNWIND_SRC) recorder/scene_clear.c 
 
 # The library that reads dumps: what of the viewer it takes, and nothing else.
 READ_SRC := $(addprefix viewer/,ttlog_read.c backward.c batch.c checksum.c decode.c dictionary.c dump_index.c dump_reader.c frames.c kept.c \
-	merge.c message.c meta.c meta_trigger.c out.c pattern.c query.c query_parse.c query_test.c query_value.c record.c scene.c \
-	select.c when_parse.c)
+	merge.c message.c meta.c meta_trigger.c needle.c out.c pattern.c query.c query_glance.c query_parse.c query_test.c query_value.c record.c \
+	scene.c select.c when_parse.c)
 READ_OBJ := $(READ_SRC:%.c=$(B)/%.o)
 READ_LIBS := $(call pkg,--libs,liblz4 libcbor)
 # Binutils' others have the same prefix.

@@ -242,6 +242,7 @@ int main(void)
 	print_view("-t nobody", "-t nobody");
 	print_view("-f status=500", "-f status=500");
 	print_view("-g failed", "-g failed");
+	print_view("-g 'status=5[0-9]+'", "-g 'status=5[0-9]+'");
 	print_view("--query with two fields", "--query 'status>=500 and method=GET'");
 	print_view("-S T-0.5 -U T-0.499, by the index", "-S T-0.5 -U T-0.499");
 	print_view("-n 100, by the index", "-n 100");

@@ -7,7 +7,7 @@
 #ifndef VIEWER_DICTIONARY_H
 #define VIEWER_DICTIONARY_H
 
-#include "viewer/decode.h"
+#include "viewer/needle.h"
 
 enum site_level {
 	LEVEL_TRACE,
@@ -44,6 +44,15 @@ enum field_type {
 /* What a query makes of a site, worked out once. */
 enum site_verdict { SITE_NOT_ASKED, SITE_NEVER, SITE_DEPENDS, SITE_ALWAYS };
 
+/* Where in a site's lines a needle may be: query_glance.c's. Counts of values; 255: never. */
+struct site_glance {
+	uint8_t there_from; /* with so many values or more it is among the names */
+	uint8_t odd_from;   /* with so many it may be in a value and a name at once */
+	uint8_t cross_field; /* it is where that value begins as it does from cross_at on */
+	uint8_t kinds;	     /* of values that are no texts: those that it could be in */
+	uint16_t cross_at;
+};
+
 struct site_field {
 	struct span name; /* "arg1", "arg2", ... where the site gives none */
 	enum field_type type;
@@ -55,6 +64,8 @@ struct site {
 	bool printf;
 	enum site_verdict verdict;     /* query.c's */
 	uint64_t folded, folded_true; /* its too: the nodes of the tree that the site decides, and how */
+	const void *glance_of;	      /* query_glance.c's: of which pattern is what follows; NULL: none */
+	struct site_glance glance[NEEDLES_MAX];
 	uint64_t line;
 	struct span target, message, file, function;
 	uint32_t field_count;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX 1024
+#define TEXT_MAX NEEDLE_BYTES_MAX
 #define DEPTH_MAX 32
 /*
  * The library copies what is counted (a++ is four of a), and what may be empty has a set of all its copies
@@ -19,8 +19,10 @@ struct pattern {
 	bool fold, literal; /* literal: a regular expression without anything special in it */
 	bool have_regex;
 	regex_t regex;
+	struct needle needles[NEEDLES_MAX];
+	uint32_t needle_count;
 	size_t bytes;
-	char text[];
+	char text[]; /* and room for those of the needles */
 };
 
 static unsigned char lower(unsigned char c)
@@ -195,6 +197,20 @@ static const char *words_of(int error)
 	}
 }
 
+static void find_needles(struct pattern *pattern)
+{
+	const struct span text = {pattern->text, pattern->bytes};
+	char *room = pattern->text + pattern->bytes + 1;
+
+	if (pattern->kind != PATTERN_REGEX || !pattern->bytes)
+		return;
+	/* Where characters have many bytes, more than its capital folds to a letter: the long s to an s. */
+	if (pattern->literal)
+		needle_make(&pattern->needles[pattern->needle_count++], text, pattern->fold, room);
+	else if (!pattern->fold || MB_CUR_MAX == 1)
+		pattern->needle_count = needles_find(pattern->needles, text, pattern->fold, room);
+}
+
 int pattern_compile(struct pattern **ret_pattern, struct span text, enum pattern_kind kind, bool fold,
 		    const char **ret_why)
 {
@@ -204,7 +220,7 @@ int pattern_compile(struct pattern **ret_pattern, struct span text, enum pattern
 	*ret_why = kind == PATTERN_REGEX ? pattern_refused(text) : NULL;
 	if (*ret_why)
 		return -EINVAL;
-	pattern = calloc(1, sizeof(*pattern) + text.bytes + 1);
+	pattern = calloc(1, sizeof(*pattern) + 2 * text.bytes + 1);
 	if (!pattern)
 		return -ENOMEM;
 	pattern->kind = kind;
@@ -223,6 +239,7 @@ int pattern_compile(struct pattern **ret_pattern, struct span text, enum pattern
 		}
 		pattern->have_regex = true;
 	}
+	find_needles(pattern);
 	*ret_pattern = pattern;
 	return 0;
 }
@@ -270,25 +287,6 @@ static bool glob_matches(const struct pattern *pattern, struct span text)
 	return at == end;
 }
 
-static bool literal_matches(const struct pattern *pattern, struct span text)
-{
-	size_t at, i;
-
-	if (!pattern->bytes)
-		return true;
-	if (text.bytes < pattern->bytes)
-		return false;
-	if (!pattern->fold)
-		return memmem(text.data, text.bytes, pattern->text, pattern->bytes);
-	for (at = 0; at <= text.bytes - pattern->bytes; at++) {
-		for (i = 0; i < pattern->bytes && same(pattern, pattern->text[i], text.data[at + i]);)
-			i++;
-		if (i == pattern->bytes)
-			return true;
-	}
-	return false;
-}
-
 bool pattern_matches(const struct pattern *pattern, struct span text)
 {
 	regmatch_t whole = {.rm_so = 0, .rm_eo = (regoff_t)text.bytes};
@@ -298,6 +296,17 @@ bool pattern_matches(const struct pattern *pattern, struct span text)
 	if (pattern->kind == PATTERN_GLOB)
 		return glob_matches(pattern, text);
 	if (pattern->literal)
-		return literal_matches(pattern, text);
+		return !pattern->needle_count || needle_in(pattern->needles, text);
 	return regexec(&pattern->regex, text.data, 1, &whole, REG_STARTEND) == 0;
+}
+
+uint32_t pattern_needles(const struct pattern *pattern, const struct needle **ret_needles)
+{
+	*ret_needles = pattern->needles;
+	return pattern->needle_count;
+}
+
+bool pattern_is_literal(const struct pattern *pattern)
+{
+	return pattern->literal;
 }

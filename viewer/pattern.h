@@ -9,7 +9,7 @@
 #ifndef VIEWER_PATTERN_H
 #define VIEWER_PATTERN_H
 
-#include "viewer/decode.h"
+#include "viewer/needle.h"
 
 struct pattern;
 
@@ -22,6 +22,11 @@ int pattern_compile(struct pattern **ret_pattern, struct span text, enum pattern
 const char *pattern_refused(struct span text);
 void pattern_free(struct pattern *pattern); /* NULL is fine */
 bool pattern_matches(const struct pattern *pattern, struct span text);
+
+/* Of which one at least is in whatever a regular expression matches; 0: not known. */
+uint32_t pattern_needles(const struct pattern *pattern, const struct needle **ret_needles);
+/* A regular expression of nothing but a text: what has its needle matches. */
+bool pattern_is_literal(const struct pattern *pattern);
 
 /* Has it something that makes it more than the text itself? */
 bool pattern_is_glob(struct span text);

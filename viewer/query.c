@@ -141,6 +141,13 @@ static enum truth site_truth(struct query *query, const struct query_node *node,
 	return query_test_matches(query, &node->test, record) ? YES : NO;
 }
 
+/* What the site's message decides alone is no question of its events. */
+static bool wants_glance(const struct query_node *node, const struct site *site)
+{
+	return node->kind == QUERY_TEST && node->test.key == QUERY_TEXT && node->test.op == QUERY_FITS &&
+	       node->test.value_count == 1 && !site->printf && site->level != LEVEL_UNKNOWN;
+}
+
 static enum site_verdict site_ask(struct query *query, struct record *record)
 {
 	enum site_verdict verdict = SITE_ALWAYS;
@@ -148,8 +155,11 @@ static enum site_verdict site_ask(struct query *query, struct record *record)
 	char truths[QUERY_NODES_MAX];
 
 	site->folded = site->folded_true = 0;
+	site->glance_of = NULL;
 	for (uint32_t i = 0; i < query->node_count; i++) {
 		truths[i] = (char)site_truth(query, &query->nodes[i], truths, record);
+		if (truths[i] == MAYBE && !site->glance_of && wants_glance(&query->nodes[i], site))
+			query_glance_learn(query, &query->nodes[i].test, site);
 		if (i >= FOLDED_NODES || truths[i] == MAYBE)
 			continue;
 		site->folded |= UINT64_C(1) << i;

@@ -132,11 +132,16 @@ void query_bounds(const struct query *query, int64_t *ret_from_ns, int64_t *ret_
 bool query_match(struct query *query, struct record *record);
 void query_forget(struct dictionary *dictionary);
 
-/* ---- between query.c, query_parse.c, query_value.c and query_test.c -------------------------- */
+/* ---- between query.c, query_glance.c, query_parse.c, query_test.c and query_value.c ----------- */
 
 bool query_test_matches(struct query *query, const struct query_test *test, struct record *record);
 /* Is it the same for all events of a site? */
 bool query_site_decides(const struct query_test *test, const struct site *site);
+enum query_glance { QUERY_ABSENT, QUERY_PERHAPS, QUERY_PRESENT };
+/* Is QUERY_TEXT's pattern in an event's line? Without making the line, so it may not know. */
+enum query_glance query_glance(const struct query_test *test, const struct event *event);
+/* Before, of each site that is no printf's and whose message alone does not match. */
+void query_glance_learn(struct query *query, const struct query_test *test, struct site *site);
 /* The value's text into what its key wants. 0, -EINVAL with *ret_error, or -ENOMEM. */
 int query_value_make(const struct query_test *test, struct query_value *value, size_t at,
 		     struct query_error *ret_error);

@@ -197,11 +197,22 @@ static bool message_matches(struct query *query, const struct query_test *test,
 static bool rendered_matches(struct query *query, const struct query_test *test,
 			     struct record *record)
 {
+	const enum query_glance glance = query_glance(test, &record->event);
+	const struct site *site = record->event.site;
 	struct out *out = &query->scratch;
 
-	if (message_matches(query, test, record))
-		return true;
-	if (record->event.site->printf || !record->count)
+	if (glance != QUERY_PERHAPS)
+		return glance == QUERY_PRESENT;
+	/* What was learned of a site was learned because its message does not match. */
+	if (site->glance_of != test->values[0].pattern) {
+		if (message_matches(query, test, record))
+			return true;
+	} else {
+		record_decode(record);
+		out->bytes = 0;
+		out_span(out, site->message);
+	}
+	if (site->printf || !record->count)
 		return false;
 	for (uint32_t i = 0; i < record->count; i++) {
 		out_char(out, ' ');
