@@ -244,8 +244,8 @@ BENCH_OBJ := $(addprefix $(B)/bench/,measure.o busy.o step.o team.o chunked.o em
 $(B)/bench/bench_%: $(B)/bench/bench_%.o $(BENCH_OBJ) $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PARTS_LIBS)
 
-# And one that is run by hand.
-benches: $(BENCHES:%=$(B)/bench/%) $(B)/bench/bench_promises
+# And one that is run by hand, and the peer that is ours.
+benches: $(BENCHES:%=$(B)/bench/%) $(B)/bench/bench_promises $(B)/bench/peer_ttlog
 
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all benches
@@ -264,7 +264,8 @@ $(B)/bench/%.o: bench/%.cpp
 	$(call say,CXX,$<) $(CXX) -std=c++17 -D_GNU_SOURCE -I. -Wall -Wextra $(CFLAGS) -O2 \
 		$(call pkg,--cflags,spdlog) $(DEPFLAGS) -c -o $@ $<
 
-$(B)/bench/peer_%: $(B)/bench/peer_%.o $(B)/bench/peers.o $(BENCH_OBJ) $(B)/parts.a $(B)/libttlog.a
+# Without the empty BPF programs, which are nobody's peer and want libbpf.
+$(B)/bench/peer_%: $(B)/bench/peer_%.o $(B)/bench/peers.o $(filter-out %/empty.o,$(BENCH_OBJ)) $(B)/parts.a $(B)/libttlog.a
 	$(call say,LD,$@) $(CXX) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PEER_LIBS_$*) -lpthread
 
 peers: $(PEERS:%=$(B)/bench/%)

@@ -141,7 +141,7 @@ tests-all: all examples tests-unit tests-race $(TESTS_CRASH:%=$(B)/tests/%) $(B)
 
 # Everything, also as clang sees it and under the sanitizers; tests/run.sh counts.
 check: deps
-	$(Q)$(MAKE) --no-print-directory $(JOBS) WERROR=1 B=build tests-all
+	$(Q)$(MAKE) --no-print-directory $(JOBS) WERROR=1 B=build tests-all benches
 	$(Q)$(MAKE) --no-print-directory $(JOBS) WERROR=1 B=build-clang CC=clang all
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SAN=address,undefined B=build-asan all tests-unit
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SAN=thread B=build-tsan tests-race
