@@ -33,13 +33,14 @@ static void run(char *const *argv)
 	_exit(CTL_EXIT_REFUSED);
 }
 
-/* ^C is for us: it goes on until it has shown all that we give it. */
+/* ^C and the end of the group are for us: it goes on until it has shown all that we give it. */
 static void become_viewer(int fd, char *const *argv)
 {
 	sigset_t none;
 
 	sigemptyset(&none);
 	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(fd, STDIN_FILENO) < 0)

@@ -232,6 +232,23 @@ Test(ctl_tail, it_follows_until_the_process_dies_and_says_how)
 	stop_recorder(&recorder);
 }
 
+/* As timeout(1) does it, and a service manager. */
+Test(ctl_tail, it_ends_well_when_its_whole_group_is_told_to)
+{
+	struct recorder_process recorder;
+	static struct running running;
+	struct told told;
+
+	start_recorder(&recorder, NONE);
+	told = start_told(obey);
+	start(&running, 0, "/usr/bin/setsid", ARGS(program, "tail", "-f", "orders", "-o", "json"));
+	expect_words(&running, "the last words");
+	cr_assert_eq(kill(-running.pid, SIGTERM), 0);
+	expect_end(&running, 0);
+	end_told(&told);
+	stop_recorder(&recorder);
+}
+
 Test(ctl_tail, it_ends_well_when_nobody_reads_on)
 {
 	struct recorder_process recorder;
