@@ -158,6 +158,25 @@ static void check_unwatched(pid_t pid)
 	own_history_end(&own);
 }
 
+/* Its timer is not taken for that of another, who has none. */
+Test(history_stir, watches_who_can_be_watched_beside_who_can_not)
+{
+	struct sleeper sleeper = sleeper_start();
+	struct history *other;
+	struct own_history own;
+
+	ttlog_info("first");
+	own = own_history_begin_of(BUDGET, true, sleeper.pid);
+	wait_until(&own, 1, 0);
+	other = history_begin(own.histories, ttlog_place_.base, &ttlog_place_.geometry, 0);
+	cr_assert_not_null(other);
+	wait_for_looks(&own, 30);
+	cr_assert_eq(figures_of(&own).watches, 1);
+	history_end(other);
+	own_history_end(&own);
+	sleeper_end(&sleeper);
+}
+
 Test(history_stir, goes_on_without_a_process_that_it_knows)
 {
 	check_unwatched(0);
