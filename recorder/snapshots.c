@@ -6,8 +6,9 @@
  * Whose it is then is what the kernel says of who has connected. By the time that we come to it the
  * process may be gone and its pid another client's: that one gets a snapshot, rationed as its own
  * are, and nobody has learned anything. Who asks before he is adopted waits for that as long as a
- * peer may be silent (and who only has news of his ledger does not); he holds a place among the clients meanwhile, and no descriptor but the one by
- * which he waits for the dump, if he does.
+ * peer may be silent; he holds a place among the clients meanwhile, and no descriptor but the one by
+ * which he waits for the dump, if he does. Who only has news of his ledger does not wait: it is
+ * looked at when he is adopted.
  */
 #include <errno.h>
 #include <stdio.h>

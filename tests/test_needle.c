@@ -23,7 +23,8 @@ static void expect_needles(const char *regex, const char *wanted)
 	cr_assert_eq(regcomp(&compiled, regex, REG_EXTENDED | REG_NOSUB), 0, "%s", regex);
 	regfree(&compiled);
 	for (uint32_t i = 0; i < count; i++)
-		sprintf(got + strlen(got), "%s%.*s", i ? "|" : "", (int)needles[i].text.bytes, needles[i].text.data);
+		sprintf(got + strlen(got), "%s%.*s", i ? "|" : "", (int)needles[i].text.bytes,
+			needles[i].text.data);
 	cr_expect_str_eq(got, wanted, "%s: %s", regex, got);
 }
 
@@ -72,7 +73,8 @@ Test(needle, of_choices_each_has_one)
 Test(needle, is_found_wherever_it_is)
 {
 	static const char text[] = "nanana-Banana=bananaB\377\0z";
-	static const char *const there[] = {"n", "nana", "nana-B", "Banana", "=b", "B\377", "nananas"};
+	static const char *const there[] = {"n",  "nana",  "nana-B", "Banana",
+					    "=b", "B\377", "nananas"};
 	char room[64];
 
 	for (size_t i = 0; i < sizeof(there) / sizeof(*there); i++)
@@ -81,7 +83,8 @@ Test(needle, is_found_wherever_it_is)
 			struct needle needle;
 
 			needle_make(&needle, wanted, false, room);
-			cr_expect_eq(needle_in(&needle, in), memmem(text, bytes, wanted.data, wanted.bytes) != NULL,
+			cr_expect_eq(needle_in(&needle, in),
+				     memmem(text, bytes, wanted.data, wanted.bytes) != NULL,
 				     "%s in %zu bytes", there[i], bytes);
 		}
 }
@@ -92,9 +95,15 @@ Test(needle, folds_ascii_alone)
 		const char *needle, *text;
 		bool there;
 	} table[] = {
-		{"banana", "a BANANA", true}, {"BaNaNa", "xbAnAna", true}, {"banana", "bananbanan", false},
-		{"[a]", "{A}", false}, {"\303\251", "\303\211", false}, {"\303\251z", "\303\251Z", true},
-		{"aab", "aaaaAAAB", true}, {"k", "\342\204\252", false}, {"b", "", false},
+		{"banana", "a BANANA", true},
+		{"BaNaNa", "xbAnAna", true},
+		{"banana", "bananbanan", false},
+		{"[a]", "{A}", false},
+		{"\303\251", "\303\211", false},
+		{"\303\251z", "\303\251Z", true},
+		{"aab", "aaaaAAAB", true},
+		{"k", "\342\204\252", false},
+		{"b", "", false},
 	};
 	char room[64];
 
@@ -102,7 +111,7 @@ Test(needle, folds_ascii_alone)
 		struct needle needle;
 
 		needle_make(&needle, span_from(table[i].needle), true, room);
-		cr_expect_eq(needle_in(&needle, span_from(table[i].text)), table[i].there, "%s in %s",
-			     table[i].needle, table[i].text);
+		cr_expect_eq(needle_in(&needle, span_from(table[i].text)), table[i].there,
+			     "%s in %s", table[i].needle, table[i].text);
 	}
 }

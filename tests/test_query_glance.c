@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_query_glance.c - --grep finds the same with its short cuts as without: thousands of patterns, each asked of
- * events of every kind, and of an event's line as it is written and regexec() alone.
+ * test_query_glance.c - --grep finds the same with its short cuts as without: thousands of
+ * patterns, each asked of events of every kind, and of an event's line as it is written and
+ * regexec() alone.
  */
 #include <criterion/criterion.h>
 #include <endian.h>
@@ -32,12 +33,27 @@ static unsigned int any(unsigned int limit)
 	return (unsigned int)(state >> 33) % limit;
 }
 
-/* ---- texts that have much in common ------------------------------------------------------------ */
+/* ---- texts that have much in common ------------------------------------------------------------
+ */
 
 static const char *const pieces[] = {
-	"a",   "b",   "A",  "=",	"  ",	    " ",   "-",	   "1",	   "0",	  "x",	  "e",	  "tr",	   "n=",
-	" n=", "n",   "5",  "status", "500",	    "K",   "k",	   ".",	   "true", "0x",   "\n",   "\303\251", "\377",
-	"nan", "inf", "nu", "argl",   "arg1",  "(", "|",   "\305\277tatus",
+	"a",	    "b",
+	"A",	    "=",
+	"  ",	    " ",
+	"-",	    "1",
+	"0",	    "x",
+	"e",	    "tr",
+	"n=",	    " n=",
+	"n",	    "5",
+	"status",   "500",
+	"K",	    "k",
+	".",	    "true",
+	"0x",	    "\n",
+	"\303\251", "\377",
+	"nan",	    "inf",
+	"nu",	    "argl",
+	"arg1",	    "(",
+	"|",	    "\305\277tatus",
 };
 
 static const char *any_text(unsigned int pieces_max, char text[256])
@@ -57,7 +73,8 @@ static const char *kept_text(unsigned int pieces_max)
 	return any_text(pieces_max, texts[count++]);
 }
 
-/* ---- events ------------------------------------------------------------------------------------ */
+/* ---- events ------------------------------------------------------------------------------------
+ */
 
 static unsigned char *put_head(unsigned char *at, unsigned int major, uint64_t number)
 {
@@ -65,7 +82,8 @@ static unsigned char *put_head(unsigned char *at, unsigned int major, uint64_t n
 
 	while (bytes > 1 && number >> 4 * bytes == 0 && any(8))
 		bytes /= 2;
-	*at++ = (unsigned char)(major << 5 | (bytes ? 24 + (unsigned int)__builtin_ctz(bytes) : (unsigned int)number));
+	*at++ = (unsigned char)(major << 5 | (bytes ? 24 + (unsigned int)__builtin_ctz(bytes)
+						    : (unsigned int)number));
 	while (bytes--)
 		*at++ = (unsigned char)(number >> 8 * bytes);
 	return at;
@@ -108,8 +126,9 @@ static unsigned char *put_real(unsigned char *at)
 /* Anything that CBOR has, whatever the site says. */
 static unsigned char *put_odd(unsigned char *at)
 {
-	static const char *const odd[] = {"\xf6", "\xf7", "\xf9\x3c\x01", "\x82\x01\x02", "\xa1\x01\x02",
-					  "\xe0", "\xf8\x30", "\xf4", "\xf5"};
+	static const char *const odd[] = {"\xf6",	  "\xf7",	  "\xf9\x3c\x01",
+					  "\x82\x01\x02", "\xa1\x01\x02", "\xe0",
+					  "\xf8\x30",	  "\xf4",	  "\xf5"};
 	const char *item = odd[any(sizeof(odd) / sizeof(*odd))];
 
 	switch (any(5)) {
@@ -169,7 +188,8 @@ static void make_event(unsigned int index, const struct event *like, struct site
 	do {
 		end = values[index];
 		for (unsigned int i = 0; i < count; i++)
-			end = put_value(end, i < site->field_count ? site->fields[i].type : FIELD_UNKNOWN);
+			end = put_value(end, i < site->field_count ? site->fields[i].type
+								   : FIELD_UNKNOWN);
 		cr_assert_lt(end - values[index], VALUES_BYTES_MAX);
 		cursor = (struct decode){values[index], end};
 	} while (decode_skip_many(&cursor, count)); /* nobody gives out such an event */
@@ -201,9 +221,10 @@ static void write_line(unsigned int index)
 
 static void make_sites(void)
 {
-	static const uint8_t all[] = {TTLOG_TYPE_BOOL, TTLOG_TYPE_CHAR,	  TTLOG_TYPE_I32,     TTLOG_TYPE_U64,
-				      TTLOG_TYPE_F32,  TTLOG_TYPE_F64,	  TTLOG_TYPE_STRING,  TTLOG_TYPE_STRING,
-				      TTLOG_TYPE_I8,   TTLOG_TYPE_POINTER, TTLOG_TYPE_BYTES, TTLOG_TYPE_INTERNED};
+	static const uint8_t all[] = {TTLOG_TYPE_BOOL,	  TTLOG_TYPE_CHAR,   TTLOG_TYPE_I32,
+				      TTLOG_TYPE_U64,	  TTLOG_TYPE_F32,    TTLOG_TYPE_F64,
+				      TTLOG_TYPE_STRING,  TTLOG_TYPE_STRING, TTLOG_TYPE_I8,
+				      TTLOG_TYPE_POINTER, TTLOG_TYPE_BYTES,  TTLOG_TYPE_INTERNED};
 	static uint8_t types[SITES][8];
 	const char *names[8];
 
@@ -216,7 +237,8 @@ static void make_sites(void)
 			types[i][k] = all[any(sizeof(all))];
 			names[k] = kept_text(3);
 		}
-		made_site(TTLOG_INFO, "t", i % 12 ? kept_text(4) : "%d n=%s a%%", types[i], i % 12 ? names : NULL);
+		made_site(TTLOG_INFO, "t", i % 12 ? kept_text(4) : "%d n=%s a%%", types[i],
+			  i % 12 ? names : NULL);
 	}
 	for (made.string_count = 0; made.string_count < 8; made.string_count++)
 		made.string[made.string_count] = kept_text(4);
@@ -238,7 +260,8 @@ static void setup(void)
 	cr_assert(dump_next(dump, &event));
 	cr_assert(!dump_next(dump, &more));
 	for (unsigned int i = 0; i < EVENTS; i++) {
-		struct site *site = dictionary_site(dump_dictionary(dump), i % 40 == 39 ? 4000 : 1 + any(SITES));
+		struct site *site = dictionary_site(dump_dictionary(dump),
+						    i % 40 == 39 ? 4000 : 1 + any(SITES));
 
 		make_event(i, &event, site);
 		write_line(i);
@@ -256,7 +279,8 @@ static void teardown(void)
 
 TestSuite(query_glance, .init = setup, .fini = teardown, .timeout = 240);
 
-/* ---- patterns ---------------------------------------------------------------------------------- */
+/* ---- patterns ----------------------------------------------------------------------------------
+ */
 
 /* A part of some event's line; what a pattern takes for its own is escaped, or is not. */
 static void add_part(char pattern[512], unsigned int bytes_max)
@@ -283,9 +307,11 @@ static void add_part(char pattern[512], unsigned int bytes_max)
 
 static void make_pattern(char pattern[512])
 {
-	static const char *const glue[] = {".*",   ".",	 "[0-9]+", "( |=)", "x?",   "(a|b)*", "[[:alpha:]]", "$",  "^",
-					   "|",	   "+",	 "*",	   "?",	    "{1,2}", "{0}",   "(",	     ")",  "[^]a]",
-					   "(1|n", "\\w", "\\.",   "|a)",   "()",   "[]=]"};
+	static const char *const glue[] = {".*",     ".",	    "[0-9]+", "( |=)", "x?",
+					   "(a|b)*", "[[:alpha:]]", "$",      "^",     "|",
+					   "+",	     "*",	    "?",      "{1,2}", "{0}",
+					   "(",	     ")",	    "[^]a]",  "(1|n",  "\\w",
+					   "\\.",    "|a)",	    "()",     "[]=]"};
 
 	pattern[0] = '\0';
 	add_part(pattern, 14);
@@ -323,7 +349,9 @@ static void judge_open(struct judge *judge, struct span text)
 	snprintf(copy, sizeof(copy), "%.*s", (int)text.bytes, text.data);
 	judge->is_plain = !strpbrk(copy, "\\^$.[]|()?*+{}");
 	if (!judge->is_plain)
-		cr_assert_eq(regcomp(&judge->regex, copy, REG_EXTENDED | REG_NOSUB | (judge->fold ? REG_ICASE : 0)), 0);
+		cr_assert_eq(regcomp(&judge->regex, copy,
+				     REG_EXTENDED | REG_NOSUB | (judge->fold ? REG_ICASE : 0)),
+			     0);
 }
 
 static bool judge_fits(const struct judge *judge, const char *data, size_t bytes)
@@ -339,7 +367,8 @@ static bool judge_event(const struct judge *judge, unsigned int index)
 {
 	const struct out *line = &lines[index];
 
-	return judge_fits(judge, line->data, message_bytes[index]) || judge_fits(judge, line->data, line->bytes);
+	return judge_fits(judge, line->data, message_bytes[index]) ||
+	       judge_fits(judge, line->data, line->bytes);
 }
 
 static void judge_close(struct judge *judge)
@@ -348,7 +377,8 @@ static void judge_close(struct judge *judge)
 		regfree(&judge->regex);
 }
 
-/* ---- the same answers -------------------------------------------------------------------------- */
+/* ---- the same answers --------------------------------------------------------------------------
+ */
 
 static unsigned int asked, matched, answers[QUERY_PRESENT + 1], patterns;
 
@@ -374,8 +404,8 @@ static void ask(const char *const texts[], unsigned int count)
 
 		for (unsigned int k = 0; k < count && wanted; k++)
 			wanted = judge_event(&judges[k], i);
-		cr_assert_eq(got, wanted, "-g '%s' -g '%s' of %s: %d", texts[0], count > 1 ? texts[1] : "", lines[i].data,
-			     got);
+		cr_assert_eq(got, wanted, "-g '%s' -g '%s' of %s: %d", texts[0],
+			     count > 1 ? texts[1] : "", lines[i].data, got);
 		asked++;
 		matched += got;
 		if (records[i].event.site->verdict == SITE_DEPENDS)
@@ -396,9 +426,11 @@ static void ask_many(void)
 		make_pattern(second);
 		ask((const char *const[]){first, second}, any(5) ? 1 : 2);
 	}
-	/* Patterns that were refused, events that all matched, and short cuts nobody took would prove nothing. */
-	cr_log_info("%u patterns, %u matches of %u: absent %u, perhaps %u, present %u", patterns, matched, asked,
-		    answers[QUERY_ABSENT], answers[QUERY_PERHAPS], answers[QUERY_PRESENT]);
+	/* Patterns that were refused, events that all matched, and short cuts nobody took would
+	 * prove nothing. */
+	cr_log_info("%u patterns, %u matches of %u: absent %u, perhaps %u, present %u", patterns,
+		    matched, asked, answers[QUERY_ABSENT], answers[QUERY_PERHAPS],
+		    answers[QUERY_PRESENT]);
 	cr_expect_gt(patterns, PATTERNS / 2);
 	cr_expect_gt(matched, asked / 50);
 	cr_expect_gt(answers[QUERY_ABSENT], asked / 5);

@@ -19,7 +19,8 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
 }
 
-/* ---- what is plain in an expression ------------------------------------------------------------ */
+/* ---- what is plain in an expression ------------------------------------------------------------
+ */
 
 /* Behind a set in brackets, in which a bracket, a class or a ] in front is no end. */
 static void skip_set(struct parse *parse)
@@ -123,7 +124,8 @@ static void take_group(struct parse *parse, struct texts *best)
 		keep_better(best, &group);
 }
 
-/* Neither a text nor a group: a set, a \w, a dot, an anchor, or a lone sign of which nobody knows what it is. */
+/* Neither a text nor a group: a set, a \w, a dot, an anchor, or a lone sign of which nobody knows
+ * what it is. */
 static void skip_other(struct parse *parse)
 {
 	if (*parse->at == '[')
@@ -179,7 +181,8 @@ uint32_t needles_find(struct needle needles[NEEDLES_MAX], struct span regex, boo
 	return texts.count;
 }
 
-/* ---- looking for it ---------------------------------------------------------------------------- */
+/* ---- looking for it ----------------------------------------------------------------------------
+ */
 
 void needle_make(struct needle *needle, struct span text, bool fold, char *room)
 {

@@ -2,10 +2,11 @@
 /*
  * query_glance.c - can what --grep looks for be in an event's line at all? Without making the line.
  *
- * The line is "MESSAGE NAME=VALUE NAME=VALUE ...". What is constant in it is looked at once a site: whether a
- * needle is there, and where one could begin in it and end in a value, or begin in a value and end in it.
- * Of an event its strings are looked through as they lie there, and of a number only whether it could have
- * such characters. Whatever is not plain is for who makes the line.
+ * The line is "MESSAGE NAME=VALUE NAME=VALUE ...". What is constant in it is looked at once a site:
+ * whether a needle is there, and where one could begin in it and end in a value, or begin in a
+ * value and end in it. Of an event its strings are looked through as they lie there, and of a
+ * number only whether it could have such characters. Whatever is not plain is for who makes the
+ * line.
  */
 #include <string.h>
 
@@ -18,7 +19,8 @@ _Static_assert(DUMP_FIELDS_MAX < NEVER, "counts of values fit");
 /* What a value that is no text is written with. */
 enum made { MADE_DIGITS, MADE_NEGATIVE, MADE_POINTER, MADE_HEX, MADE_REAL, MADE_BOOL, MADE_NULL };
 
-/* ---- the constant texts of a site -------------------------------------------------------------- */
+/* ---- the constant texts of a site --------------------------------------------------------------
+ */
 
 static void at_most(uint8_t *least, uint32_t count)
 {
@@ -34,9 +36,11 @@ static void cross_into(struct site_glance *glance, const struct needle *needle, 
 	const size_t bytes = needle->text.bytes;
 
 	for (size_t at = 1; at < bytes && at <= front.bytes; at++) {
-		if (text[at - 1] != '=' || !needle_is_at(needle, 0, front.data + front.bytes - at, at))
+		if (text[at - 1] != '=' ||
+		    !needle_is_at(needle, 0, front.data + front.bytes - at, at))
 			continue;
-		/* The rest is the start of the value, unless it could be all of one and go on behind it. */
+		/* The rest is the start of the value, unless it could be all of one and go on
+		 * behind it. */
 		if (glance->cross_at || memchr(text + at, ' ', bytes - at)) {
 			at_most(&glance->odd_from, field + 1);
 		} else {
@@ -47,8 +51,8 @@ static void cross_into(struct site_glance *glance, const struct needle *needle, 
 }
 
 /* From the end of a value on into the text behind it, and perhaps beyond that. */
-static void cross_out_of(struct site_glance *glance, const struct needle *needle, struct span behind,
-			 uint32_t field)
+static void cross_out_of(struct site_glance *glance, const struct needle *needle,
+			 struct span behind, uint32_t field)
 {
 	const size_t bytes = needle->text.bytes;
 
@@ -108,7 +112,9 @@ void query_glance_learn(struct query *query, const struct query_test *test, stru
 	site->glance_of = pattern;
 	for (uint32_t i = 0; i < NEEDLES_MAX; i++)
 		site->glance[i] = (struct site_glance){
-			.there_from = NEVER, .odd_from = NEVER, .cross_field = NEVER,
+			.there_from = NEVER,
+			.odd_from = NEVER,
+			.cross_field = NEVER,
 			.kinds = (uint8_t)(i < count ? kinds_with(&needles[i]) : 0)};
 	for (uint32_t field = 0; field < site->field_count; field++) {
 		out->bytes = 0;
@@ -124,7 +130,8 @@ void query_glance_learn(struct query *query, const struct query_test *test, stru
 		site->glance_of = NULL;
 }
 
-/* ---- the values of an event -------------------------------------------------------------------- */
+/* ---- the values of an event --------------------------------------------------------------------
+ */
 
 struct seen {
 	bool is_text; /* or digits, which are made when somebody asks for them */
@@ -150,17 +157,20 @@ static void see_uint(const struct event *event, enum field_type type, struct see
 }
 
 /* False: it is something odd. */
-static bool see(const struct event *event, enum field_type type, struct decode *cursor, struct seen *seen)
+static bool see(const struct event *event, enum field_type type, struct decode *cursor,
+		struct seen *seen)
 {
 	static const enum made made_of[] = {
-		[TOKEN_NEGATIVE] = MADE_NEGATIVE, [TOKEN_BYTES] = MADE_HEX, [TOKEN_F32] = MADE_REAL,
-		[TOKEN_F64] = MADE_REAL,	  [TOKEN_BOOL] = MADE_BOOL, [TOKEN_NULL] = MADE_NULL,
+		[TOKEN_NEGATIVE] = MADE_NEGATIVE, [TOKEN_BYTES] = MADE_HEX,
+		[TOKEN_F32] = MADE_REAL,	  [TOKEN_F64] = MADE_REAL,
+		[TOKEN_BOOL] = MADE_BOOL,	  [TOKEN_NULL] = MADE_NULL,
 	};
 	struct token token;
 
 	if (decode_next(cursor, &token) || token.kind == TOKEN_ARRAY || token.kind == TOKEN_MAP)
 		return false;
-	seen->is_text = token.kind == TOKEN_TEXT || (token.kind == TOKEN_BYTES && type == FIELD_STRING);
+	seen->is_text = token.kind == TOKEN_TEXT ||
+			(token.kind == TOKEN_BYTES && type == FIELD_STRING);
 	seen->text = token.span;
 	seen->number = token.number;
 	if (token.kind == TOKEN_UINT)
@@ -201,7 +211,8 @@ static enum query_glance look_at(const struct site_glance *glance, const struct 
 	return needle_in(needle, seen->text) ? QUERY_PRESENT : QUERY_ABSENT;
 }
 
-/* That one is there is enough for a text, and for a regular expression a reason to make the line. */
+/* That one is there is enough for a text, and for a regular expression a reason to make the line.
+ */
 static enum query_glance found(const struct pattern *pattern)
 {
 	return pattern_is_literal(pattern) ? QUERY_PRESENT : QUERY_PERHAPS;
@@ -222,7 +233,8 @@ enum query_glance query_glance(const struct query_test *test, const struct event
 		if (!see(event, site->fields[field].type, &cursor, &seen))
 			return QUERY_PERHAPS;
 		for (uint32_t i = 0; i < count; i++) {
-			const enum query_glance answer = look_at(&site->glance[i], &needles[i], field, &seen);
+			const enum query_glance answer =
+				look_at(&site->glance[i], &needles[i], field, &seen);
 
 			if (answer != QUERY_ABSENT)
 				return answer == QUERY_PRESENT ? found(pattern) : answer;
